@@ -1,0 +1,42 @@
+//! The words of the house as plain data: accounts, tokens, providers. No IO, no clock.
+
+mod account;
+mod provider;
+mod token;
+
+pub use account::{Account, PasswordHash, UnusableHash};
+pub use provider::{Endpoint, Endpoints, Provider, SaslMechanism, UpstreamTls};
+pub use token::{ClientAuthentication, Grant, Token};
+
+/// The mail protocols that are relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// Submission (RFC 6409).
+    Smtp,
+    /// IMAP4rev1 (RFC 3501).
+    Imap,
+    /// POP3 (RFC 1939).
+    Pop3,
+}
+
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Smtp, Self::Imap, Self::Pop3];
+
+    /// The name in configuration and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Imap => "imap",
+            Self::Pop3 => "pop3",
+        }
+    }
+}
+
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
