@@ -18,5 +18,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod clock;
+pub mod lifecycle;
 pub mod model;
+pub mod net;
 pub mod proto;
+pub mod submit;

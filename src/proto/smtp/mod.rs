@@ -1,1 +1,18 @@
 //! SMTP submission (RFC 5321, 6409, 4954): login cores of both sides, and the conversation after login.
+
+mod data;
+mod downstream;
+mod extensions;
+mod reply;
+mod table;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod upstream;
+
+pub use data::{BodyFault, BodyScanner, Scan};
+pub use downstream::SmtpDownstream;
+pub use extensions::{Extensions, ehlo_reply};
+pub use reply::Reply;
+pub use transaction::{Command, Conversation, Envelope, Replied, Turn};
+pub use upstream::{SmtpReady, SmtpUpstream};

@@ -1,0 +1,98 @@
+//! Plays arbitrary bytes against the login cores, in one piece and byte by byte, and demands the same steps (law 10).
+
+use gatepost::proto::sasl::Mechanism;
+use gatepost::proto::{
+    Credentials, DownstreamLogin, DownstreamStep, Input, LoginFailure, Offer, UpstreamIdentity, UpstreamLogin,
+    UpstreamStep,
+};
+use secrecy::ExposeSecret as _;
+
+/// What a listener with STARTTLS offers to a trusted address.
+pub fn offer() -> Offer {
+    Offer { hostname: "mail.example".into(), starttls: true, passwords: true, message_size: 1000 }
+}
+
+/// What is presented upstream.
+pub fn identity() -> UpstreamIdentity {
+    UpstreamIdentity {
+        mechanism: Mechanism::Xoauth2,
+        user: "support@example.com".into(),
+        token: "token".into(),
+        host: "imap.example.com".into(),
+        port: 993,
+        ehlo: "mail.example".into(),
+    }
+}
+
+/// Both ways of arrival must lead to the same steps.
+pub fn downstream<D: DownstreamLogin>(new: impl Fn() -> D, bytes: &[u8]) {
+    let whole = play_downstream(new(), bytes.chunks(bytes.len().max(1)));
+    let split = play_downstream(new(), bytes.chunks(1));
+    assert!(whole == split, "{whole:?}\n{split:?}");
+}
+
+/// See [`downstream`].
+pub fn upstream<U: UpstreamLogin>(new: impl Fn() -> U, bytes: &[u8]) {
+    let whole = play_upstream(new(), bytes.chunks(bytes.len().max(1)));
+    let split = play_upstream(new(), bytes.chunks(1));
+    assert!(whole == split, "{whole:?}\n{split:?}");
+}
+
+fn play_downstream<'a, D: DownstreamLogin>(mut core: D, chunks: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+    let (mut steps, mut input) = (Vec::new(), Input::new());
+    for chunk in chunks {
+        input.push(chunk);
+        loop {
+            let (next, step) = core.advance(&mut input);
+            core = match step {
+                DownstreamStep::Read => {
+                    core = next;
+                    break;
+                }
+                DownstreamStep::Write(output) => {
+                    steps.push(text(output.as_bytes()));
+                    next
+                }
+                DownstreamStep::Login(Credentials { user, password }) => {
+                    let (next, output) = next.reject(&LoginFailure::BadCredentials);
+                    steps.push(format!("{user} {} {}", password.expose_secret(), text(output.as_bytes())));
+                    next
+                }
+                // What follows depends on what else is in flight, which only the network decides.
+                DownstreamStep::StartTls(_) | DownstreamStep::Close(_, _) => return steps,
+            };
+        }
+    }
+    steps
+}
+
+fn play_upstream<'a, U: UpstreamLogin>(mut core: U, chunks: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+    let (mut steps, mut input) = (Vec::new(), Input::new());
+    for chunk in chunks {
+        input.push(chunk);
+        loop {
+            let (next, step) = core.advance(&mut input);
+            core = match step {
+                UpstreamStep::Read => {
+                    core = next;
+                    break;
+                }
+                UpstreamStep::Write(output) => {
+                    steps.push(text(output.as_bytes()));
+                    next
+                }
+                UpstreamStep::Done(_) => {
+                    steps.push("done".into());
+                    return steps;
+                }
+                // See above; a violation at STARTTLS is found or not found by what is in flight.
+                UpstreamStep::StartTls | UpstreamStep::Failed(_) => return steps,
+            };
+        }
+    }
+    steps
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

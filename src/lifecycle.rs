@@ -1,0 +1,62 @@
+//! How the service ends: what has to be finished first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// Counts work that must not be cut off, such as a message on its way.
+#[derive(Clone, Debug)]
+pub struct Busy(Arc<watch::Sender<usize>>);
+
+/// One piece of work under way; ends when dropped.
+#[derive(Debug)]
+#[must_use = "dropping it says that the work is done"]
+pub struct UnderWay(Arc<watch::Sender<usize>>);
+
+impl Default for Busy {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+}
+
+impl Busy {
+    /// Work begins.
+    pub fn enter(&self) -> UnderWay {
+        self.0.send_modify(|count| *count += 1);
+        UnderWay(Arc::clone(&self.0))
+    }
+
+    /// Waits until nothing is under way, at most `limit`. Returns what still is.
+    pub async fn finished(&self, limit: Duration) -> usize {
+        let mut count = self.0.subscribe();
+        drop(timeout(limit, count.wait_for(|&count| count == 0)).await);
+        let left = *count.borrow();
+        left
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_waits_for_what_is_under_way_but_not_for_ever() {
+        let busy = Busy::default();
+        let message = busy.enter();
+        assert_eq!(busy.finished(Duration::from_secs(1)).await, 1);
+        let waiting = tokio::spawn({
+            let busy = busy.clone();
+            async move { busy.finished(Duration::from_secs(3600)).await }
+        });
+        drop(message);
+        assert_eq!(waiting.await.unwrap(), 0);
+    }
+}

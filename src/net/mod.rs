@@ -1,0 +1,14 @@
+//! Sockets: listening, dialling, TLS, and the splice that relays bytes. Knows nothing of mail.
+
+mod dial;
+mod listener;
+mod scratch;
+mod splice;
+mod stream;
+mod tls;
+
+pub use dial::{DialError, dial};
+pub use listener::{Accepted, Listener, Refusal};
+pub use splice::{Ended, Leg, Relayed, splice};
+pub use stream::{Link, Stream};
+pub use tls::{TlsError, accept_tls, client_config, connect_tls, server_config};

@@ -1,0 +1,331 @@
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::Stream;
+use super::scratch::with_scratch;
+
+/// One side of a splice and what was already received from it, which is handed over first.
+#[derive(Debug)]
+pub struct Leg {
+    /// The connection.
+    pub stream: Stream,
+    /// Read-ahead: bytes received from this side and not yet given to the other.
+    pub ahead: Vec<u8>,
+}
+
+/// What a splice carried and how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relayed {
+    /// Octets from the client to the upstream.
+    pub sent: u64,
+    /// Octets from the upstream to the client.
+    pub received: u64,
+    /// Who ended it.
+    pub ended: Ended,
+}
+
+/// Who ended a splice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The client closed first.
+    Client,
+    /// The upstream closed first.
+    Upstream,
+    /// The connection to the client broke.
+    ClientBroke(io::ErrorKind),
+    /// The connection to the upstream broke.
+    UpstreamBroke(io::ErrorKind),
+    /// Nothing moved for too long.
+    Idle,
+    /// Gatepost is stopping.
+    Stopped,
+}
+
+/// Relays raw bytes both ways until both sides have closed, keeping half-close.
+///
+/// No buffer is held while nothing moves: bytes go through a scratch buffer of the thread, and only what a slow reader
+/// does not take at once is kept, at most one scratch a direction; until it is gone nothing more is read for it.
+/// `idle` counts silence of both sides together; a connection closed by one side gets [`HALF_CLOSED`] of silence.
+pub async fn splice(client: Leg, upstream: Leg, idle: Duration, stop: &CancellationToken) -> Relayed {
+    let mut splice = Splice {
+        to_upstream: Flow::new(client.ahead),
+        to_client: Flow::new(upstream.ahead),
+        client: client.stream,
+        upstream: upstream.stream,
+        first: None,
+    };
+    let deadline = sleep_until(Instant::now() + idle);
+    tokio::pin!(deadline);
+    let mut before = 0;
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = poll_fn(|cx| splice.poll(cx)) => break ended,
+            () = stop.cancelled() => break Ended::Stopped,
+            () = &mut deadline => {
+                let now = splice.to_upstream.bytes + splice.to_client.bytes;
+                if now == before {
+                    break splice.first.unwrap_or(Ended::Idle);
+                }
+                before = now;
+                let wait = if splice.first.is_some() { idle.min(HALF_CLOSED) } else { idle };
+                deadline.as_mut().reset(Instant::now() + wait);
+            }
+        }
+    };
+    Relayed { sent: splice.to_upstream.bytes, received: splice.to_client.bytes, ended }
+}
+
+/// How long a half-closed connection may be silent. A peer that is gone for good looks the same as one that listens.
+const HALF_CLOSED: Duration = Duration::from_secs(60);
+
+/// Rounds of reading and writing before other sessions of the thread get their turn.
+const BUDGET: usize = 16;
+
+struct Splice {
+    client: Stream,
+    upstream: Stream,
+    to_upstream: Flow,
+    to_client: Flow,
+    /// The side that closed first.
+    first: Option<Ended>,
+}
+
+/// One direction.
+struct Flow {
+    /// What the destination did not take yet, from `written` on.
+    pending: Vec<u8>,
+    written: usize,
+    bytes: u64,
+    state: FlowState,
+    /// Something was written since the last flush.
+    unflushed: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FlowState {
+    Open,
+    /// The source ended; the destination has to be told once all is written.
+    Draining,
+    Done,
+}
+
+impl Splice {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        let up = self.to_upstream.poll(cx, &mut self.client, &mut self.upstream);
+        if let Poll::Ready(Err(fault)) = &up {
+            return Poll::Ready(fault.ended(Ended::ClientBroke, Ended::UpstreamBroke));
+        }
+        let down = self.to_client.poll(cx, &mut self.upstream, &mut self.client);
+        if let Poll::Ready(Err(fault)) = &down {
+            return Poll::Ready(fault.ended(Ended::UpstreamBroke, Ended::ClientBroke));
+        }
+        if self.first.is_none() {
+            self.first = match (self.to_upstream.state, self.to_client.state) {
+                (FlowState::Open, FlowState::Open) => None,
+                (FlowState::Open, _) => Some(Ended::Upstream),
+                _ => Some(Ended::Client),
+            };
+        }
+        if up.is_ready() && down.is_ready() { Poll::Ready(self.first.unwrap_or(Ended::Client)) } else { Poll::Pending }
+    }
+}
+
+/// Which end of a flow failed.
+enum Fault {
+    Source(io::ErrorKind),
+    Destination(io::ErrorKind),
+}
+
+impl Fault {
+    fn ended(&self, source: fn(io::ErrorKind) -> Ended, destination: fn(io::ErrorKind) -> Ended) -> Ended {
+        match self {
+            Self::Source(kind) => source(*kind),
+            Self::Destination(kind) => destination(*kind),
+        }
+    }
+}
+
+impl Flow {
+    const fn new(ahead: Vec<u8>) -> Self {
+        Self { pending: ahead, written: 0, bytes: 0, state: FlowState::Open, unflushed: false }
+    }
+
+    /// Ready when the source has ended and the destination knows.
+    fn poll(&mut self, cx: &mut Context<'_>, from: &mut Stream, to: &mut Stream) -> Poll<Result<(), Fault>> {
+        for _ in 0..BUDGET {
+            ready!(self.poll_pending(cx, to))?;
+            match self.state {
+                FlowState::Done => return Poll::Ready(Ok(())),
+                FlowState::Draining => {
+                    // A destination that is gone already needs no goodbye.
+                    drop(ready!(Pin::new(&mut *to).poll_shutdown(cx)));
+                    self.state = FlowState::Done;
+                }
+                FlowState::Open => {
+                    if self.poll_carry(cx, from, to)?.is_pending() {
+                        return self.poll_flush(cx, to);
+                    }
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Writes what was left over.
+    fn poll_pending(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<Result<(), Fault>> {
+        while self.written < self.pending.len() {
+            let count = match Pin::new(&mut *to).poll_write(cx, &self.pending[self.written..]) {
+                Poll::Ready(written) => written.map_err(destination)?,
+                Poll::Pending => return self.poll_flush(cx, to),
+            };
+            self.carried(count);
+            self.written += count;
+        }
+        if self.written > 0 {
+            self.pending = Vec::new();
+            self.written = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads once and writes at once what the destination takes; keeps the rest. Pending when there is nothing to read.
+    fn poll_carry(&mut self, cx: &mut Context<'_>, from: &mut Stream, to: &mut Stream) -> Result<Poll<()>, Fault> {
+        with_scratch(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            match Pin::new(from).poll_read(cx, &mut buffer) {
+                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Ready(Ok(())) => {}
+                // A peer that closes TCP without TLS's close_notify: the stream's end all the same.
+                Poll::Ready(Err(fault)) if fault.kind() == io::ErrorKind::UnexpectedEof => {}
+                Poll::Ready(Err(fault)) => return Err(Fault::Source(fault.kind())),
+            }
+            let mut chunk = buffer.filled();
+            if chunk.is_empty() {
+                self.state = FlowState::Draining;
+            }
+            while !chunk.is_empty() {
+                let Poll::Ready(written) = Pin::new(&mut *to).poll_write(cx, chunk) else {
+                    self.pending = chunk.to_vec();
+                    break;
+                };
+                let count = written.map_err(destination)?;
+                self.carried(count);
+                chunk = &chunk[count..];
+            }
+            Ok(Poll::Ready(()))
+        })
+    }
+
+    /// Lets buffered ciphertext go. Pending either way: the flow waits for its source or its destination.
+    fn poll_flush(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<Result<(), Fault>> {
+        if self.unflushed {
+            ready!(Pin::new(to).poll_flush(cx)).map_err(destination)?;
+            self.unflushed = false;
+        }
+        Poll::Pending
+    }
+
+    fn carried(&mut self, count: usize) {
+        self.bytes += count as u64;
+        self.unflushed = true;
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
+fn destination(fault: io::Error) -> Fault {
+    Fault::Destination(fault.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (near, listener.accept().await.unwrap().0)
+    }
+
+    fn leg(tcp: TcpStream, ahead: &[u8]) -> Leg {
+        Leg { stream: Stream::Plain(tcp), ahead: ahead.to_vec() }
+    }
+
+    async fn spliced(
+        ahead: [&[u8]; 2],
+        idle: Duration,
+    ) -> (TcpStream, TcpStream, JoinHandle<Relayed>, CancellationToken) {
+        let (client, client_leg) = pair().await;
+        let (upstream, upstream_leg) = pair().await;
+        let (down, up) = (leg(client_leg, ahead[0]), leg(upstream_leg, ahead[1]));
+        let stop = CancellationToken::new();
+        let stopping = stop.clone();
+        let relay = tokio::spawn(async move { splice(down, up, idle, &stopping).await });
+        (client, upstream, relay, stop)
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn read_ahead_goes_first_and_half_close_is_kept() {
+        let (mut client, mut upstream, relay, _stop) = spliced([b"a1 NOOP\r\n", b"* OK hi\r\n"], LONG).await;
+        client.write_all(b"a2 LOGOUT\r\n").await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut asked = String::new();
+        upstream.read_to_string(&mut asked).await.unwrap();
+        assert_eq!(asked, "a1 NOOP\r\na2 LOGOUT\r\n");
+
+        upstream.write_all(b"a1 OK\r\na2 OK\r\n").await.unwrap();
+        drop(upstream);
+        let mut answered = String::new();
+        client.read_to_string(&mut answered).await.unwrap();
+        assert_eq!(answered, "* OK hi\r\na1 OK\r\na2 OK\r\n");
+        assert_eq!(relay.await.unwrap(), Relayed { sent: 20, received: 23, ended: Ended::Client });
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_holds_the_sender_and_loses_nothing() {
+        let (mut client, mut upstream, relay, _stop) = spliced([b"", b""], LONG).await;
+        let sent: Vec<u8> = (0..48_000_000_u32).map(|i| i.to_le_bytes()[(i % 3) as usize]).collect();
+        let expected = sent.clone();
+        let sending = tokio::spawn(async move {
+            upstream.write_all(&sent).await.unwrap();
+            upstream.shutdown().await.unwrap();
+            upstream
+        });
+        let mut got = Vec::new();
+        while got.len() < 100_000 {
+            let mut drop_by_drop = [0; 100];
+            let count = client.read(&mut drop_by_drop).await.unwrap();
+            got.extend_from_slice(&drop_by_drop[..count]);
+            tokio::task::yield_now().await;
+        }
+        assert!(!sending.is_finished(), "the sender was not held back");
+        client.read_to_end(&mut got).await.unwrap();
+        assert!(got == expected);
+        drop((client, sending.await.unwrap()));
+        assert_eq!(relay.await.unwrap().ended, Ended::Upstream);
+    }
+
+    #[tokio::test]
+    async fn silence_ends_it_and_so_does_a_stop() {
+        let (_client, _upstream, relay, _stop) = spliced([b"", b""], Duration::from_millis(20)).await;
+        assert_eq!(relay.await.unwrap().ended, Ended::Idle);
+
+        let (_client, _upstream, relay, stop) = spliced([b"", b""], LONG).await;
+        stop.cancel();
+        assert_eq!(relay.await.unwrap().ended, Ended::Stopped);
+    }
+}

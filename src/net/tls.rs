@@ -1,0 +1,131 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use super::Stream;
+
+/// What is wrong with TLS material or a handshake; says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A PEM file that cannot be read or holds nothing of use.
+    #[error("cannot use {}: {fault}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// Certificate and key do not make a server configuration.
+    #[error("certificate {} and key {} do not fit: {fault}", certificate.display(), key.display())]
+    Pair {
+        /// The certificate chain.
+        certificate: PathBuf,
+        /// The private key.
+        key: PathBuf,
+        /// What rustls said.
+        fault: rustls::Error,
+    },
+    /// The configured host is no name a certificate could bear.
+    #[error("{0:?} is not a host name or address that a certificate could bear")]
+    Name(String),
+    /// The handshake with an upstream failed.
+    #[error("TLS with {host} failed: {fault}{}", hint(fault))]
+    Handshake {
+        /// Who it was tried with.
+        host: String,
+        /// What rustls said.
+        fault: io::Error,
+    },
+}
+
+/// The next step for the two mistakes that people make.
+fn hint(fault: &io::Error) -> &'static str {
+    let cause = fault.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
+            "; if its authority is your own, name the PEM file in the provider's `ca`"
+        }
+        Some(rustls::Error::InvalidMessage(_)) => "; is the port right, and its `tls` (implicit or starttls)?",
+        _ => "",
+    }
+}
+
+/// The configuration of listeners: TLS 1.2 and 1.3, a certificate chain and its key from PEM files.
+pub fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    let chain = certificates(certificate)?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|fault| unusable(key, &fault))?;
+    ServerConfig::builder_with_provider(crypto())
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
+        .map(Arc::new)
+        .map_err(|fault| TlsError::Pair { certificate: certificate.into(), key: key.into(), fault })
+}
+
+/// The configuration of upstream legs: the system's roots (or, where there are none, Mozilla's) and one's own authority.
+/// Share it: it holds the sessions that can be resumed.
+pub fn client_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    if let Some(path) = ca {
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(|fault| unusable(path, &fault))?;
+        }
+    }
+    let builder = ClientConfig::builder_with_provider(crypto()).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|fault| TlsError::File { path: PathBuf::new(), fault: fault.to_string() })?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// Performs the client's handshake; certificate and name are checked.
+pub async fn connect_tls(
+    tcp: TcpStream,
+    host: &str,
+    config: &Arc<ClientConfig>,
+    limit: Duration,
+) -> Result<Stream, TlsError> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.to_owned()))?;
+    let failed = |fault| TlsError::Handshake { host: host.to_owned(), fault };
+    let connecting = TlsConnector::from(Arc::clone(config))
+        .connect_with(name, tcp, |connection| connection.set_buffer_limit(Some(BUFFERED)));
+    let tls = timeout(limit, connecting).await.map_err(|_| failed(io::ErrorKind::TimedOut.into()))?.map_err(failed)?;
+    Ok(Stream::Tls(Box::new(TlsStream::Client(tls))))
+}
+
+/// Performs the server's handshake.
+pub async fn accept_tls(tcp: TcpStream, config: &Arc<ServerConfig>, limit: Duration) -> io::Result<Stream> {
+    let accepting = TlsAcceptor::from(Arc::clone(config))
+        .accept_with(tcp, |connection| connection.set_buffer_limit(Some(BUFFERED)));
+    let tls = timeout(limit, accepting).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    Ok(Stream::Tls(Box::new(TlsStream::Server(tls))))
+}
+
+/// Ciphertext that a stalled peer can make us hold, in octets: one record.
+const BUFFERED: usize = 16 * 1024;
+
+fn crypto() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match all {
+        Ok(all) if all.is_empty() => Err(unusable(path, &"no certificate in it")),
+        Ok(all) => Ok(all),
+        Err(fault) => Err(unusable(path, &fault)),
+    }
+}
+
+fn unusable(path: &Path, fault: &impl std::fmt::Display) -> TlsError {
+    TlsError::File { path: path.to_owned(), fault: fault.to_string() }
+}

@@ -1,0 +1,26 @@
+//! What an SMTP client hears when something fails.
+
+use crate::proto::{Farewell, LoginFailure, Output};
+
+/// RFC 4954, 6, and RFC 5248. Only the first two are permanent: a 535 for anything else makes programs drop a good password.
+pub(super) fn failure(failure: &LoginFailure) -> Output {
+    match failure {
+        LoginFailure::BadCredentials => "535 5.7.8 Authentication credentials invalid\r\n".into(),
+        LoginFailure::NotAllowed(text) => format!("525 5.7.13 {text}\r\n").into(),
+        LoginFailure::Unavailable(text) => format!("454 4.7.0 {text}\r\n").into(),
+        LoginFailure::MailboxBusy(text) => format!("451 4.3.2 {text}\r\n").into(),
+        LoginFailure::TlsRequired => "538 5.7.11 A password needs TLS here; use STARTTLS first\r\n".into(),
+        LoginFailure::MechanismNotOffered => "504 5.5.4 Mechanism not offered; use PLAIN or LOGIN\r\n".into(),
+    }
+}
+
+pub(super) fn farewell(farewell: Farewell) -> Output {
+    let (status, text) = match farewell {
+        Farewell::Timeout => ("4.4.2", "Waited too long; connect again"),
+        Farewell::Shutdown => ("4.3.2", "Service is stopping; try again later"),
+        Farewell::TooManyAttempts => ("4.7.0", "Too many failed logins"),
+        Farewell::Busy => ("4.3.2", "Too many sessions; try again later"),
+        Farewell::UpstreamLost => ("4.4.2", "The mail provider ended the session; connect again"),
+    };
+    format!("421 {status} {text}\r\n").into()
+}

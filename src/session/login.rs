@@ -1,0 +1,320 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::label::SessionId;
+use super::service::{Frontend, ListenerTls};
+use super::upstream::{NewCore, Target, Upstream, UpstreamError};
+use crate::account::Verdict;
+use crate::model::Account;
+use crate::net::{Link, Stream, accept_tls};
+use crate::proto::{
+    ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin,
+};
+use crate::token::TokenError;
+
+/// The client's connection before login.
+pub(super) struct Client {
+    id: SessionId,
+    peer: SocketAddr,
+    tcp: TcpStream,
+    since: Instant,
+    deadline: Instant,
+}
+
+/// A session whose both sides are logged in and told so.
+pub(super) struct Session<R> {
+    pub(super) id: SessionId,
+    pub(super) account: Arc<Account>,
+    pub(super) client: Link,
+    pub(super) from_client: Input,
+    pub(super) upstream: Upstream<R>,
+    pub(super) since: Instant,
+}
+
+impl Client {
+    pub(super) fn new(frontend: &Frontend, tcp: TcpStream, peer: SocketAddr) -> Self {
+        let since = Instant::now();
+        Self { id: SessionId::next(), peer, tcp, since, deadline: since + frontend.service.limits.login }
+    }
+}
+
+/// How long one write to a client may take.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// From the greeting to a logged-in session, for every protocol. `None`: the client left, or was sent away.
+pub(super) async fn login<D, U>(
+    frontend: &Frontend,
+    client: Client,
+    core: D,
+    upstream_core: NewCore<U>,
+) -> Option<Session<U::Ready>>
+where
+    D: DownstreamLogin<Ready = U::Ready>,
+    U: UpstreamLogin,
+{
+    let (id, peer) = (client.id, client.peer);
+    debug!(session = %id, protocol = %frontend.protocol, %peer, "session.opened");
+    let closed = |why: &dyn std::fmt::Display| debug!(session = %id, %peer, reason = %why, "session.closed");
+    let dialogue = Dialogue::open(frontend, client).await.inspect_err(|fault| closed(&format_args!("TLS: {fault}"))).ok()?;
+    dialogue.run(core, upstream_core).await.inspect_err(|left| closed(left)).ok()
+}
+
+/// Why a client is no longer there.
+#[derive(Debug, thiserror::Error)]
+enum Left {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("the client closed before login")]
+    Closed,
+    #[error("the client left")]
+    Goodbye,
+    #[error("the client {0}")]
+    Violation(crate::proto::Violation),
+    #[error("no login in time")]
+    Late,
+    #[error("too many failed logins")]
+    TooManyAttempts,
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+/// A login that both sides have said yes to.
+struct Granted<R> {
+    account: Arc<Account>,
+    upstream: Upstream<R>,
+}
+
+struct Dialogue<'a> {
+    frontend: &'a Frontend,
+    id: SessionId,
+    peer: SocketAddr,
+    link: Link,
+    input: Input,
+    since: Instant,
+    deadline: Instant,
+    failures: u32,
+}
+
+impl<'a> Dialogue<'a> {
+    async fn open(frontend: &'a Frontend, client: Client) -> io::Result<Self> {
+        let Client { id, peer, tcp, since, deadline } = client;
+        let stream = match &frontend.tls {
+            ListenerTls::Implicit(config) => accept_tls(tcp, config, deadline - Instant::now()).await?,
+            _ => Stream::Plain(tcp),
+        };
+        let link = Link { stream, patience: CLIENT_PATIENCE };
+        Ok(Self { frontend, id, peer, link, input: Input::new(), since, deadline, failures: 0 })
+    }
+
+    /// Performs the steps of the core until someone is logged in or gone.
+    async fn run<D, U>(mut self, mut core: D, upstream_core: NewCore<U>) -> Result<Session<U::Ready>, Left>
+    where
+        D: DownstreamLogin<Ready = U::Ready>,
+        U: UpstreamLogin,
+    {
+        self.link.send(core.greet().as_bytes()).await?;
+        loop {
+            let (next, step) = core.advance(&mut self.input);
+            core = match step {
+                DownstreamStep::Read => {
+                    self.listen(&next).await?;
+                    next
+                }
+                DownstreamStep::Write(output) => {
+                    self.link.send(output.as_bytes()).await?;
+                    next
+                }
+                DownstreamStep::StartTls(output) => {
+                    self.link.send(output.as_bytes()).await?;
+                    self = self.upgrade().await?;
+                    next.tls_established()
+                }
+                DownstreamStep::Close(output, violation) => {
+                    return Err(self.dismiss(&output, violation.map_or(Left::Goodbye, Left::Violation)).await);
+                }
+                DownstreamStep::Login(credentials) => match self.authorize(&credentials, upstream_core).await {
+                    Ok(granted) => {
+                        let yes = next.accept(&granted.upstream.ready);
+                        self.link.send(yes.as_bytes()).await?;
+                        return Ok(self.granted(granted));
+                    }
+                    Err(failure) => self.reject(next, &failure).await?,
+                },
+            };
+        }
+    }
+
+    /// Reads more from the client, or says goodbye to one that is too slow.
+    async fn listen<D: DownstreamLogin>(&mut self, core: &D) -> Result<(), Left> {
+        let wait = self.deadline.saturating_duration_since(Instant::now());
+        let heard = tokio::select! {
+            heard = self.link.read(wait) => heard,
+            () = self.frontend.service.stop.cancelled() => {
+                return Err(self.dismiss(&core.goodbye(Farewell::Shutdown), Left::Stopping).await);
+            }
+        };
+        match heard {
+            Ok(chunk) if chunk.is_empty() => Err(Left::Closed),
+            Ok(chunk) => {
+                self.input.push(&chunk);
+                Ok(())
+            }
+            Err(fault) if fault.kind() == io::ErrorKind::TimedOut => {
+                Err(self.dismiss(&core.goodbye(Farewell::Timeout), Left::Late).await)
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    async fn upgrade(mut self) -> Result<Self, Left> {
+        let ListenerTls::Starttls(config) = &self.frontend.tls else { return Ok(self) };
+        let wait = self.deadline.saturating_duration_since(Instant::now());
+        self.link = self.link.upgrade(|tcp| accept_tls(tcp, config, wait)).await?;
+        Ok(self)
+    }
+
+    fn granted<R>(self, granted: Granted<R>) -> Session<R> {
+        let Granted { account, upstream } = granted;
+        let Self { id, link: client, input: from_client, since, .. } = self;
+        Session { id, account, client, from_client, upstream, since }
+    }
+
+    async fn reject<D: DownstreamLogin>(&mut self, core: D, failure: &LoginFailure) -> Result<D, Left> {
+        let (core, reply) = core.reject(failure);
+        self.link.send(reply.as_bytes()).await?;
+        self.failures += 1;
+        if self.failures < self.frontend.service.limits.login_attempts {
+            return Ok(core);
+        }
+        Err(self.dismiss(&core.goodbye(Farewell::TooManyAttempts), Left::TooManyAttempts).await)
+    }
+
+    /// Says the last words and closes.
+    async fn dismiss(&mut self, last: &Output, why: Left) -> Left {
+        if self.link.send(last.as_bytes()).await.is_ok() {
+            self.link.close().await;
+        }
+        why
+    }
+
+    /// From credentials to an upstream session. Logs the outcome, once.
+    async fn authorize<U: UpstreamLogin>(
+        &self,
+        credentials: &Credentials,
+        upstream_core: NewCore<U>,
+    ) -> Result<Granted<U::Ready>, LoginFailure> {
+        let protocol = self.frontend.protocol;
+        let account = self.account(credentials).await.map_err(|refusal| {
+            let (failure, reason) = refusal.told();
+            let user = ClientText::new(&credentials.user);
+            warn!(session = %self.id, %protocol, peer = %self.peer, %user, reason, "session.login_failed");
+            failure
+        })?;
+        match self.upstream(&account, upstream_core).await {
+            Ok(upstream) => {
+                let ms = self.since.elapsed().as_millis();
+                let (account_name, token) = (&account.name, &account.token.name);
+                info!(session = %self.id, %protocol, peer = %self.peer, account = account_name, token, ms = %ms, "session.login");
+                Ok(Granted { account, upstream })
+            }
+            Err(error) => {
+                let (account, token) = (&account.name, &account.token.name);
+                let failure = error.told(token);
+                warn!(session = %self.id, %protocol, peer = %self.peer, account, token, error = %error, "session.login_failed");
+                Err(failure)
+            }
+        }
+    }
+
+    async fn account(&self, credentials: &Credentials) -> Result<Arc<Account>, Refused> {
+        let service = &self.frontend.service;
+        match service.verifier.verify(&service.directory, &credentials.user, &credentials.password).await {
+            Verdict::Granted(account) if account.allows(self.frontend.protocol, self.peer.ip()) => Ok(account),
+            Verdict::Granted(_) => Err(Refused::NotAllowed),
+            Verdict::Denied => Err(Refused::BadCredentials),
+            Verdict::Overloaded => Err(Refused::Overloaded),
+        }
+    }
+
+    /// Token, upstream login and, when the upstream refuses, one forced refresh and one more try.
+    async fn upstream<U: UpstreamLogin>(
+        &self,
+        account: &Account,
+        core: NewCore<U>,
+    ) -> Result<Upstream<U::Ready>, Unavailable> {
+        let service = &self.frontend.service;
+        let protocol = self.frontend.protocol;
+        let provider = &account.token.provider;
+        let (Some(endpoint), Some(trust)) = (provider.endpoints.of(protocol), service.trust.get(&provider.name)) else {
+            return Err(Unavailable::NoEndpoint);
+        };
+        let target = Target { endpoint, trust, limits: &service.limits, ehlo: &service.hostname };
+        let token = service.tokens.access_token(&account.token.name).await?;
+        match target.log_in(account, protocol, &token, core).await {
+            Err(refused) if refused.is_refusal() => {
+                let fresh = service.tokens.renewed(&account.token.name, &token).await?;
+                if fresh == token {
+                    return Err(refused.into());
+                }
+                Ok(target.log_in(account, protocol, &fresh, core).await?)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+}
+
+/// The local side said no.
+enum Refused {
+    BadCredentials,
+    NotAllowed,
+    Overloaded,
+}
+
+impl Refused {
+    /// What the client is told, and the reason for the log.
+    fn told(&self) -> (LoginFailure, &'static str) {
+        match self {
+            Self::BadCredentials => (LoginFailure::BadCredentials, "unknown user or wrong password"),
+            Self::NotAllowed => {
+                let text = "this account is disabled, or not allowed to log in this way or from here";
+                (LoginFailure::NotAllowed(ClientText::new(text)), "account disabled, or not allowed for this protocol or address")
+            }
+            Self::Overloaded => {
+                let text = "too many logins at the same time; try again later";
+                (LoginFailure::Unavailable(ClientText::new(text)), "too many passwords waiting to be checked")
+            }
+        }
+    }
+}
+
+/// The provider's side did not say yes: never the client's fault, so never a permanent answer (law 2).
+#[derive(Debug, thiserror::Error)]
+enum Unavailable {
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    #[error("the provider has no server for this protocol; name it in the provider's table")]
+    NoEndpoint,
+}
+
+impl Unavailable {
+    fn told(&self, token: &str) -> LoginFailure {
+        let text = match self {
+            Self::Token(error) => error.for_client(),
+            Self::Upstream(error) if error.is_refusal() => {
+                format!("the mail provider refused the login with token '{token}'; ask the administrator")
+            }
+            Self::Upstream(_) => "the mail provider cannot be reached or is not available now; try again later".into(),
+            Self::NoEndpoint => format!("token '{token}' has no server for this protocol; ask the administrator"),
+        };
+        LoginFailure::Unavailable(ClientText::new(&text))
+    }
+}
+

@@ -1,0 +1,59 @@
+//! One downstream connection from accept to close.
+//!
+//! [`login`] performs the steps of both protocol cores in one straight line for all protocols: greet, TLS, credentials,
+//! account, token, upstream, hand-over. Then IMAP and POP3 are spliced and SMTP is conversed.
+//!
+//! A session is two boxed phases in a small task: what only the login needs is freed before the relay begins, for most
+//! sessions of an IMAP server are idle for hours.
+
+mod label;
+mod login;
+mod relay;
+mod service;
+mod upstream;
+
+pub use service::{Frontend, Limits, ListenerTls, Service};
+
+use std::sync::Arc;
+
+use crate::model::Protocol;
+use crate::net::{Accepted, Refusal};
+use crate::proto::imap::{ImapDownstream, ImapUpstream};
+use crate::proto::pop3::{Pop3Downstream, Pop3Upstream};
+use crate::proto::smtp::{SmtpDownstream, SmtpUpstream};
+use crate::proto::{DownstreamLogin as _, Farewell, Offer};
+
+/// Serves one client until it or its upstream leaves.
+pub async fn run(frontend: Arc<Frontend>, accepted: Accepted) {
+    let Accepted { tcp, peer, permit: _permit } = accepted;
+    let offer = frontend.offer(peer.ip());
+    let client = login::Client::new(&frontend, tcp, peer);
+    match frontend.protocol {
+        Protocol::Imap => {
+            let core = ImapDownstream::new(offer);
+            let Some(session) = Box::pin(login::login(&frontend, client, core, ImapUpstream::new)).await else { return };
+            Box::pin(relay::spliced(&frontend.service, session, Protocol::Imap)).await;
+        }
+        Protocol::Pop3 => {
+            let core = Pop3Downstream::new(offer);
+            let Some(session) = Box::pin(login::login(&frontend, client, core, Pop3Upstream::new)).await else { return };
+            Box::pin(relay::spliced(&frontend.service, session, Protocol::Pop3)).await;
+        }
+        Protocol::Smtp => {
+            let core = SmtpDownstream::new(offer);
+            let Some(session) = Box::pin(login::login(&frontend, client, core, SmtpUpstream::new)).await else { return };
+            Box::pin(relay::conversed(&frontend.service, session)).await;
+        }
+    }
+}
+
+/// What a client hears for whom there is no room.
+#[must_use]
+pub fn refusal(protocol: Protocol, offer: Offer) -> Refusal {
+    let goodbye = match protocol {
+        Protocol::Imap => ImapDownstream::new(offer).goodbye(Farewell::Busy),
+        Protocol::Pop3 => Pop3Downstream::new(offer).goodbye(Farewell::Busy),
+        Protocol::Smtp => SmtpDownstream::new(offer).goodbye(Farewell::Busy),
+    };
+    goodbye.as_bytes().to_vec()
+}

@@ -1,0 +1,53 @@
+use tracing::debug;
+
+use super::login::Session;
+use super::service::Service;
+use crate::model::Protocol;
+use crate::net::{self, Leg, Relayed};
+use crate::proto::smtp::{Conversation, SmtpReady};
+use crate::proto::Input;
+use crate::submit::{Legs, Settings, Submission, converse};
+
+/// IMAP and POP3 after login: raw bytes both ways, read-ahead of both sides first.
+pub(super) async fn spliced<R>(service: &Service, session: Session<R>, protocol: Protocol) {
+    let Session { id, account, client, mut from_client, upstream, since } = session;
+    let idle = if protocol == Protocol::Pop3 { service.limits.pop3_idle } else { service.limits.imap_idle };
+    let mut ahead = upstream.ahead;
+    let down = Leg { stream: client.stream, ahead: drain(&mut from_client) };
+    let up = Leg { stream: upstream.link.stream, ahead: drain(&mut ahead) };
+    drop((from_client, ahead, upstream.ready));
+    let Relayed { sent, received, ended } = net::splice(down, up, idle, &service.stop).await;
+    let seconds = since.elapsed().as_secs();
+    debug!(session = %id, account = account.name, sent, received, seconds, ended = ?ended, "session.closed");
+}
+
+/// SMTP after login: a conversation that is understood.
+pub(super) async fn conversed(service: &Service, session: Session<SmtpReady>) {
+    let Session { id, account, client, from_client, upstream, since } = session;
+    let mut legs = Legs { client, from_client, upstream: upstream.link, from_upstream: upstream.ahead };
+    let limits = &service.limits;
+    let settings = Settings {
+        idle: limits.smtp_idle,
+        reply: limits.upstream_reply,
+        end_of_data: limits.end_of_data,
+        message_size: limits.message_octets,
+    };
+    let extensions = upstream.ready.extensions;
+    let submission = Submission {
+        legs: &mut legs,
+        conversation: Conversation::new(service.hostname.clone(), extensions, limits.message_octets),
+        settings,
+        session: &id.to_string(),
+        account: &account.name,
+        busy: &service.busy,
+    };
+    let ended = converse(submission, &service.stop).await;
+    legs.client.close().await;
+    let seconds = since.elapsed().as_secs();
+    debug!(session = %id, account = account.name, seconds, ended = ?ended, "session.closed");
+}
+
+fn drain(input: &mut Input) -> Vec<u8> {
+    let count = input.len();
+    input.take(count).to_vec()
+}

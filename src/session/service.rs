@@ -1,0 +1,99 @@
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
+use tokio_util::sync::CancellationToken;
+
+use crate::account::{Directory, Verifier};
+use crate::lifecycle::Busy;
+use crate::model::Protocol;
+use crate::proto::Offer;
+use crate::token::Tokens;
+
+/// All that the sessions of a process share.
+#[derive(Debug)]
+pub struct Service {
+    /// The name in greetings and in EHLO upstream.
+    pub hostname: String,
+    /// Who may log in.
+    pub directory: Directory,
+    /// Checks passwords.
+    pub verifier: Verifier,
+    /// Gives tokens.
+    pub tokens: Tokens,
+    /// TLS towards each provider, by its name.
+    pub trust: HashMap<String, Arc<ClientConfig>>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Messages under way.
+    pub busy: Busy,
+    /// Ends the sessions.
+    pub stop: CancellationToken,
+}
+
+/// The bounds of a session.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From accept to login, as far as the client is waited for.
+    pub login: Duration,
+    /// Failed logins on one connection.
+    pub login_attempts: u32,
+    /// Silence after login that ends a session.
+    pub smtp_idle: Duration,
+    /// See `smtp_idle`; longer than the 30 minutes of IDLE (RFC 2177, 3).
+    pub imap_idle: Duration,
+    /// See `smtp_idle`; at least 10 minutes (RFC 1939, 3).
+    pub pop3_idle: Duration,
+    /// TCP connection to an upstream.
+    pub connect: Duration,
+    /// TLS and login at an upstream.
+    pub upstream_login: Duration,
+    /// One SMTP reply of an upstream.
+    pub upstream_reply: Duration,
+    /// The reply to the end of a message.
+    pub end_of_data: Duration,
+    /// Largest message, in octets.
+    pub message_octets: u64,
+}
+
+/// How TLS comes to a listener.
+#[derive(Clone, Debug)]
+pub enum ListenerTls {
+    /// Not at all.
+    None,
+    /// When the client asks for it.
+    Starttls(Arc<ServerConfig>),
+    /// From the first byte.
+    Implicit(Arc<ServerConfig>),
+}
+
+/// A listener as its sessions see it.
+#[derive(Debug)]
+pub struct Frontend {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Its TLS.
+    pub tls: ListenerTls,
+    /// Where passwords may come from without TLS.
+    pub plaintext_auth: Vec<IpNet>,
+    /// What all listeners share.
+    pub service: Arc<Service>,
+}
+
+impl Frontend {
+    /// What a client from this address is offered.
+    #[must_use]
+    pub fn offer(&self, from: IpAddr) -> Offer {
+        let from = from.to_canonical();
+        let trusted = self.plaintext_auth.iter().any(|network| network.contains(&from));
+        Offer {
+            hostname: self.service.hostname.clone(),
+            starttls: matches!(self.tls, ListenerTls::Starttls(_)),
+            passwords: trusted || matches!(self.tls, ListenerTls::Implicit(_)),
+            message_size: self.service.limits.message_octets,
+        }
+    }
+}

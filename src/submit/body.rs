@@ -1,0 +1,230 @@
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use super::Legs;
+use super::legs::UpstreamLost;
+use crate::proto::smtp::{BodyFault, BodyScanner, Reply, Scan};
+
+/// What became of a body on its way from the client to the upstream.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// All of it is with the upstream, its end included; the final reply is due.
+    Sent {
+        /// Octets as sent, without the end of data.
+        size: u64,
+    },
+    /// The client sent it all, but the upstream had answered before and will not take it.
+    Answered(Reply),
+    /// The client sent it all, but it cannot go on.
+    Unfit(Unfit),
+    /// The client sent it all, but the upstream leg broke meanwhile.
+    Lost(UpstreamLost),
+    /// The client went away in the middle.
+    ClientGone(io::Error),
+    /// The client goes on after its message was given up, far beyond any size that it may have.
+    Endless,
+}
+
+/// Why a body was not forwarded to its end.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    Fault(BodyFault),
+    TooLarge,
+}
+
+/// Relays a body without ever holding more than a chunk of it.
+pub(super) async fn relay(legs: &mut Legs, limit: u64, wait: Duration) -> Body {
+    let mut relay = Relay { legs, scanner: BodyScanner::new(), size: 0, limit, given_up: None };
+    let ahead = relay.ahead().await;
+    let ended = if ahead { Ok(()) } else { relay.stream(wait).await };
+    match ended {
+        Ok(()) => relay.outcome(),
+        Err(body) => body,
+    }
+}
+
+/// Octets per read: large enough that neither side's system calls matter.
+const CHUNK: usize = 64 * 1024;
+
+/// How long to look for a last word of an upstream that no longer takes our bytes.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
+struct Relay<'a> {
+    legs: &'a mut Legs,
+    scanner: BodyScanner,
+    size: u64,
+    limit: u64,
+    /// Why nothing is forwarded any more; the client is only heard out.
+    given_up: Option<GivenUp>,
+}
+
+enum GivenUp {
+    Answered(Reply),
+    Unfit(Unfit),
+    Lost(UpstreamLost),
+}
+
+impl Relay<'_> {
+    /// Passes on what came with the DATA command. True when that was all.
+    async fn ahead(&mut self) -> bool {
+        let ahead = self.legs.from_client.rest().to_vec();
+        if ahead.is_empty() {
+            return false;
+        }
+        match self.pass(&ahead).await {
+            Passed::End(consumed) => {
+                self.legs.from_client.take(consumed);
+                true
+            }
+            Passed::More(consumed) => {
+                self.legs.from_client.take(consumed);
+                false
+            }
+        }
+    }
+
+    /// Passes on what the client sends until the end of data; what it sends beyond is left as read-ahead.
+    async fn stream(&mut self, wait: Duration) -> Result<(), Body> {
+        let mut buffer = vec![0; CHUNK];
+        // Octets at the front that were read before: a CR that has to be seen together with what follows it.
+        let mut held = self.legs.from_client.len();
+        buffer[..held].copy_from_slice(self.legs.from_client.take(held));
+        loop {
+            let filled = held + self.read(&mut buffer[held..], wait).await?;
+            match self.pass(&buffer[..filled]).await {
+                Passed::End(consumed) => {
+                    self.legs.from_client.push(&buffer[consumed..filled]);
+                    return Ok(());
+                }
+                Passed::More(consumed) => {
+                    buffer.copy_within(consumed..filled, 0);
+                    held = filled - consumed;
+                }
+            }
+            if self.given_up.is_some() && self.size > self.limit.saturating_mul(2) {
+                return Err(Body::Endless);
+            }
+        }
+    }
+
+    /// Reads from the client; an upstream that speaks or closes meanwhile ends the forwarding.
+    async fn read(&mut self, buffer: &mut [u8], wait: Duration) -> Result<usize, Body> {
+        let closed = || Body::ClientGone(io::ErrorKind::UnexpectedEof.into());
+        loop {
+            let listening = self.given_up.is_none();
+            let legs = &mut *self.legs;
+            tokio::select! {
+                biased;
+                read = timeout(wait, legs.client.stream.read(buffer)) => {
+                    let count = read.map_err(|_| Body::ClientGone(io::ErrorKind::TimedOut.into()))?;
+                    return match count {
+                        Ok(0) => Err(closed()),
+                        Ok(count) => Ok(count),
+                        Err(fault) => Err(Body::ClientGone(fault)),
+                    };
+                }
+                heard = legs.upstream.read(wait), if listening => self.overheard(heard),
+            }
+        }
+    }
+
+    /// The upstream spoke although it was not its turn.
+    fn overheard(&mut self, heard: io::Result<Vec<u8>>) {
+        let lost = |why: String| Some(GivenUp::Lost(UpstreamLost(why)));
+        match heard {
+            Ok(chunk) if chunk.is_empty() => self.given_up = lost("closed the connection during the message".into()),
+            Ok(chunk) => {
+                self.legs.from_upstream.push(&chunk);
+                self.given_up = match self.legs.next_reply() {
+                    Ok(None) => None,
+                    Ok(Some(reply)) => Some(GivenUp::Answered(reply)),
+                    Err(fault) => Some(GivenUp::Lost(fault)),
+                };
+            }
+            Err(fault) if fault.kind() == io::ErrorKind::TimedOut => {}
+            Err(fault) => self.given_up = lost(format!("broke during the message: {fault}")),
+        }
+    }
+
+    /// Scans a chunk and forwards what is fit.
+    async fn pass(&mut self, chunk: &[u8]) -> Passed {
+        let mut from = 0;
+        loop {
+            match self.scanner.scan(&chunk[from..]) {
+                Scan::More { forward } => {
+                    self.forward(&chunk[from..from + forward]).await;
+                    return Passed::More(from + forward);
+                }
+                Scan::End { forward } => {
+                    self.forward(&chunk[from..from + forward]).await;
+                    self.flush().await;
+                    return Passed::End(from + forward);
+                }
+                Scan::Fault { fault, at } => {
+                    self.give_up(GivenUp::Unfit(Unfit::Fault(fault)));
+                    from += at;
+                }
+            }
+        }
+    }
+
+    /// Sends body octets upstream. The limit is checked before: a message beyond it must never be complete there.
+    async fn forward(&mut self, bytes: &[u8]) {
+        self.size += bytes.len() as u64;
+        if self.size > self.limit.saturating_add(END.len() as u64) {
+            self.give_up(GivenUp::Unfit(Unfit::TooLarge));
+        }
+        if self.given_up.is_some() {
+            return;
+        }
+        let patience = self.legs.upstream.patience;
+        let writing = timeout(patience, self.legs.upstream.stream.write_all(bytes)).await;
+        self.written(writing.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))).await;
+    }
+
+    async fn flush(&mut self) {
+        if self.given_up.is_none() {
+            let patience = self.legs.upstream.patience;
+            let flushing = timeout(patience, self.legs.upstream.stream.flush()).await;
+            self.written(flushing.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))).await;
+        }
+    }
+
+    /// An upstream that takes no more may have said why.
+    async fn written(&mut self, result: io::Result<()>) {
+        if let Err(fault) = result {
+            let last_word = self.legs.reply(LAST_WORD).await;
+            self.give_up(match last_word {
+                Ok(reply) => GivenUp::Answered(reply),
+                Err(_) => GivenUp::Lost(UpstreamLost(format!("broke during the message: {fault}"))),
+            });
+        }
+    }
+
+    fn give_up(&mut self, why: GivenUp) {
+        self.scanner.forgive();
+        self.given_up.get_or_insert(why);
+    }
+
+    fn outcome(self) -> Body {
+        match self.given_up {
+            None => Body::Sent { size: self.size.saturating_sub(END.len() as u64) },
+            Some(GivenUp::Answered(reply)) => Body::Answered(reply),
+            Some(GivenUp::Unfit(unfit)) => Body::Unfit(unfit),
+            Some(GivenUp::Lost(lost)) => Body::Lost(lost),
+        }
+    }
+}
+
+const END: &[u8] = b".\r\n";
+
+/// How much of a chunk was consumed.
+enum Passed {
+    /// All but a CR that has to be seen again.
+    More(usize),
+    /// Up to the end of the body.
+    End(usize),
+}

@@ -1,0 +1,12 @@
+//! A message's way out: the SMTP conversation between a local program and its upstream, after both logins.
+//!
+//! Invariants: a message is acknowledged only with the upstream's own final reply (law 1); the end of data is sent only
+//! after a body that was whole and clean; when anything breaks before, the upstream leg is dropped without it, so that
+//! half a message is never delivered, and the client gets a 4xx and tries again.
+
+mod body;
+mod converse;
+mod legs;
+
+pub use converse::{Settings, Submission, converse};
+pub use legs::Legs;
