@@ -1,0 +1,25 @@
+//! What an IMAP client hears when something fails.
+
+use crate::proto::{Farewell, LoginFailure};
+
+/// Response code (RFC 5530) and text of a tagged NO. Only the first two are permanent.
+pub(super) fn failure(failure: &LoginFailure) -> String {
+    match failure {
+        LoginFailure::BadCredentials => "[AUTHENTICATIONFAILED] Authentication failed".into(),
+        LoginFailure::NotAllowed(text) => format!("[AUTHORIZATIONFAILED] {text}"),
+        LoginFailure::Unavailable(text) => format!("[UNAVAILABLE] {text}"),
+        LoginFailure::MailboxBusy(text) => format!("[LIMIT] {text}"),
+        LoginFailure::TlsRequired => "[PRIVACYREQUIRED] A password needs TLS here; use STARTTLS first".into(),
+        LoginFailure::MechanismNotOffered => "[CANNOT] Mechanism not offered; use PLAIN or LOGIN".into(),
+    }
+}
+
+pub(super) const fn farewell(farewell: Farewell) -> &'static str {
+    match farewell {
+        Farewell::Timeout => "* BYE Waited too long; connect again\r\n",
+        Farewell::Shutdown => "* BYE [UNAVAILABLE] Service is stopping; try again later\r\n",
+        Farewell::TooManyAttempts => "* BYE Too many failed logins\r\n",
+        Farewell::Busy => "* BYE [UNAVAILABLE] Too many sessions; try again later\r\n",
+        Farewell::UpstreamLost => "* BYE [UNAVAILABLE] The mail provider ended the session; connect again\r\n",
+    }
+}
