@@ -1,1 +1,10 @@
-//! POP3 (RFC 1939, 2449, 5034): login cores of both sides.
+//! POP3 (RFC 1939, 2449, 2595, 5034): login cores of both sides.
+
+mod downstream;
+mod table;
+#[cfg(test)]
+mod tests;
+mod upstream;
+
+pub use downstream::Pop3Downstream;
+pub use upstream::{Pop3Ready, Pop3Upstream};
