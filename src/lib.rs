@@ -17,6 +17,7 @@
 //! | [`proto`] | protocol cores: bytes in, steps out, no IO |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod account;
 pub mod clock;
 pub mod lifecycle;
 pub mod model;

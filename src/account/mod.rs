@@ -1,0 +1,13 @@
+//! Who may log in, and whether they are who they say.
+//!
+//! Invariant: nothing observable tells an unknown user from a wrong password, neither the answer nor the work done for it.
+
+mod directory;
+mod password;
+#[cfg(test)]
+mod tests;
+mod verifier;
+
+pub use directory::{Ambiguous, Directory};
+pub use password::{HashingFailed, hash_password};
+pub use verifier::{Verdict, Verifier, VerifierSettings};
