@@ -22,5 +22,6 @@ pub mod clock;
 pub mod lifecycle;
 pub mod model;
 pub mod net;
+pub mod oauth;
 pub mod proto;
 pub mod submit;

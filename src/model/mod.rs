@@ -2,10 +2,12 @@
 
 mod account;
 mod provider;
+mod state;
 mod token;
 
 pub use account::{Account, PasswordHash, UnusableHash};
 pub use provider::{Endpoint, Endpoints, Provider, SaslMechanism, UpstreamTls};
+pub use state::{AccessToken, Granted, TokenState, Trouble, TroubleClass};
 pub use token::{ClientAuthentication, Grant, Token};
 
 /// The mail protocols that are relayed.

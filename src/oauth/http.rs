@@ -1,0 +1,109 @@
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use http::header::{HeaderMap, RETRY_AFTER};
+use oauth2::{HttpRequest, HttpResponse};
+use tokio_rustls::rustls::ClientConfig;
+
+/// The HTTP client of one provider: its own TLS trust, no redirects, nothing without end.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: reqwest::Client,
+    /// Longest answer, in octets.
+    longest: usize,
+}
+
+/// Bounds of an [`Http`].
+#[derive(Clone, Copy, Debug)]
+pub struct HttpSettings {
+    /// TCP and TLS.
+    pub connect: Duration,
+    /// The whole exchange.
+    pub total: Duration,
+    /// Longest answer, in octets.
+    pub longest: usize,
+}
+
+/// The client could not be built.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up HTTPS: {0}")]
+pub struct Unusable(#[from] reqwest::Error);
+
+/// What happened below the protocol.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HttpError {
+    #[error("{0}")]
+    Failed(String),
+    #[error("the answer is longer than {0} octets")]
+    TooLong(usize),
+}
+
+/// What the oauth2 crate does not hand on, and the decision needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) status: Option<u16>,
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Http {
+    /// A client with this trust. It speaks HTTP/1.1 and never sends a secret where a redirect points.
+    pub fn new(tls: &ClientConfig, settings: HttpSettings) -> Result<Self, Unusable> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(settings.connect)
+            .timeout(settings.total)
+            .user_agent(concat!("gatepost/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client, longest: settings.longest })
+    }
+
+    /// Sends one request; status and Retry-After are left in `seen`.
+    pub(super) async fn send(
+        &self,
+        request: HttpRequest,
+        seen: &Mutex<Seen>,
+        now: DateTime<Utc>,
+    ) -> Result<HttpResponse, HttpError> {
+        let request = reqwest::Request::try_from(request).map_err(failed)?;
+        let mut response = self.client.execute(request).await.map_err(failed)?;
+        *seen.lock().unwrap_or_else(PoisonError::into_inner) =
+            Seen { status: Some(response.status().as_u16()), retry_after: retry_after(response.headers(), now) };
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > self.longest {
+                return Err(HttpError::TooLong(self.longest));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut whole = HttpResponse::new(body);
+        *whole.status_mut() = status;
+        *whole.headers_mut() = headers;
+        Ok(whole)
+    }
+}
+
+/// The chain of causes without the URL, which may carry parameters.
+fn failed(error: reqwest::Error) -> HttpError {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    HttpError::Failed(text)
+}
+
+/// RFC 9110, 10.2.3: seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = DateTime::parse_from_rfc2822(value).ok()?;
+    (date.with_timezone(&Utc) - now).to_std().ok()
+}
