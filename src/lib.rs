@@ -24,4 +24,6 @@ pub mod model;
 pub mod net;
 pub mod oauth;
 pub mod proto;
+pub mod store;
 pub mod submit;
+pub mod token;

@@ -1,10 +1,11 @@
-use std::sync::{Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::{
-    AuthType, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet, RefreshToken, RequestTokenError, Scope,
-    StandardRevocableToken, TokenResponse as _, TokenUrl,
+    AsyncHttpClient, AuthType, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
+    RefreshToken, RequestTokenError, Scope, StandardRevocableToken, TokenResponse as _, TokenUrl,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -36,8 +37,8 @@ const LONGEST: TimeDelta = TimeDelta::days(365);
 /// Requests a token: with a refresh token (RFC 6749, 6), or without one by client credentials (4.4).
 pub async fn exchange(http: &Http, token: &Token, refresh: Option<&SecretString>) -> Result<Granted, OauthError> {
     let now = clock::now();
-    let seen = Mutex::new(Seen::default());
-    let send = |request| http.send(request, &seen, now);
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let send = Watched { http: http.clone(), seen: Arc::clone(&seen), now };
     let client = client(token);
     let scopes = token.scopes.iter().cloned().map(Scope::new);
     let answer = match refresh {
@@ -55,6 +56,22 @@ pub async fn exchange(http: &Http, token: &Token, refresh: Option<&SecretString>
         return Err(OauthError::unanswered(host, "answered without an access token", seen));
     }
     Ok(granted(&answer, now))
+}
+
+/// The HTTP client as the oauth2 crate wants it, which also notes what the crate does not hand on.
+struct Watched {
+    http: Http,
+    seen: Arc<Mutex<Seen>>,
+    now: DateTime<Utc>,
+}
+
+impl<'c> AsyncHttpClient<'c> for Watched {
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.http.send(request, &self.seen, self.now))
+    }
 }
 
 fn client(token: &Token) -> TokenClient {

@@ -1,0 +1,120 @@
+//! The only shared state: what tokens hold, sealed, and who is refreshing which.
+//!
+//! Several processes may have it open at once (the service and the command line). Every write of a token is a
+//! compare-and-swap on its version, so that no one overwrites what another has just saved.
+
+mod row;
+mod seal;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+pub use seal::{MalformedKey, Place, Seal, SealError, generate_key};
+pub use sqlite::SqliteStore;
+
+use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::model::TokenState;
+
+/// What a store does; SQLite is one.
+pub trait Store: Send + Sync + fmt::Debug {
+    /// The state of a token, with the version to save its successor by. A token that was never saved is empty.
+    fn token(&self, name: &str) -> Answer<'_, Stored>;
+
+    /// The names of all tokens that were ever saved.
+    fn names(&self) -> Answer<'_, Vec<String>>;
+
+    /// Saves a state, durably, if the version is still the one that was read.
+    fn save(&self, name: &str, read: Version, state: &TokenState) -> Answer<'_, Saved>;
+
+    /// Takes or extends the right to refresh a token, by the store's own clock. `false`: another owner has it.
+    fn lease(&self, token: &str, owner: &str, length: Duration) -> Answer<'_, bool>;
+
+    /// Gives a lease back, if it is still this owner's.
+    fn release(&self, token: &str, owner: &str) -> Answer<'_, ()>;
+
+    /// Grows whenever another process may have written. Reading it costs nothing.
+    fn foreign_changes(&self) -> u64;
+}
+
+/// What a store method returns.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A token's state as read.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// The state.
+    pub state: TokenState,
+    /// Its version.
+    pub version: Version,
+}
+
+/// Counts the saves of a token; 0 before the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Version(pub(crate) i64);
+
+/// What came of a compare-and-swap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a conflict means that nothing was saved"]
+pub enum Saved {
+    /// It is on disk.
+    Done(Version),
+    /// Someone else saved meanwhile; read again.
+    Conflict,
+}
+
+/// What is wrong with the store, and the next step.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened or written.
+    #[error("the store {file}: {fault}{}", hint(fault))]
+    Database {
+        /// The database file.
+        file: String,
+        /// What the database said.
+        fault: String,
+    },
+    /// The schema is of a later program.
+    #[error(
+        "the store {file} was written by a later version of gatepost (schema {found}, this one knows {known}); update gatepost"
+    )]
+    TooNew {
+        /// The database file.
+        file: String,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A sealed value does not open. Nothing was changed.
+    #[error("token {token:?} in the store: {fault}")]
+    Sealed {
+        /// Whose.
+        token: String,
+        /// Why.
+        fault: SealError,
+    },
+    /// A row that is no state.
+    #[error("token {token:?} in the store is inconsistent: {fault}")]
+    Inconsistent {
+        /// Whose.
+        token: String,
+        /// What does not fit.
+        fault: String,
+    },
+    /// The thread of the store has ended; the process is stopping.
+    #[error("the store is closed")]
+    Closed,
+}
+
+fn hint(fault: &str) -> &'static str {
+    match fault {
+        fault if fault.contains("disk is full") => "; free some space, nothing is lost meanwhile",
+        fault if fault.contains("readonly") => "; check the owner and mode of the file and its directory",
+        fault if fault.contains("unable to open") => "; does the directory exist, and may this user write there?",
+        fault if fault.contains("locked") => "; is another program holding it open?",
+        _ => "",
+    }
+}

@@ -1,0 +1,18 @@
+//! Token life: asked for or due, refreshed once, durable before use.
+//!
+//! A login takes the cached access token without waiting for anything. Only when there is none does it join the token's
+//! *flight*: one task per token that reads the store, takes the lease, exchanges and saves, while everyone else waits for
+//! its result. The task is its own owner: a client that leaves does not cut an exchange in the middle, for a rotated
+//! refresh token that was received and not saved would be lost.
+
+mod error;
+mod flight;
+mod life;
+mod refresher;
+#[cfg(test)]
+mod tests;
+
+pub use error::TokenError;
+pub use life::{TokenSettings, Tokens, import};
+
+pub use crate::model::AccessToken;

@@ -1,0 +1,72 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::life::{Entry, Tokens, Want};
+use crate::clock;
+
+/// Refreshes at a time: a restart with a thousand tokens must not look like an attack to the provider.
+const AT_A_TIME: usize = 8;
+/// The longest sleep: a token that was imported meanwhile is seen, and a clock that was set is noticed.
+const LONGEST: TimeDelta = TimeDelta::seconds(60);
+/// The shortest, so that a token that cannot be refreshed does not keep the processor awake.
+const SHORTEST: TimeDelta = TimeDelta::seconds(1);
+
+impl Tokens {
+    /// Refreshes every token ahead of its expiry, also when nobody logs in, until told to stop. A token that hangs holds
+    /// up no other but by its place among the [`AT_A_TIME`].
+    pub async fn refresh_ahead(self, stop: CancellationToken) {
+        let places = Arc::new(Semaphore::new(AT_A_TIME));
+        let mut under_way = JoinSet::new();
+        let mut busy = std::collections::HashSet::new();
+        loop {
+            let now = clock::now();
+            let mut next = now + LONGEST;
+            for entry in self.shared().entries() {
+                let due = self.due(entry, now);
+                if due > now {
+                    next = next.min(due);
+                } else if busy.insert(entry.token.name.clone()) {
+                    under_way.spawn(refresh(self.clone(), Arc::clone(entry), Arc::clone(&places)));
+                }
+            }
+            let wait = (next - clock::now()).clamp(SHORTEST, LONGEST).to_std().unwrap_or(Duration::from_secs(1));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(wait) => {}
+                Some(done) = under_way.join_next(), if !under_way.is_empty() => {
+                    if let Ok(name) = done {
+                        busy.remove(&name);
+                    }
+                }
+            }
+        }
+    }
+
+    /// When a token has to be looked at. Spread a little by its name, so that tokens that were made together are not
+    /// refreshed together for ever.
+    fn due(&self, entry: &Entry, now: DateTime<Utc>) -> DateTime<Utc> {
+        let ahead = self.shared().ahead();
+        let spread = ahead * i32::from(entry.token.name.bytes().fold(0_u8, u8::wrapping_add)) / (4 * 255);
+        entry.due(ahead + spread).unwrap_or(now)
+    }
+}
+
+async fn refresh(tokens: Tokens, entry: Arc<Entry>, places: Arc<Semaphore>) -> String {
+    let name = entry.token.name.clone();
+    if let Ok(_place) = places.acquire().await {
+        // What went wrong was logged by the flight, and stands in the store.
+        if tokens.shared().obtain(&entry, Want::Fresh).await.is_err() {
+            sleep(PAUSE).await;
+        }
+    }
+    name
+}
+
+/// After a failure, before the token is looked at again; its own back-off is in the store.
+const PAUSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,381 @@
+//! Token life against a scripted token endpoint and a real store.
+
+mod endpoint;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use endpoint::{Endpoint, error, granted};
+use secrecy::ExposeSecret as _;
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock;
+use crate::model::{
+    ClientAuthentication, Endpoints, Grant, Provider, SaslMechanism, Token, TokenState, Trouble, TroubleClass,
+};
+use crate::oauth::{Http, HttpSettings};
+use crate::store::{Saved, Seal, SqliteStore, Store, generate_key};
+
+/// A token, its endpoint and its store; several processes may use them.
+struct Scene {
+    endpoint: Endpoint,
+    directory: TempDir,
+    key: secrecy::SecretString,
+}
+
+const NAME: &str = "support";
+
+impl Scene {
+    async fn new() -> Self {
+        Self {
+            endpoint: Endpoint::start().await,
+            directory: tempfile::tempdir().unwrap(),
+            key: generate_key().unwrap(),
+        }
+    }
+
+    fn store(&self) -> Arc<SqliteStore> {
+        let file = self.directory.path().join("gatepost.db");
+        Arc::new(SqliteStore::open(&file, Seal::new(&self.key).unwrap()).unwrap())
+    }
+
+    /// A process: tokens over a connection of its own.
+    fn process(&self, owner: &str) -> (Tokens, Arc<SqliteStore>) {
+        let store = self.store();
+        (self.tokens(owner, Grant::RefreshToken, Arc::clone(&store) as Arc<dyn Store>), store)
+    }
+
+    fn tokens(&self, owner: &str, grant: Grant, store: Arc<dyn Store>) -> Tokens {
+        let provider = Arc::new(Provider {
+            name: "corp".into(),
+            token_url: self.endpoint.url().parse().unwrap(),
+            scopes: vec!["mail".into()],
+            sasl: SaslMechanism::Xoauth2,
+            ca: None,
+            endpoints: Endpoints::default(),
+        });
+        let token = Token {
+            name: NAME.into(),
+            grant,
+            mailbox: "support@example.com".into(),
+            client_id: "client".into(),
+            client_authentication: ClientAuthentication::SecretPost("client-s3cret".into()),
+            scopes: provider.scopes.clone(),
+            provider,
+        };
+        let tls = crate::net::client_config(None).unwrap();
+        let settings = HttpSettings { connect: Duration::from_secs(5), total: Duration::from_secs(1), longest: 65536 };
+        let http = Http::new(&tls, settings).unwrap();
+        let settings = TokenSettings {
+            ahead: Duration::from_secs(300),
+            patience: Duration::from_secs(5),
+            lease: Duration::from_secs(10),
+        };
+        Tokens::new(store, settings, owner.into(), [(Arc::new(token), http)])
+    }
+
+    /// One process with an imported refresh token.
+    async fn imported(&self) -> (Tokens, Arc<SqliteStore>) {
+        let (tokens, store) = self.process("one");
+        import(store.as_ref(), NAME, "r1".into()).await.unwrap();
+        (tokens, store)
+    }
+}
+
+async fn state(store: &SqliteStore) -> TokenState {
+    store.token(NAME).await.unwrap().state
+}
+
+/// The refresh token in use, and the one in quarantine.
+async fn material(store: &SqliteStore) -> (Option<String>, Option<String>) {
+    let TokenState { refresh, quarantined, .. } = state(store).await;
+    let shown = |secret: Option<secrecy::SecretString>| secret.map(|secret| secret.expose_secret().to_owned());
+    (shown(refresh), shown(quarantined))
+}
+
+/// Lets the time of a back-off pass, without waiting for it.
+async fn pass_back_off(store: &SqliteStore) {
+    let stored = store.token(NAME).await.unwrap();
+    let past = clock::now() - TimeDelta::seconds(1);
+    let trouble = stored.state.trouble.clone().map(|trouble| Trouble { retry_at: past, ..trouble });
+    let next = TokenState { trouble, ..stored.state };
+    assert!(matches!(store.save(NAME, stored.version, &next).await.unwrap(), Saved::Done(_)));
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[tokio::test]
+async fn many_logins_at_an_expired_token_make_one_request() {
+    let scene = Scene::new().await;
+    let (tokens, _store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 3600, Some("r2"))).slow();
+    let logins: Vec<_> = (0..64)
+        .map(|_| {
+            tokio::spawn({
+                let tokens = tokens.clone();
+                async move { tokens.access_token(NAME).await }
+            })
+        })
+        .collect();
+    for login in logins {
+        assert_eq!(login.await.unwrap().unwrap().secret().expose_secret(), "a1");
+    }
+    assert_eq!(
+        scene.endpoint.requests(),
+        ["grant_type=refresh_token&refresh_token=r1&scope=mail&client_id=client&client_secret=client-s3cret"]
+    );
+    assert_eq!(tokens.access_token(NAME).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(scene.endpoint.requests().len(), 1, "the second login is served from memory");
+}
+
+#[tokio::test]
+async fn a_rotated_refresh_token_is_saved_and_an_answer_without_one_keeps_the_old() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    let first = tokens.access_token(NAME).await.unwrap();
+    assert_eq!(material(&store).await, (some("r2"), None));
+    scene.endpoint.next(granted("a2", 3600, None));
+    assert_eq!(tokens.renewed(NAME, &first).await.unwrap().secret().expose_secret(), "a2");
+    assert_eq!(material(&store).await, (some("r2"), None));
+    assert!(scene.endpoint.requests()[1].contains("refresh_token=r2"));
+}
+
+#[tokio::test]
+async fn many_who_were_refused_with_the_same_token_make_one_refresh() {
+    let scene = Scene::new().await;
+    let (tokens, _store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 3600, None));
+    let refused = tokens.access_token(NAME).await.unwrap();
+    scene.endpoint.next(granted("a2", 3600, None)).slow();
+    let asking: Vec<_> = (0..16)
+        .map(|_| {
+            tokio::spawn({
+                let (tokens, refused) = (tokens.clone(), refused.clone());
+                async move { tokens.renewed(NAME, &refused).await }
+            })
+        })
+        .collect();
+    let mut fresh = 0;
+    for answer in asking {
+        fresh += usize::from(answer.await.unwrap().unwrap() != refused);
+    }
+    assert!(fresh >= 1);
+    assert_eq!(scene.endpoint.requests().len(), 2);
+    // A mailbox that refuses every token does not make a refresh of every login.
+    let second = tokens.access_token(NAME).await.unwrap();
+    assert_eq!(tokens.renewed(NAME, &second).await.unwrap(), second);
+    assert_eq!(scene.endpoint.requests().len(), 2);
+}
+
+/// Law 3: after each of these nothing is lost, and the next good answer heals.
+#[tokio::test]
+async fn nothing_but_an_ended_grant_ends_one() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    let faults: Vec<(&str, Vec<u8>)> = vec![
+        ("500 html", b"HTTP/1.1 500 Oops\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<h1>".to_vec()),
+        ("503 empty", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n".to_vec()),
+        ("429", error(429, "temporarily_unavailable", "")),
+        ("500 with invalid_grant", error(500, "invalid_grant", "")),
+        ("400 without a body", b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n".to_vec()),
+        ("400 html", b"HTTP/1.1 400 Bad\r\nContent-Length: 4\r\n\r\n<h1>".to_vec()),
+        ("unknown error", error(400, "flux_capacitor", "")),
+        ("invalid_client", error(401, "invalid_client", "AADSTS7000215: Invalid client secret")),
+        ("invalid_scope", error(400, "invalid_scope", "")),
+        ("redirect", b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n".to_vec()),
+        ("captive portal", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>".to_vec()),
+        ("empty access token", granted("", 3600, Some("r9"))),
+        (
+            "half an answer",
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{\"acc".to_vec(),
+        ),
+        (
+            "endless",
+            [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n".to_vec(), vec![b' '; 200_000]].concat(),
+        ),
+        ("not HTTP", b"220 ESMTP\r\n".to_vec()),
+        ("nothing", Vec::new()),
+    ];
+    for (number, (fault, answer)) in faults.into_iter().enumerate() {
+        scene.endpoint.next(answer);
+        let refused = tokens.access_token(NAME).await.unwrap_err();
+        assert!(matches!(refused, TokenError::Unavailable { .. }), "{fault}: {refused}");
+        assert_eq!(material(&store).await, (some("r1"), None), "{fault}");
+        let requests = scene.endpoint.requests().len();
+        assert!(tokens.access_token(NAME).await.is_err(), "{fault}: backs off");
+        assert_eq!(scene.endpoint.requests().len(), requests, "{fault}: backs off");
+
+        pass_back_off(&store).await;
+        let healed = format!("a{number}");
+        scene.endpoint.next(granted(&healed, 1, None));
+        let other = scene.process("other").0;
+        assert_eq!(other.access_token(NAME).await.unwrap().secret().expose_secret(), healed, "{fault}");
+        assert!(state(&store).await.trouble.is_none(), "{fault}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        expire(&store).await;
+    }
+}
+
+/// Makes the saved access token an old one.
+async fn expire(store: &SqliteStore) {
+    let stored = store.token(NAME).await.unwrap();
+    let old = AccessToken::new("old".into(), clock::now() - TimeDelta::seconds(1));
+    let next = TokenState { access: Some(old), ..stored.state };
+    assert!(matches!(store.save(NAME, stored.version, &next).await.unwrap(), Saved::Done(_)));
+}
+
+#[tokio::test]
+async fn an_ended_grant_is_quarantined_and_an_import_heals_it() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    let description = "AADSTS700082: The refresh token has expired due to inactivity. Trace ID: 0 Correlation ID: 0";
+    scene.endpoint.next(error(400, "invalid_grant", description));
+    let ended = tokens.access_token(NAME).await.unwrap_err();
+    assert!(matches!(ended, TokenError::NeedsAuthorization { .. }));
+    assert!(ended.to_string().contains("AADSTS700082") && !ended.to_string().contains("Trace ID"), "{ended}");
+    assert_eq!(ended.for_client(), "token 'support' needs to be authorized again, ask the administrator");
+    assert_eq!(material(&store).await, (None, some("r1")));
+    assert!(matches!(tokens.access_token(NAME).await, Err(TokenError::NeedsAuthorization { .. })));
+    assert_eq!(scene.endpoint.requests().len(), 1, "a dead grant is not tried again");
+
+    // By another process, as the command line does it.
+    import(scene.store().as_ref(), NAME, "r2".into()).await.unwrap();
+    scene.endpoint.next(granted("a1", 3600, None));
+    assert_eq!(tokens.access_token(NAME).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(material(&store).await, (some("r2"), some("r1")));
+}
+
+#[tokio::test]
+async fn a_token_that_was_never_given_says_what_to_do() {
+    let scene = Scene::new().await;
+    let error = scene.process("one").0.access_token(NAME).await.unwrap_err();
+    assert!(error.to_string().contains("gatepost token import support"));
+    assert!(scene.endpoint.requests().is_empty());
+}
+
+#[tokio::test]
+async fn two_processes_make_one_request() {
+    let scene = Scene::new().await;
+    let (one, _store) = scene.imported().await;
+    let (other, _other_store) = scene.process("other");
+    scene.endpoint.next(granted("a1", 3600, Some("r2"))).slow();
+    let (first, second) = tokio::join!(one.access_token(NAME), other.access_token(NAME));
+    assert_eq!(first.unwrap(), second.unwrap());
+    assert_eq!(scene.endpoint.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn lenient_answers() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    for (body, life) in [
+        (r#"{"access_token":"a","expires_in":"3599","token_type":"bearer"}"#, 3599),
+        (r#"{"access_token":"a"}"#, 3600),
+        (r#"{"access_token":"a","expires_in":null,"refresh_token":"","scope":"","id_token":"x"}"#, 3600),
+        (r#"{"access_token":"a","expires_in":1799.5,"token_type":""}"#, 1799),
+    ] {
+        scene.endpoint.next(endpoint::json(200, body));
+        let access = tokens.access_token(NAME).await.unwrap();
+        let left = (access.expires_at() - clock::now()).num_seconds();
+        assert!((life - 5..=life).contains(&left), "{body}: {left}");
+        assert_eq!(material(&store).await.0, some("r1"));
+        expire(&store).await;
+        drop(tokens.shared().entries().map(|entry| entry.cache(&TokenState::default(), 0)).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_does_not_cut_a_refresh() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 3600, Some("r2"))).slow();
+    let login = tokio::spawn({
+        let tokens = tokens.clone();
+        async move { tokens.access_token(NAME).await }
+    });
+    while scene.endpoint.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    login.abort();
+    tokens.settle(Duration::from_secs(5)).await;
+    assert_eq!(material(&store).await, (some("r2"), None));
+}
+
+#[tokio::test]
+async fn an_import_during_a_refresh_wins_and_nothing_is_dropped() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 3600, Some("r2"))).slow();
+    let login = tokio::spawn({
+        let tokens = tokens.clone();
+        async move { tokens.access_token(NAME).await }
+    });
+    while scene.endpoint.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    import(scene.store().as_ref(), NAME, "imported".into()).await.unwrap();
+    assert!(login.await.unwrap().is_ok());
+    assert_eq!(material(&store).await, (some("imported"), some("r2")));
+}
+
+#[tokio::test]
+async fn a_hung_endpoint_is_given_up_and_the_refresh_token_stays() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 3600, Some("r2"))).hang();
+    let error = tokens.access_token(NAME).await.unwrap_err();
+    assert!(matches!(error, TokenError::Unavailable { .. }), "{error}");
+    assert_eq!(material(&store).await, (some("r1"), None));
+    assert_eq!(state(&store).await.trouble.unwrap().class, TroubleClass::Transient);
+}
+
+/// A store whose disk is full: it reads, and does not write.
+#[tokio::test]
+async fn while_the_store_cannot_be_written_no_refresh_token_is_spent() {
+    let scene = Scene::new().await;
+    let (_, store) = scene.imported().await;
+    let full: Arc<dyn Store> = Arc::new(endpoint::FullDisk(store.clone()));
+    let rotating = scene.tokens("one", Grant::RefreshToken, Arc::clone(&full));
+    assert!(matches!(rotating.access_token(NAME).await, Err(TokenError::Store(_))));
+    assert!(scene.endpoint.requests().is_empty());
+    assert_eq!(material(&store).await, (some("r1"), None));
+
+    let app_only = scene.tokens("one", Grant::ClientCredentials, full);
+    scene.endpoint.next(granted("a1", 3600, None));
+    assert_eq!(app_only.access_token(NAME).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(app_only.access_token(NAME).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(scene.endpoint.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn tokens_are_refreshed_ahead_without_anyone_asking() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 2, None));
+    scene.endpoint.next(granted("a2", 3600, Some("r2")));
+    let stop = tokio_util::sync::CancellationToken::new();
+    let refresher = tokio::spawn(tokens.clone().refresh_ahead(stop.clone()));
+    while material(&store).await.0 != some("r2") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.cancel();
+    refresher.await.unwrap();
+    assert_eq!(scene.endpoint.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn no_error_prints_a_secret() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    let assertion = "e".repeat(200);
+    scene.endpoint.next(error(400, "invalid_request", &format!("bad assertion {assertion}\r\nsecond line")));
+    let error = tokens.access_token(NAME).await.unwrap_err();
+    let printed = format!("{error} {error:?} {tokens:?} {:?}", state(&store).await);
+    assert!(!printed.contains(&assertion) && !printed.contains("second line"));
+    assert!(!format!("{tokens:?}").contains("s3cret"));
+}

@@ -1,0 +1,147 @@
+//! A token endpoint on loopback that answers what it is told, and a store that cannot be written.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+
+use crate::model::TokenState;
+use crate::store::{Answer, Saved, SqliteStore, Store, StoreError, Stored, Version};
+
+pub(super) struct Endpoint {
+    url: String,
+    script: Arc<Mutex<Script>>,
+    serving: AbortHandle,
+}
+
+#[derive(Default)]
+struct Script {
+    answers: VecDeque<(Vec<u8>, Duration)>,
+    requests: Vec<String>,
+}
+
+impl Endpoint {
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/token", listener.local_addr().unwrap());
+        let script = Arc::<Mutex<Script>>::default();
+        let shared = Arc::clone(&script);
+        let serving = tokio::spawn(async move {
+            loop {
+                let (tcp, _) = listener.accept().await.unwrap();
+                tokio::spawn(answer(tcp, Arc::clone(&shared)));
+            }
+        });
+        Self { url, script, serving: serving.abort_handle() }
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Queues the next answer.
+    pub(super) fn next(&self, answer: Vec<u8>) -> &Self {
+        self.script.lock().unwrap().answers.push_back((answer, Duration::ZERO));
+        self
+    }
+
+    /// The answer that was queued last takes its time.
+    pub(super) fn slow(&self) {
+        self.script.lock().unwrap().answers.back_mut().unwrap().1 = Duration::from_millis(150);
+    }
+
+    /// The answer that was queued last never comes.
+    pub(super) fn hang(&self) {
+        self.script.lock().unwrap().answers.back_mut().unwrap().1 = Duration::from_secs(3600);
+    }
+
+    /// The bodies of all requests so far.
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.script.lock().unwrap().requests.clone()
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn answer(mut tcp: TcpStream, script: Arc<Mutex<Script>>) {
+    let mut request = Vec::new();
+    let body = loop {
+        if tcp.read_buf(&mut request).await.unwrap() == 0 {
+            return;
+        }
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head
+            .to_lowercase()
+            .split("content-length: ")
+            .nth(1)
+            .map(|rest| rest.split("\r\n").next().unwrap().parse().unwrap());
+        if body.len() >= length.unwrap_or(0) {
+            break body.to_owned();
+        }
+    };
+    let next = {
+        let mut script = script.lock().unwrap();
+        script.requests.push(body);
+        script.answers.pop_front()
+    };
+    let (answer, delay) = next.unwrap_or_else(|| (error(500, "server_error", "nothing was scripted"), Duration::ZERO));
+    tokio::time::sleep(delay).await;
+    drop(tcp.write_all(&answer).await);
+}
+
+pub(super) fn json(status: u16, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").into_bytes()
+}
+
+pub(super) fn granted(access: &str, life: u32, refresh: Option<&str>) -> Vec<u8> {
+    let refresh = refresh.map(|refresh| format!(r#","refresh_token":"{refresh}""#)).unwrap_or_default();
+    json(200, &format!(r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":{life}{refresh}}}"#))
+}
+
+pub(super) fn error(status: u16, error: &str, description: &str) -> Vec<u8> {
+    json(status, &serde_json::json!({ "error": error, "error_description": description }).to_string())
+}
+
+#[derive(Debug)]
+pub(super) struct FullDisk(pub(super) Arc<SqliteStore>);
+
+fn full<T: Send + 'static>() -> Answer<'static, T> {
+    Box::pin(async {
+        Err(StoreError::Database { file: "gatepost.db".into(), fault: "database or disk is full".into() })
+    })
+}
+
+impl Store for FullDisk {
+    fn token(&self, name: &str) -> Answer<'_, Stored> {
+        self.0.token(name)
+    }
+
+    fn names(&self) -> Answer<'_, Vec<String>> {
+        self.0.names()
+    }
+
+    fn save(&self, _: &str, _: Version, _: &TokenState) -> Answer<'_, Saved> {
+        full()
+    }
+
+    fn lease(&self, _: &str, _: &str, _: Duration) -> Answer<'_, bool> {
+        full()
+    }
+
+    fn release(&self, _: &str, _: &str) -> Answer<'_, ()> {
+        full()
+    }
+
+    fn foreign_changes(&self) -> u64 {
+        self.0.foreign_changes()
+    }
+}
