@@ -13,17 +13,30 @@
 //!
 //! | room | what it knows |
 //! |---|---|
-//! | [`model`] | accounts, tokens, providers as plain data |
+//! | [`cli`] | the command line, and the composition root of the service |
+//! | [`config`] | layers of TOML and environment, all errors at once |
+//! | [`session`] | one login driver for all protocols, then the relay |
+//! | [`submit`] | a message's way out: the SMTP conversation after login |
+//! | [`account`] | who may log in, and whether they are who they say |
+//! | [`token`] | token life: cached, refreshed once, durable before use |
+//! | [`oauth`] | token requests and what their failures mean |
+//! | [`store`] | sealed state in SQLite, compare-and-swap, leases |
+//! | [`net`] | sockets, TLS, dialling, the splice |
 //! | [`proto`] | protocol cores: bytes in, steps out, no IO |
+//! | [`model`] | accounts, tokens, providers as plain data |
+//! | [`lifecycle`], [`clock`] | what has to be finished before the end; the time of day |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod account;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod lifecycle;
 pub mod model;
 pub mod net;
 pub mod oauth;
 pub mod proto;
+pub mod session;
 pub mod store;
 pub mod submit;
 pub mod token;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::account::{Directory, Verifier};
+use crate::account::{Directory, Verifier, VerifierSettings};
 use crate::config::{self, Config};
-use crate::lifecycle::Busy;
+use crate::lifecycle::{self, Busy};
 use crate::model::{Protocol, Provider};
 use crate::net::{self, Listener};
+use crate::oauth::{Http, HttpSettings};
 use crate::session::{self, Frontend, Limits, ListenerTls, Service};
-use crate::token::Tokens;
+use crate::store::Store as _;
+use crate::token::{TokenSettings, Tokens};
 
 /// A running service.
 #[derive(Debug)]
@@ -43,7 +44,8 @@ impl Running {
         let refresher = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(service.tokens.clone().refresh_ahead(refresher.clone()));
-        let permits = Arc::new(Semaphore::new(config.limits.sessions as usize));
+        let permits =
+            Arc::new(Semaphore::new(usize::try_from(config.limits.sessions).unwrap_or(Semaphore::MAX_PERMITS)));
         let listeners = opened.iter().map(|(frontend, listener)| (frontend.protocol, listener.address())).collect();
         for (frontend, listener) in opened {
             spawn(&tasks, frontend, listener, &permits, &stop);
@@ -66,6 +68,7 @@ impl Running {
             warn!(unfinished, seconds = self.patience.as_secs(), "service.stopped_in_the_middle");
         }
         self.refresher.cancel();
+        self.service.tokens.settle(self.patience).await;
         self.tasks.close();
         drop(tokio::time::timeout(FAREWELL, self.tasks.wait()).await);
     }
@@ -73,3 +76,163 @@ impl Running {
 
 /// How long sessions get to say goodbye once no message is under way.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// `gatepost serve`: until SIGTERM or SIGINT.
+pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
+    let config = file.load()?;
+    super::log::init(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut stop = lifecycle::StopSignal::listen().context("cannot listen for signals")?;
+        if config.admin.is_some() {
+            warn!("admin.not_in_this_version");
+        }
+        let running = Running::start(config).await?;
+        for (protocol, address) in running.listeners() {
+            info!(%protocol, %address, "service.listening");
+        }
+        let signal = stop.received().await;
+        info!(signal, "service.stopping");
+        running.stop().await;
+        info!("service.stopped");
+        Ok(())
+    })
+}
+
+/// TLS towards each provider, by its name.
+fn trust(config: &Config) -> anyhow::Result<HashMap<String, Arc<ClientConfig>>> {
+    let mut trust: HashMap<String, Arc<ClientConfig>> = HashMap::new();
+    let mut by_authority = HashMap::new();
+    for provider in config.tokens.iter().map(|token| &token.provider) {
+        let Provider { name, ca, .. } = provider.as_ref();
+        let shared = match by_authority.get(ca) {
+            Some(shared) => Arc::clone(shared),
+            None => net::client_config(ca.as_deref()).with_context(|| format!("provider {name:?}"))?,
+        };
+        by_authority.insert(ca.clone(), Arc::clone(&shared));
+        trust.insert(name.clone(), shared);
+    }
+    Ok(trust)
+}
+
+async fn tokens(config: &Config, trust: &HashMap<String, Arc<ClientConfig>>) -> anyhow::Result<Tokens> {
+    let store = Arc::new(super::token::open(config)?);
+    // A key that does not fit is found now, not at the first login at night.
+    for name in store.names().await? {
+        store.token(&name).await?;
+    }
+    let limits = &config.limits;
+    let total = Duration::from_secs(limits.token_seconds);
+    let longest = usize::try_from(limits.token_response_octets).unwrap_or(usize::MAX);
+    let http = HttpSettings { connect: Duration::from_secs(limits.connect_seconds), total, longest };
+    let mut declared = Vec::new();
+    for token in &config.tokens {
+        let Some(tls) = trust.get(&token.provider.name) else { continue };
+        declared.push((Arc::clone(token), Http::new(tls, http)?));
+    }
+    let settings = TokenSettings {
+        ahead: Duration::from_secs(limits.refresh_ahead_seconds),
+        patience: total,
+        // Longer than an exchange and the saving of its result can take.
+        lease: total * 2 + Duration::from_secs(10),
+    };
+    Ok(Tokens::new(store, settings, session::process_name(), declared))
+}
+
+fn service(
+    config: &Config,
+    trust: HashMap<String, Arc<ClientConfig>>,
+    tokens: Tokens,
+    stop: &CancellationToken,
+) -> anyhow::Result<Service> {
+    let limits = &config.limits;
+    let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let verifier = Verifier::new(VerifierSettings {
+        parallel: if limits.password_hashes == 0 { cores } else { size(limits.password_hashes) },
+        waiting: size(limits.password_waiters),
+        remembered: size(limits.verified_passwords),
+        lifetime: Duration::from_secs(limits.verified_password_seconds),
+    });
+    Ok(Service {
+        hostname: config.hostname.clone().unwrap_or_else(hostname),
+        directory: Directory::new(config.accounts.iter().cloned())?,
+        verifier: verifier.context("the system gives no randomness")?,
+        tokens,
+        trust,
+        limits: bounds(limits),
+        busy: Busy::default(),
+        stop: stop.clone(),
+    })
+}
+
+fn bounds(limits: &config::Limits) -> Limits {
+    let seconds = Duration::from_secs;
+    Limits {
+        login: seconds(limits.login_seconds),
+        login_attempts: u32::try_from(limits.login_attempts).unwrap_or(u32::MAX),
+        smtp_idle: seconds(limits.smtp_idle_seconds),
+        imap_idle: seconds(limits.imap_idle_seconds),
+        pop3_idle: seconds(limits.pop3_idle_seconds),
+        connect: seconds(limits.connect_seconds),
+        upstream_login: seconds(limits.upstream_login_seconds),
+        upstream_reply: seconds(limits.upstream_reply_seconds),
+        end_of_data: seconds(limits.end_of_data_seconds),
+        message_octets: limits.message_octets,
+    }
+}
+
+/// This machine's name, fit for a greeting.
+fn hostname() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');
+    if fits { name } else { "localhost".into() }
+}
+
+/// Opens every listener before any of them serves.
+fn open(config: &Config, service: &Arc<Service>) -> anyhow::Result<Vec<(Frontend, Listener)>> {
+    let certificate = config.tls.as_ref().map(|tls| net::server_config(&tls.certificate, &tls.key)).transpose()?;
+    let mut opened = Vec::new();
+    for listener in &config.listeners {
+        let tls = match (listener.tls, &certificate) {
+            (config::ListenerTls::None, _) => ListenerTls::None,
+            (config::ListenerTls::Starttls, Some(tls)) => ListenerTls::Starttls(Arc::clone(tls)),
+            (config::ListenerTls::Implicit, Some(tls)) => ListenerTls::Implicit(Arc::clone(tls)),
+            (_, None) => anyhow::bail!("listener {} has TLS and there is no [tls] table", listener.address),
+        };
+        let socket = Listener::bind(listener.address)
+            .with_context(|| format!("cannot listen on {} ({})", listener.address, listener.protocol))?;
+        let plaintext_auth = listener.plaintext_auth.clone();
+        let (protocol, service) = (listener.protocol, Arc::clone(service));
+        opened.push((Frontend { protocol, tls, plaintext_auth, service }, socket));
+    }
+    anyhow::ensure!(!opened.is_empty(), "there is nothing to serve; add a [[listeners]] table");
+    Ok(opened)
+}
+
+fn spawn(
+    tasks: &TaskTracker,
+    frontend: Frontend,
+    listener: Listener,
+    permits: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) {
+    let frontend = Arc::new(frontend);
+    let refusal = session::refusal(&frontend, listener.address().ip());
+    let sessions = tasks.clone();
+    let serving = listener.serve(Arc::clone(permits), refusal, stop.clone(), move |accepted| {
+        sessions.spawn(session::run(Arc::clone(&frontend), accepted));
+    });
+    tasks.spawn(serving);
+}
+
+/// Two descriptors a session: as many as the system lets us have.
+fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(fault) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        warn!(limit = "descriptors", error = %fault, "limit.reached");
+    }
+}

@@ -26,3 +26,9 @@ impl fmt::Display for SessionId {
         write!(f, "{:08x}-{:x}", *PROCESS, self.0)
     }
 }
+
+/// Names this process in leases, unlike any other.
+#[must_use]
+pub fn process_name() -> String {
+    format!("{:08x}-{}", *PROCESS, std::process::id())
+}

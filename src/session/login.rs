@@ -61,7 +61,8 @@ where
     let (id, peer) = (client.id, client.peer);
     debug!(session = %id, protocol = %frontend.protocol, %peer, "session.opened");
     let closed = |why: &dyn std::fmt::Display| debug!(session = %id, %peer, reason = %why, "session.closed");
-    let dialogue = Dialogue::open(frontend, client).await.inspect_err(|fault| closed(&format_args!("TLS: {fault}"))).ok()?;
+    let dialogue =
+        Dialogue::open(frontend, client).await.inspect_err(|fault| closed(&format_args!("TLS: {fault}"))).ok()?;
     dialogue.run(core, upstream_core).await.inspect_err(|left| closed(left)).ok()
 }
 
@@ -283,7 +284,10 @@ impl Refused {
             Self::BadCredentials => (LoginFailure::BadCredentials, "unknown user or wrong password"),
             Self::NotAllowed => {
                 let text = "this account is disabled, or not allowed to log in this way or from here";
-                (LoginFailure::NotAllowed(ClientText::new(text)), "account disabled, or not allowed for this protocol or address")
+                (
+                    LoginFailure::NotAllowed(ClientText::new(text)),
+                    "account disabled, or not allowed for this protocol or address",
+                )
             }
             Self::Overloaded => {
                 let text = "too many logins at the same time; try again later";
@@ -317,4 +321,3 @@ impl Unavailable {
         LoginFailure::Unavailable(ClientText::new(&text))
     }
 }
-

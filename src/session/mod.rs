@@ -12,8 +12,10 @@ mod relay;
 mod service;
 mod upstream;
 
+pub use label::process_name;
 pub use service::{Frontend, Limits, ListenerTls, Service};
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::model::Protocol;
@@ -21,7 +23,7 @@ use crate::net::{Accepted, Refusal};
 use crate::proto::imap::{ImapDownstream, ImapUpstream};
 use crate::proto::pop3::{Pop3Downstream, Pop3Upstream};
 use crate::proto::smtp::{SmtpDownstream, SmtpUpstream};
-use crate::proto::{DownstreamLogin as _, Farewell, Offer};
+use crate::proto::{DownstreamLogin as _, Farewell};
 
 /// Serves one client until it or its upstream leaves.
 pub async fn run(frontend: Arc<Frontend>, accepted: Accepted) {
@@ -31,17 +33,23 @@ pub async fn run(frontend: Arc<Frontend>, accepted: Accepted) {
     match frontend.protocol {
         Protocol::Imap => {
             let core = ImapDownstream::new(offer);
-            let Some(session) = Box::pin(login::login(&frontend, client, core, ImapUpstream::new)).await else { return };
+            let Some(session) = Box::pin(login::login(&frontend, client, core, ImapUpstream::new)).await else {
+                return;
+            };
             Box::pin(relay::spliced(&frontend.service, session, Protocol::Imap)).await;
         }
         Protocol::Pop3 => {
             let core = Pop3Downstream::new(offer);
-            let Some(session) = Box::pin(login::login(&frontend, client, core, Pop3Upstream::new)).await else { return };
+            let Some(session) = Box::pin(login::login(&frontend, client, core, Pop3Upstream::new)).await else {
+                return;
+            };
             Box::pin(relay::spliced(&frontend.service, session, Protocol::Pop3)).await;
         }
         Protocol::Smtp => {
             let core = SmtpDownstream::new(offer);
-            let Some(session) = Box::pin(login::login(&frontend, client, core, SmtpUpstream::new)).await else { return };
+            let Some(session) = Box::pin(login::login(&frontend, client, core, SmtpUpstream::new)).await else {
+                return;
+            };
             Box::pin(relay::conversed(&frontend.service, session)).await;
         }
     }
@@ -49,8 +57,13 @@ pub async fn run(frontend: Arc<Frontend>, accepted: Accepted) {
 
 /// What a client hears for whom there is no room.
 #[must_use]
-pub fn refusal(protocol: Protocol, offer: Offer) -> Refusal {
-    let goodbye = match protocol {
+pub fn refusal(frontend: &Frontend, from: IpAddr) -> Refusal {
+    if matches!(frontend.tls, ListenerTls::Implicit(_)) {
+        // A client that awaits TLS could not read it.
+        return Vec::new();
+    }
+    let offer = frontend.offer(from);
+    let goodbye = match frontend.protocol {
         Protocol::Imap => ImapDownstream::new(offer).goodbye(Farewell::Busy),
         Protocol::Pop3 => Pop3Downstream::new(offer).goodbye(Farewell::Busy),
         Protocol::Smtp => SmtpDownstream::new(offer).goodbye(Farewell::Busy),

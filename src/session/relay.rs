@@ -4,8 +4,8 @@ use super::login::Session;
 use super::service::Service;
 use crate::model::Protocol;
 use crate::net::{self, Leg, Relayed};
-use crate::proto::smtp::{Conversation, SmtpReady};
 use crate::proto::Input;
+use crate::proto::smtp::{Conversation, SmtpReady};
 use crate::submit::{Legs, Settings, Submission, converse};
 
 /// IMAP and POP3 after login: raw bytes both ways, read-ahead of both sides first.

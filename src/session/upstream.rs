@@ -91,7 +91,11 @@ impl Target<'_> {
         }
     }
 
-    async fn perform<U: UpstreamLogin>(&self, mut core: U, mut link: Link) -> Result<Upstream<U::Ready>, UpstreamError> {
+    async fn perform<U: UpstreamLogin>(
+        &self,
+        mut core: U,
+        mut link: Link,
+    ) -> Result<Upstream<U::Ready>, UpstreamError> {
         let host = &self.endpoint.host;
         let broke = |fault| UpstreamError::Broke { host: host.clone(), fault };
         let mut input = Input::new();

@@ -1,0 +1,144 @@
+//! The command line: parse, call, print.
+
+mod config;
+mod key;
+mod log;
+mod password;
+pub mod serve;
+mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::config::{Config, ConfigErrors};
+
+/// An authenticating relay for mail: passwords on the inside, OAuth 2.0 on the outside.
+#[derive(Debug, Parser)]
+#[command(name = "gatepost", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve SMTP, IMAP and POP3 until stopped
+    #[command(after_help = "Example:\n  gatepost serve --config /etc/gatepost/gatepost.toml")]
+    Serve(ConfigFile),
+    /// Check and show the configuration
+    #[command(subcommand, after_help = "Example:\n  gatepost config check --config gatepost.toml")]
+    Config(config::Command),
+    /// Make the key that seals the store
+    #[command(subcommand, after_help = "Example:\n  gatepost key generate --out gatepost.key")]
+    Key(key::Command),
+    /// Import and list tokens
+    #[command(subcommand, after_help = "Example:\n  gatepost token import support < refresh-token.txt")]
+    Token(token::Command),
+    /// Hash the password that a program will use
+    #[command(
+        after_help = "Asks twice on a terminal; otherwise reads one line from standard input.\n\nExample:\n  gatepost hash-password"
+    )]
+    HashPassword,
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  gatepost completions bash > /etc/bash_completion.d/gatepost")]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// Configuration file; FILE.d/*.toml and GATEPOST__… variables are laid over it
+    #[arg(long, value_name = "FILE", env = "GATEPOST_CONFIG", default_value = "gatepost.toml")]
+    config: PathBuf,
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, ConfigErrors> {
+        Config::load(
+            &self.config,
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
+    }
+}
+
+/// sysexits.h
+const USAGE: u8 = 64;
+const CONFIG: u8 = 78;
+
+/// Runs the program. 0, 1 failed, 64 usage, 78 configuration.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output, and are no failure.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            if error.is::<ConfigErrors>() { ExitCode::from(CONFIG) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(file) => serve::run(&file),
+        Command::Config(command) => config::run(&command),
+        Command::Key(command) => key::run(&command),
+        Command::Token(command) => token::run(&command),
+        Command::HashPassword => password::run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "gatepost", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// Prints a line of result.
+#[expect(clippy::print_stdout, reason = "the command line's results go there")]
+fn say(text: impl std::fmt::Display) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "the command line's errors go there")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("gatepost: {error:#}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_shows_an_example() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example:\n  gatepost "), "{}", sub.get_name());
+        }
+    }
+
+    #[test]
+    fn help_reads_well() {
+        let mut text = String::new();
+        let mut command = Cli::command().term_width(100);
+        text += &command.render_long_help().to_string();
+        for name in ["serve", "token", "hash-password"] {
+            text += &format!("\n--- {name}\n{}", command.find_subcommand_mut(name).unwrap().render_long_help());
+        }
+        insta::assert_snapshot!(text);
+    }
+}

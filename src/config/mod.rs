@@ -1,0 +1,100 @@
+//! The configuration: layers of TOML and environment become one value that cannot be wrong, or all errors at once.
+//!
+//! figment lays defaults, file, `FILE.d/*.toml` and `GATEPOST__…` over each other and remembers where each value came
+//! from; [`reader`] reads the result key by key and collects what does not fit, so that an administrator mends a file in one
+//! go. A secret never appears in an error (law 8).
+
+mod accounts;
+mod admin;
+mod error;
+mod layers;
+mod limits;
+mod listeners;
+mod log;
+mod providers;
+mod reader;
+mod secret;
+mod show;
+mod store;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod tokens;
+
+pub use admin::Admin;
+pub use error::{ConfigError, ConfigErrors};
+pub use limits::Limits;
+pub use listeners::{Listener, ListenerTls};
+pub use log::{Log, LogFormat};
+pub use show::show;
+pub use store::Store;
+pub use tls::Tls;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::model::{Account, Token};
+use layers::Layers;
+use reader::{Reader, Table};
+
+/// The whole configuration, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Addresses that are served.
+    pub listeners: Vec<Listener>,
+    /// Certificate of listeners with TLS.
+    pub tls: Option<Tls>,
+    /// Where state lives.
+    pub store: Store,
+    /// How it logs.
+    pub log: Log,
+    /// The administration address.
+    pub admin: Option<Admin>,
+    /// Every bound.
+    pub limits: Limits,
+    /// The name in greetings; the host's own by default.
+    pub hostname: Option<String>,
+    /// Declared tokens.
+    pub tokens: Vec<Arc<Token>>,
+    /// Declared accounts.
+    pub accounts: Vec<Account>,
+}
+
+/// `config/reference.toml`: every key with its default and meaning.
+pub const REFERENCE: &str = include_str!("../../config/reference.toml");
+
+impl Config {
+    /// Reads a file, `FILE.d/*.toml` beside it, and variables that begin with `GATEPOST__`.
+    pub fn load(file: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigErrors> {
+        let layers = Layers::read(file, environment)?;
+        let reader = Reader::new(&layers);
+        let config = Self::read(&reader.root());
+        reader.finish(config)
+    }
+
+    fn read(root: &Table<'_>) -> Option<Self> {
+        let tls = root.table("tls").map(|table| tls::read(&table));
+        let listeners = listeners::read(root, root.has("tls"));
+        let store = store::read(root);
+        let log = log::read(root);
+        let admin = root.table("admin").and_then(|table| admin::read(&table));
+        let limits = limits::read(root);
+        let hostname = root.string("hostname");
+        let providers = providers::read(root);
+        let tokens = tokens::read(root, &providers);
+        let accounts = accounts::read(root, &tokens);
+        root.finish();
+        Some(Self {
+            listeners,
+            // A table with errors has reported them; it is not the same as no table.
+            tls: tls.map_or(Some(None), |read| read.map(Some))?,
+            store: store?,
+            log,
+            admin,
+            limits,
+            hostname,
+            tokens: tokens.into_values().flatten().collect(),
+            accounts,
+        })
+    }
+}

@@ -1,0 +1,285 @@
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use figment::value::{Dict, Num, Tag, Value};
+use ipnet::IpNet;
+
+use super::error::{ConfigError, ConfigErrors};
+use super::layers::{Layers, Step};
+
+/// Reads merged layers, and collects what is wrong with them.
+pub(super) struct Reader<'a> {
+    layers: &'a Layers,
+    errors: RefCell<Vec<ConfigError>>,
+}
+
+/// A table that is being read. Each key that is asked for counts as known; [`Table::finish`] complains of the others.
+pub(super) struct Table<'a> {
+    reader: &'a Reader<'a>,
+    path: Vec<Step>,
+    dict: &'a Dict,
+    tag: Tag,
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) const fn new(layers: &'a Layers) -> Self {
+        Self { layers, errors: RefCell::new(Vec::new()) }
+    }
+
+    pub(super) fn root(&'a self) -> Table<'a> {
+        static EMPTY: std::sync::LazyLock<Dict> = std::sync::LazyLock::new(Dict::new);
+        let dict = self.layers.merged.as_dict().unwrap_or(&EMPTY);
+        Table { reader: self, path: Vec::new(), dict, tag: self.layers.merged.tag(), known: RefCell::default() }
+    }
+
+    pub(super) fn finish<T>(&self, value: Option<T>) -> Result<T, ConfigErrors> {
+        let mut errors = self.errors.take();
+        errors.sort_by_key(|error| error.place.order());
+        match value {
+            Some(value) if errors.is_empty() => Ok(value),
+            _ => Err(ConfigErrors(errors)),
+        }
+    }
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.dict.contains_key(key)
+    }
+
+    /// Whether an optional key is absent. Either way it is known from now on.
+    pub(super) fn absent(&self, key: &'static str) -> bool {
+        self.get(key).is_none()
+    }
+
+    pub(super) fn get(&self, key: &'static str) -> Option<&'a Value> {
+        self.known.borrow_mut().push(key);
+        self.dict.get(key)
+    }
+
+    pub(super) fn string(&self, key: &'static str) -> Option<String> {
+        let value = self.get(key)?;
+        value.as_str().map(str::to_owned).or_else(|| self.wrong_type(key, value, "a text in quotes"))
+    }
+
+    pub(super) fn required(&self, key: &'static str, what: &str) -> Option<String> {
+        if self.absent(key) {
+            self.error(key, format!("`{key}` is missing"), Some(what.to_owned()), None);
+            return None;
+        }
+        self.string(key)
+    }
+
+    /// A text that means a value.
+    pub(super) fn parsed<T: FromStr>(&self, key: &'static str, what: &str) -> Option<T> {
+        let text = self.string(key)?;
+        text.parse().ok().or_else(|| self.wrong(key, &text, what))
+    }
+
+    /// One of several words.
+    pub(super) fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.string(key)?;
+        let found = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        found.or_else(|| {
+            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            let hint = nearest(&text, &words).map(|word| format!("did you mean \"{word}\"?"));
+            let allowed = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+            self.error(key, format!("found \"{}\"", short(&text)), Some(allowed), hint);
+            None
+        })
+    }
+
+    pub(super) fn integer(&self, key: &'static str, allowed: &RangeInclusive<u64>) -> Option<u64> {
+        let value = self.get(key)?;
+        let range = || format!("a whole number from {} to {}", allowed.start(), allowed.end());
+        let number = match value {
+            Value::Num(_, number) => whole(*number).and_then(|number| u64::try_from(number).ok()),
+            Value::String(tag, text) if self.reader.layers.is_environment(*tag) => text.parse().ok(),
+            _ => None,
+        };
+        number.filter(|number| allowed.contains(number)).or_else(|| self.wrong_type(key, value, &range()))
+    }
+
+    pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
+        let value = self.get(key)?;
+        let found = match value {
+            Value::Bool(_, found) => Some(*found),
+            Value::String(tag, text) if self.reader.layers.is_environment(*tag) => text.parse().ok(),
+            _ => None,
+        };
+        found.or_else(|| self.wrong_type(key, value, "true or false"))
+    }
+
+    /// A list of texts; one text is a list of one.
+    pub(super) fn strings(&self, key: &'static str) -> Option<Vec<String>> {
+        let value = self.get(key)?;
+        let all = match value {
+            Value::String(_, one) => Some(vec![one.clone()]),
+            Value::Array(_, values) => values.iter().map(|value| value.as_str().map(str::to_owned)).collect(),
+            _ => None,
+        };
+        all.or_else(|| self.wrong_type(key, value, "a list of texts"))
+    }
+
+    /// A list of networks; an address alone is a network of one.
+    pub(super) fn networks(&self, key: &'static str) -> Option<Vec<IpNet>> {
+        let texts = self.strings(key)?;
+        let network = |text: &String| {
+            text.parse().ok().or_else(|| text.parse().ok().map(|address: std::net::IpAddr| IpNet::from(address)))
+        };
+        let read = texts.iter().map(|text| {
+            network(text)
+                .or_else(|| self.wrong(key, text, "networks such as \"10.0.0.0/8\", \"192.0.2.7\" or \"fd00::/8\""))
+        });
+        read.collect()
+    }
+
+    /// A path; a relative one starts at the directory of the file that names it.
+    pub(super) fn file(&self, key: &'static str) -> Option<PathBuf> {
+        let text = self.string(key)?;
+        Some(self.directory(key).join(text))
+    }
+
+    pub(super) fn directory(&self, key: &str) -> PathBuf {
+        self.reader.layers.directory(self.tag_of(key))
+    }
+
+    pub(super) fn table(&self, key: &'static str) -> Option<Table<'a>> {
+        let value = self.get(key)?;
+        self.sub(key, value, &[Step::Name(key.into())])
+    }
+
+    /// The tables of a list, `[[key]]`.
+    pub(super) fn tables(&self, key: &'static str) -> Vec<Table<'a>> {
+        match self.get(key) {
+            None => Vec::new(),
+            Some(Value::Array(_, values)) => {
+                let element = |(index, value)| self.sub(key, value, &[Step::Name(key.into()), Step::Index(index)]);
+                values.iter().enumerate().filter_map(element).collect()
+            }
+            Some(other) => {
+                self.wrong_type::<()>(key, other, &format!("[[{key}]] tables"));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The tables of a table, `[key.NAME]`.
+    pub(super) fn named(&self, key: &'static str) -> Vec<(String, Table<'a>)> {
+        let Some(outer) = self.table(key) else { return Vec::new() };
+        let entry = |(name, value): (&String, &'a Value)| {
+            let table = self.sub(key, value, &[Step::Name(key.into()), Step::Name(name.clone())])?;
+            Some((name.clone(), table))
+        };
+        outer.dict.iter().filter_map(entry).collect()
+    }
+
+    fn sub(&self, key: &'static str, value: &'a Value, steps: &[Step]) -> Option<Table<'a>> {
+        let Value::Dict(tag, dict) = value else { return self.wrong_type(key, value, "a table") };
+        let path = [&self.path[..], steps].concat();
+        Some(Table { reader: self.reader, path, dict, tag: *tag, known: RefCell::default() })
+    }
+
+    /// Complains of a value that was understood as text but means nothing.
+    pub(super) fn wrong<T>(&self, key: &str, found: &str, allowed: &str) -> Option<T> {
+        self.error(key, format!("found \"{}\"", short(found)), Some(allowed.to_owned()), None);
+        None
+    }
+
+    fn wrong_type<T>(&self, key: &str, value: &Value, allowed: &str) -> Option<T> {
+        let found = match value {
+            // Never shown: someone may have written a password without its quotes.
+            _ if is_secret(key) => "a value of another kind".to_owned(),
+            Value::String(_, text) => format!("the text \"{}\"", short(text)),
+            Value::Num(_, number) => {
+                whole(*number).map_or_else(|| "a fraction".to_owned(), |number| format!("the number {number}"))
+            }
+            Value::Bool(_, found) => format!("{found}"),
+            Value::Dict(..) => "a table".to_owned(),
+            Value::Array(..) => "a list".to_owned(),
+            _ => "something else".to_owned(),
+        };
+        self.error(key, format!("found {found}"), Some(allowed.to_owned()), None);
+        None
+    }
+
+    /// Adds an error at a key of this table, or at the table itself for an empty key.
+    pub(super) fn error(&self, key: &str, problem: String, allowed: Option<String>, hint: Option<String>) {
+        let mut path = self.path.clone();
+        if !key.is_empty() {
+            path.push(Step::Name(key.to_owned()));
+        }
+        let secret = is_secret(key) || !self.known.borrow().contains(&key);
+        let place = self.reader.layers.place(self.tag_of(key), &path, secret);
+        let error = ConfigError { place, key: dotted(&path), problem, allowed, hint };
+        self.reader.errors.borrow_mut().push(error);
+    }
+
+    /// Complains of keys that nobody asked for.
+    pub(super) fn finish(&self) {
+        let known = self.known.borrow().clone();
+        for key in self.dict.keys().filter(|key| !known.contains(&key.as_str())) {
+            let hint = match nearest(key, &known) {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None => LATER.contains(&key.as_str()).then(|| "this version does not know it yet".to_owned()),
+            };
+            let mut allowed = known.clone();
+            allowed.sort_unstable();
+            allowed.dedup();
+            self.error(key, format!("unknown key `{}`", short(key)), Some(allowed.join(", ")), hint);
+        }
+    }
+
+    fn tag_of(&self, key: &str) -> Tag {
+        match self.dict.get(key) {
+            // A table that several layers share: any value in it tells a file.
+            Some(Value::Dict(tag, dict)) => dict.values().next().map_or(*tag, Value::tag),
+            Some(value) => value.tag(),
+            None => self.dict.values().find(|value| value.as_dict().is_none()).map_or(self.tag, Value::tag),
+        }
+    }
+}
+
+fn whole(number: Num) -> Option<i128> {
+    number.to_i128().or_else(|| number.to_u128().and_then(|number| i128::try_from(number).ok()))
+}
+
+/// Keys that the design names and that come with a later version.
+const LATER: [&str; 6] = ["sender", "anonymous", "proxy_protocol", "limits", "cloud", "notify"];
+
+/// Keys whose value, or whose line, must not be shown. A URL may hold a password.
+fn is_secret(key: &str) -> bool {
+    let harmless = key == "token" || key == "token_url";
+    !harmless && ["secret", "password", "key", "token", "credential", "url"].iter().any(|word| key.contains(word))
+}
+
+/// `accounts."ev mail".token`, as a TOML heading would write it.
+fn dotted(path: &[Step]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step {
+            Step::Name(name) => {
+                let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+                let dot = if text.is_empty() { "" } else { "." };
+                text += &if bare { format!("{dot}{name}") } else { format!("{dot}{name:?}") };
+            }
+            Step::Index(index) => text += &format!("[{index}]"),
+        }
+    }
+    text
+}
+
+/// The known word that a typing mistake is most likely to have meant.
+pub(super) fn nearest<'w>(typed: &str, words: &[&'w str]) -> Option<&'w str> {
+    let scored = words.iter().map(|word| (strsim::damerau_levenshtein(typed, word), *word));
+    let (distance, word) = scored.min()?;
+    (distance <= 1 + typed.len() / 4).then_some(word)
+}
+
+fn short(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).take(60).collect();
+    if text.chars().count() > 60 { format!("{line}…") } else { line }
+}

@@ -1,0 +1,53 @@
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use super::reader::Table;
+use super::secret;
+
+/// Where state lives.
+#[derive(Debug)]
+pub struct Store {
+    /// The SQLite file.
+    pub path: PathBuf,
+    /// Seals every secret in it.
+    pub key: SecretString,
+}
+
+const WHAT: &str = "\"sqlite:FILE\"";
+
+pub(super) fn read(root: &Table<'_>) -> Option<Store> {
+    let Some(table) = root.table("store") else {
+        if !root.has("store") {
+            let hint = "write [store] with key = { file = \"gatepost.key\" }, and make the key with `gatepost key generate --out gatepost.key`";
+            root.error("", "the [store] table is missing".into(), None, Some(hint.into()));
+        }
+        return None;
+    };
+    let path = path(&table);
+    let key = if table.absent("key") {
+        table.required("key", "the key that seals every secret, such as { file = \"gatepost.key\" }");
+        None
+    } else {
+        secret::read(&table, "key")
+    };
+    table.finish();
+    Some(Store { path: path?, key: key? })
+}
+
+fn path(table: &Table<'_>) -> Option<PathBuf> {
+    let url = if table.absent("url") { "sqlite:gatepost.db".into() } else { table.string("url")? };
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        table.error("url", "PostgreSQL is not in this version".into(), Some(WHAT.into()), None);
+        return None;
+    }
+    match url.strip_prefix("sqlite:").map(|file| file.trim_start_matches("//")) {
+        Some(file) if !file.is_empty() => {
+            // `sqlite:///var/x` and `sqlite:/var/x` are the same file.
+            let absolute = url.starts_with("sqlite:/");
+            let file = if absolute { format!("/{}", file.trim_start_matches('/')) } else { file.to_owned() };
+            Some(table.directory("url").join(file))
+        }
+        _ => table.wrong("url", "something else", WHAT),
+    }
+}
