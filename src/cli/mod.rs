@@ -54,7 +54,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// Configuration file; FILE.d/*.toml and GATEPOST__… variables are laid over it
-    #[arg(long, value_name = "FILE", env = "GATEPOST_CONFIG", default_value = "gatepost.toml")]
+    #[arg(long, value_name = "FILE", env = "GATEPOST_CONFIG", hide_env_values = true, default_value = "gatepost.toml")]
     config: PathBuf,
 }
 
