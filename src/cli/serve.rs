@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::account::{Directory, Verifier, VerifierSettings};
 use crate::config::{self, Config};
 use crate::lifecycle::{self, Busy};
-use crate::model::{Protocol, Provider};
+use crate::model::{Protocol, Provider, Token};
 use crate::net::{self, Listener};
 use crate::oauth::{Http, HttpSettings};
 use crate::session::{self, Frontend, Limits, ListenerTls, Service};
@@ -125,11 +125,12 @@ async fn tokens(config: &Config, trust: &HashMap<String, Arc<ClientConfig>>) -> 
     let total = Duration::from_secs(limits.token_seconds);
     let longest = usize::try_from(limits.token_response_octets).unwrap_or(usize::MAX);
     let http = HttpSettings { connect: Duration::from_secs(limits.connect_seconds), total, longest };
-    let mut declared = Vec::new();
-    for token in &config.tokens {
-        let Some(tls) = trust.get(&token.provider.name) else { continue };
-        declared.push((Arc::clone(token), Http::new(tls, http)?));
+    let mut clients: HashMap<&str, Http> = HashMap::new();
+    for (name, tls) in trust {
+        clients.insert(name, Http::new(tls, http)?);
     }
+    let client = |token: &Arc<Token>| Some((Arc::clone(token), clients.get(token.provider.name.as_str())?.clone()));
+    let declared: Vec<_> = config.tokens.iter().filter_map(client).collect();
     let settings = TokenSettings {
         ahead: Duration::from_secs(limits.refresh_ahead_seconds),
         patience: total,

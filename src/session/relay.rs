@@ -32,7 +32,7 @@ pub(super) async fn conversed(service: &Service, session: Session<SmtpReady>) {
         end_of_data: limits.end_of_data,
         message_size: limits.message_octets,
     };
-    let extensions = upstream.ready.extensions;
+    let extensions = upstream.ready.extensions.relayed(limits.message_octets);
     let submission = Submission {
         legs: &mut legs,
         conversation: Conversation::new(service.hostname.clone(), extensions, limits.message_octets),

@@ -168,7 +168,7 @@ async fn serve(
         let faults = &state.lock().faults;
         (faults.silent, faults.greeting)
     };
-    if silent {
+    if silent && !matches!(server, Server::Token) {
         std::future::pending::<()>().await;
     }
     if let (Some(greeting), Server::Smtp | Server::Imap | Server::Pop3) = (greeting, server) {

@@ -33,7 +33,7 @@ pub struct Faults {
     pub after_starttls: Option<&'static str>,
     /// Sent instead of the greeting.
     pub greeting: Option<&'static str>,
-    /// Never says anything.
+    /// The mail servers never say anything.
     pub silent: bool,
     /// SMTP replies instead of the usual ones, by verb (`MAIL`, `RCPT`, `DATA`, `END`).
     pub replies: HashMap<&'static str, &'static str>,
