@@ -5,7 +5,23 @@ use std::path::{Path, PathBuf};
 
 /// What each room may import beside itself.
 const DOORS: [(&str, &[&str]); 13] = [
-    ("cli", &["config", "session", "submit", "account", "token", "oauth", "store", "net", "proto", "model", "clock", "lifecycle"]),
+    (
+        "cli",
+        &[
+            "config",
+            "session",
+            "submit",
+            "account",
+            "token",
+            "oauth",
+            "store",
+            "net",
+            "proto",
+            "model",
+            "clock",
+            "lifecycle",
+        ],
+    ),
     ("config", &["model", "clock", "lifecycle"]),
     ("session", &["submit", "proto", "account", "token", "net", "model", "clock", "lifecycle"]),
     ("submit", &["proto", "token", "net", "model", "clock", "lifecycle"]),
@@ -21,8 +37,7 @@ const DOORS: [(&str, &[&str]); 13] = [
 ];
 
 /// What a protocol core must not see: sockets, clocks, randomness.
-const FORBIDDEN_IN_PROTO: [&str; 7] =
-    ["tokio", "std::net", "std::time", "std::fs", "std::env", "aws_lc_rs", "chrono"];
+const FORBIDDEN_IN_PROTO: [&str; 7] = ["tokio", "std::net", "std::time", "std::fs", "std::env", "aws_lc_rs", "chrono"];
 
 #[test]
 fn every_import_goes_through_a_door() {
