@@ -34,8 +34,8 @@ impl Busy {
     pub async fn finished(&self, limit: Duration) -> usize {
         let mut count = self.0.subscribe();
         drop(timeout(limit, count.wait_for(|&count| count == 0)).await);
-        let left = *count.borrow();
-        left
+
+        *count.borrow()
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(busy.finished(Duration::from_secs(1)).await, 1);
         let waiting = tokio::spawn({
             let busy = busy.clone();
-            async move { busy.finished(Duration::from_secs(3600)).await }
+            async move { busy.finished(Duration::from_hours(1)).await }
         });
         drop(message);
         assert_eq!(waiting.await.unwrap(), 0);

@@ -46,7 +46,7 @@ fn account(name: &str, aliases: &[&str], passwords: &[&str]) -> Account {
 }
 
 fn verifier(parallel: usize, waiting: usize) -> Verifier {
-    let lifetime = Duration::from_secs(600);
+    let lifetime = Duration::from_mins(10);
     Verifier::new(VerifierSettings { parallel, waiting, remembered: 100, lifetime }).unwrap()
 }
 

@@ -137,7 +137,8 @@ mod tests {
         let mut command = Cli::command().term_width(100);
         text += &command.render_long_help().to_string();
         for name in ["serve", "token", "hash-password"] {
-            text += &format!("\n--- {name}\n{}", command.find_subcommand_mut(name).unwrap().render_long_help());
+            let help = command.find_subcommand_mut(name).unwrap().render_long_help();
+            text = format!("{text}\n--- {name}\n{help}");
         }
         insta::assert_snapshot!(text);
     }

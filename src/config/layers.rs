@@ -113,6 +113,7 @@ fn files(main: &Path, errors: &mut Vec<ConfigError>) -> Vec<PathBuf> {
     std::iter::once(main.to_owned()).chain(found).collect()
 }
 
+#[expect(clippy::result_large_err, reason = "read a few times in a life; the error is the product")]
 fn parse(path: &Path) -> Result<ImDocument<String>, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|fault| {
         let hint = "name the file with --config FILE; config/example.toml is a start".to_owned();
@@ -151,8 +152,8 @@ fn span(document: &ImDocument<String>, path: &[Step]) -> Option<std::ops::Range<
                 }
             }
             Step::Index(index) => {
-                let list = item?;
-                table = match (list.as_array_of_tables(), list.as_array()) {
+                let elements = item?;
+                table = match (elements.as_array_of_tables(), elements.as_array()) {
                     (Some(tables), _) => tables.get(*index)?,
                     (_, Some(array)) => array.get(*index)?.as_inline_table()?,
                     _ => return None,
@@ -166,8 +167,8 @@ fn span(document: &ImDocument<String>, path: &[Step]) -> Option<std::ops::Range<
             key.span().or_else(|| item.span())
         }
         Step::Index(index) => {
-            let list = item.or_else(|| path.get(path.len().checked_sub(2)?).and_then(|step| named(table, step)))?;
-            match (list.as_array_of_tables(), list.as_array()) {
+            let elements = item.or_else(|| path.get(path.len().checked_sub(2)?).and_then(|step| named(table, step)))?;
+            match (elements.as_array_of_tables(), elements.as_array()) {
                 (Some(tables), _) => tables.get(*index)?.span(),
                 (_, Some(array)) => array.get(*index)?.span(),
                 _ => None,

@@ -30,8 +30,8 @@ impl Provider {
     }
 }
 
-fn endpoint(host: &str, port: u16, tls: UpstreamTls) -> Option<Endpoint> {
-    Some(Endpoint { host: host.to_owned(), port, tls })
+fn endpoint(host: &str, port: u16, tls: UpstreamTls) -> Endpoint {
+    Endpoint { host: host.to_owned(), port, tls }
 }
 
 fn texts(list: &[&str]) -> Vec<String> {
@@ -51,9 +51,9 @@ fn microsoft() -> Provider {
         sasl: SaslMechanism::Xoauth2,
         ca: None,
         endpoints: Endpoints {
-            smtp: endpoint("smtp.office365.com", 587, UpstreamTls::Starttls),
-            imap: endpoint("outlook.office365.com", 993, UpstreamTls::Implicit),
-            pop3: endpoint("outlook.office365.com", 995, UpstreamTls::Implicit),
+            smtp: Some(endpoint("smtp.office365.com", 587, UpstreamTls::Starttls)),
+            imap: Some(endpoint("outlook.office365.com", 993, UpstreamTls::Implicit)),
+            pop3: Some(endpoint("outlook.office365.com", 995, UpstreamTls::Implicit)),
         },
     }
 }
@@ -68,9 +68,9 @@ fn google() -> Provider {
         sasl: SaslMechanism::Xoauth2,
         ca: None,
         endpoints: Endpoints {
-            smtp: endpoint("smtp.gmail.com", 465, UpstreamTls::Implicit),
-            imap: endpoint("imap.gmail.com", 993, UpstreamTls::Implicit),
-            pop3: endpoint("pop.gmail.com", 995, UpstreamTls::Implicit),
+            smtp: Some(endpoint("smtp.gmail.com", 465, UpstreamTls::Implicit)),
+            imap: Some(endpoint("imap.gmail.com", 993, UpstreamTls::Implicit)),
+            pop3: Some(endpoint("pop.gmail.com", 995, UpstreamTls::Implicit)),
         },
     }
 }

@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -260,14 +261,18 @@ fn is_secret(key: &str) -> bool {
 fn dotted(path: &[Step]) -> String {
     let mut text = String::new();
     for step in path {
-        match step {
+        let _ = match step {
             Step::Name(name) => {
-                let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
                 let dot = if text.is_empty() { "" } else { "." };
-                text += &if bare { format!("{dot}{name}") } else { format!("{dot}{name:?}") };
+                let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+                if !name.is_empty() && name.chars().all(bare) {
+                    write!(text, "{dot}{name}")
+                } else {
+                    write!(text, "{dot}{name:?}")
+                }
             }
-            Step::Index(index) => text += &format!("[{index}]"),
-        }
+            Step::Index(index) => write!(text, "[{index}]"),
+        };
     }
     text
 }

@@ -18,7 +18,12 @@ pub fn show(config: &Config) -> String {
         let _ = writeln!(text, "[admin]\naddress = {:?}\n", admin.address.to_string());
     }
     if let Some(tls) = &config.tls {
-        let _ = writeln!(text, "[tls]\ncertificate = {:?}\nkey = {:?}\n", tls.certificate, tls.key);
+        let _ = writeln!(
+            text,
+            "[tls]\ncertificate = {:?}\nkey = {:?}\n",
+            tls.certificate.display().to_string(),
+            tls.key.display().to_string()
+        );
     }
     text += "[limits]\n";
     for (name, value) in config.limits.list() {

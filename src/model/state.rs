@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn secret(secret: Option<&SecretString>) -> Option<&str> {
-        secret.map(|secret| secret.expose_secret())
+        secret.map(secrecy::ExposeSecret::expose_secret)
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub async fn splice(client: Leg, upstream: Leg, idle: Duration, stop: &Cancellat
 }
 
 /// How long a half-closed connection may be silent. A peer that is gone for good looks the same as one that listens.
-const HALF_CLOSED: Duration = Duration::from_secs(60);
+const HALF_CLOSED: Duration = Duration::from_mins(1);
 
 /// Rounds of reading and writing before other sessions of the thread get their turn.
 const BUDGET: usize = 16;
@@ -276,7 +276,7 @@ mod tests {
         (client, upstream, relay, stop)
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn read_ahead_goes_first_and_half_close_is_kept() {

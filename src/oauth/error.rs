@@ -24,7 +24,8 @@ impl OauthError {
     /// The endpoint answered with an OAuth error.
     pub(super) fn refused(host: &str, refusal: &Refusal, seen: Seen) -> Self {
         let code = printable(&refusal.error, 60);
-        let numbers = refusal.error_codes.iter().take(3).map(|number| format!(" AADSTS{number}")).collect::<String>();
+        let numbers: Vec<_> = refusal.error_codes.iter().take(3).map(|number| format!(" AADSTS{number}")).collect();
+        let numbers = numbers.concat();
         let subcode = refusal.suberror.as_deref().map(|sub| format!(" ({})", printable(sub, 60))).unwrap_or_default();
         // A description may quote what was sent; its first sentence is enough for people, the code for us.
         let description = refusal.error_description.as_deref().map(first_sentence).unwrap_or_default();
@@ -49,9 +50,10 @@ impl OauthError {
 /// PROVIDERS: an ended grant is told only by these words; a value nobody knows never ends one (law 3).
 fn class(error: &str, status: Option<u16>) -> TroubleClass {
     match (error, status) {
-        (_, Some(408 | 429 | 500..)) => TroubleClass::Transient,
+        (_, Some(408 | 429 | 500..)) | ("temporarily_unavailable" | "server_error" | "slow_down", _) => {
+            TroubleClass::Transient
+        }
         ("invalid_grant" | "interaction_required" | "consent_required" | "login_required", _) => TroubleClass::Ended,
-        ("temporarily_unavailable" | "server_error" | "slow_down", _) => TroubleClass::Transient,
         _ => TroubleClass::Configuration,
     }
 }

@@ -45,7 +45,7 @@ impl Client {
 }
 
 /// How long one write to a client may take.
-const CLIENT_PATIENCE: Duration = Duration::from_secs(60);
+const CLIENT_PATIENCE: Duration = Duration::from_mins(1);
 
 /// From the greeting to a logged-in session, for every protocol. `None`: the client left, or was sent away.
 pub(super) async fn login<D, U>(

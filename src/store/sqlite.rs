@@ -27,6 +27,9 @@ type Request = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// Schema steps; the number of a step is the schema it leads to.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/1.sql")];
+/// The newest schema.
+#[expect(clippy::cast_possible_wrap, reason = "a handful")]
+const SCHEMA: i64 = MIGRATIONS.len() as i64;
 /// How long to wait for another process that is writing.
 const BUSY: Duration = Duration::from_secs(10);
 /// How often to look whether another process has written.
@@ -81,7 +84,7 @@ impl Fault {
         let file = file.to_owned();
         match self {
             Self::Sqlite(fault) => StoreError::Database { file, fault: fault.to_string() },
-            Self::TooNew(found) => StoreError::TooNew { file, found, known: MIGRATIONS.len() as i64 },
+            Self::TooNew(found) => StoreError::TooNew { file, found, known: SCHEMA },
             Self::Store(error) => error,
         }
     }
@@ -123,7 +126,7 @@ fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     for step in &MIGRATIONS[done..] {
         transaction.execute_batch(step)?;
     }
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+    transaction.pragma_update(None, "user_version", SCHEMA)?;
     Ok(transaction.commit()?)
 }
 
@@ -178,20 +181,20 @@ impl Store for SqliteStore {
             Err(error) => return Box::pin(async { Err(error) }),
         };
         let name = name.to_owned();
-        self.run(move |connection| swap(connection, &name, read, row))
+        self.run(move |connection| swap(connection, &name, read, &row))
     }
 
     fn lease(&self, token: &str, owner: &str, length: Duration) -> Answer<'_, bool> {
         let (token, owner, seconds) = (token.to_owned(), owner.to_owned(), length.as_secs_f64());
         self.run(move |connection| {
             // The store's clock decides, in one statement: processes need not agree on the time.
-            let taken = connection.execute(
+            let changed = connection.execute(
                 "INSERT INTO leases (token, owner, ends_at) VALUES (?1, ?2, unixepoch('subsec') + ?3)
                  ON CONFLICT (token) DO UPDATE SET owner = excluded.owner, ends_at = excluded.ends_at
                  WHERE leases.owner = excluded.owner OR leases.ends_at <= unixepoch('subsec')",
                 params![token, owner, seconds],
             )?;
-            Ok(taken == 1)
+            Ok(changed == 1)
         })
     }
 
@@ -225,7 +228,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Row)> {
     Ok((row.get(0)?, columns))
 }
 
-fn swap(connection: &mut Connection, name: &str, read: Version, row: Row) -> Result<Saved, Fault> {
+fn swap(connection: &mut Connection, name: &str, read: Version, row: &Row) -> Result<Saved, Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let query = "SELECT version FROM tokens WHERE name = ?1";
     let current: Option<i64> = transaction.query_row(query, [name], |row| row.get(0)).optional()?;

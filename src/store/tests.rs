@@ -66,7 +66,7 @@ async fn a_save_by_an_old_version_is_a_conflict_and_changes_nothing() {
 async fn a_lease_has_one_owner_until_it_is_released_or_ends() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&directory.path().join("db"), Seal::new(&generate_key().unwrap()).unwrap()).unwrap();
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     assert!(store.lease("support", "a", hour).await.unwrap());
     assert!(store.lease("support", "a", hour).await.unwrap(), "an owner may extend");
     assert!(!store.lease("support", "b", hour).await.unwrap());

@@ -69,7 +69,7 @@ impl Scene {
         let settings = HttpSettings { connect: Duration::from_secs(5), total: Duration::from_secs(1), longest: 65536 };
         let http = Http::new(&tls, settings).unwrap();
         let settings = TokenSettings {
-            ahead: Duration::from_secs(300),
+            ahead: Duration::from_mins(5),
             patience: Duration::from_secs(5),
             lease: Duration::from_secs(10),
         };
@@ -104,6 +104,7 @@ async fn pass_back_off(store: &SqliteStore) {
     assert!(matches!(store.save(NAME, stored.version, &next).await.unwrap(), Saved::Done(_)));
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what the columns hold")]
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

@@ -1,5 +1,7 @@
 //! The relay against the simulated provider: every login in every protocol, and the laws when something breaks.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops at once")]
+
 mod imap;
 mod login;
 mod scene;

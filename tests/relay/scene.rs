@@ -97,9 +97,8 @@ pub(crate) async fn start(directory: &Path) -> Running {
 
 pub(crate) async fn log_in(peer: &mut Peer, protocol: Protocol, plain: &str) {
     let command = match protocol {
-        Protocol::Smtp => format!("AUTH PLAIN {plain}\r\n"),
         Protocol::Imap => format!("a AUTHENTICATE PLAIN {plain}\r\n"),
-        Protocol::Pop3 => format!("AUTH PLAIN {plain}\r\n"),
+        Protocol::Smtp | Protocol::Pop3 => format!("AUTH PLAIN {plain}\r\n"),
     };
     peer.send(command).await;
 }

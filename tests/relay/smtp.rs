@@ -103,7 +103,7 @@ async fn a_broken_upstream_is_a_451_and_never_a_250() {
         if at_body {
             until_data(&mut peer).await;
             peer.send("0123456789\r\n").await;
-            peer.send([&[b'x'; 100_000][..], b"\r\n.\r\n"].concat()).await;
+            peer.send([&vec![b'x'; 100_000][..], b"\r\n.\r\n"].concat()).await;
             peer.expect("451 4.4.2 ").await;
             peer.send("QUIT\r\n").await;
             peer.expect("221 ").await;
@@ -176,10 +176,7 @@ async fn sizes_are_bounded_early_and_late() {
 
 #[tokio::test]
 async fn a_stop_finishes_the_message_under_way() {
-    let Scene { provider, gatepost, directory: _directory, .. } = {
-        let scene = Scene::new().await;
-        scene
-    };
+    let Scene { provider, gatepost, directory: _directory, .. } = { Scene::new().await };
     let address = gatepost.listeners().iter().find(|(served, _)| *served == Protocol::Smtp).unwrap().1;
     let connect = async || {
         let mut peer = Peer::connect(address).await;

@@ -89,15 +89,12 @@ impl ImapDownstream {
             Line::Whole(line) => Zeroizing::new(line.to_vec()),
         };
         partial.size += line.len();
-        match command::announcement(&line) {
-            Some((text, announced)) => {
-                partial.pieces.push(Piece::Text(Zeroizing::new(text.to_vec())));
-                self.announced(partial, announced)
-            }
-            None => {
-                partial.pieces.push(Piece::Text(line));
-                self.execute(&partial.pieces, input)
-            }
+        if let Some((text, announced)) = command::announcement(&line) {
+            partial.pieces.push(Piece::Text(Zeroizing::new(text.to_vec())));
+            self.announced(partial, announced)
+        } else {
+            partial.pieces.push(Piece::Text(line));
+            self.execute(&partial.pieces, input)
         }
     }
 

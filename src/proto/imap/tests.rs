@@ -183,7 +183,7 @@ fn literals_lines_and_nonsense_are_bounded() {
     let piecemeal = [b"1 LOGIN".to_vec(), b" {4096+}\r\n".to_vec(), vec![b'x'; 4096]].concat();
     let more = [b" {4096+}\r\n".to_vec(), vec![b'x'; 4096]].concat().repeat(4);
     assert_eq!(talk(&[&piecemeal, &more]).last().unwrap(), "CLOSE sent an IMAP command longer than 16384 octets");
-    assert_eq!(talk(&[&[b'x'; 20_000]]), ["S: * BYE Line too long", "CLOSE sent a line longer than 12288 octets"]);
+    assert_eq!(talk(&[&vec![b'x'; 20_000]]), ["S: * BYE Line too long", "CLOSE sent a line longer than 12288 octets"]);
     assert_eq!(talk(&[&b"x\r\n".repeat(20)]).len(), 10 + 2);
     assert_eq!(talk(&[b"a LOGIN {3+}\r\na\0b abc\r\n"]), ["S: a BAD NUL in a literal"]);
 }

@@ -69,15 +69,8 @@ impl SmtpDownstream {
     }
 
     fn ehlo(self) -> (Self, DownstreamStep) {
-        let mechanisms = if self.offer.passwords { vec!["PLAIN".into(), "LOGIN".into()] } else { Vec::new() };
-        let extensions = Extensions {
-            size: Some(self.offer.message_size),
-            eight_bit_mime: true,
-            smtputf8: true,
-            enhanced_status_codes: true,
-            starttls: self.offer.starttls,
-            mechanisms,
-        };
+        let Offer { message_size, starttls, passwords, .. } = self.offer;
+        let extensions = Extensions::ours(message_size, starttls, passwords);
         let reply = ehlo_reply(&self.offer.hostname, &extensions);
         self.write(reply)
     }
@@ -94,7 +87,7 @@ impl SmtpDownstream {
         (self, DownstreamStep::StartTls("220 2.0.0 Ready to start TLS\r\n".into()))
     }
 
-    /// `AUTH mechanism [initial-response]`, in any case; .NET's SmtpClient writes `AUTH login <user>`.
+    /// `AUTH mechanism [initial-response]`, in any case; .NET's `SmtpClient` writes `AUTH login <user>`.
     fn auth(self, arguments: &[u8]) -> (Self, DownstreamStep) {
         let mut words = arguments.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let (Some(name), response, None) = (words.next(), words.next(), words.next()) else {

@@ -1,3 +1,8 @@
+use smtp_proto::{
+    AUTH_LOGIN, AUTH_OAUTHBEARER, AUTH_PLAIN, AUTH_XOAUTH2, EXT_8BIT_MIME, EXT_ENHANCED_STATUS_CODES, EXT_SMTP_UTF8,
+    EXT_START_TLS, EhloResponse,
+};
+
 use super::Reply;
 
 /// What an SMTP server offers, as far as it matters to a relay.
@@ -5,41 +10,40 @@ use super::Reply;
 pub struct Extensions {
     /// Largest message, in octets (RFC 1870); `None` where there is no limit or no SIZE.
     pub size: Option<u64>,
-    /// RFC 6152.
-    pub eight_bit_mime: bool,
-    /// RFC 6531.
-    pub smtputf8: bool,
-    /// RFC 2034.
-    pub enhanced_status_codes: bool,
-    /// RFC 3207.
-    pub starttls: bool,
-    /// SASL mechanisms (RFC 4954), in upper case.
-    pub mechanisms: Vec<String>,
+    /// Extensions without parameters, as smtp-proto's `EXT_…` bits.
+    pub flags: u32,
+    /// SASL mechanisms (RFC 4954), as smtp-proto's `AUTH_…` bits.
+    pub mechanisms: u64,
 }
 
+/// What we tell of ourselves, in this order.
+const KEYWORDS: [(u32, &str); 4] = [
+    (EXT_8BIT_MIME, "8BITMIME"),
+    (EXT_SMTP_UTF8, "SMTPUTF8"),
+    (EXT_ENHANCED_STATUS_CODES, "ENHANCEDSTATUSCODES"),
+    (EXT_START_TLS, "STARTTLS"),
+];
+
+const MECHANISMS: [(u64, &str); 4] =
+    [(AUTH_PLAIN, "PLAIN"), (AUTH_LOGIN, "LOGIN"), (AUTH_XOAUTH2, "XOAUTH2"), (AUTH_OAUTHBEARER, "OAUTHBEARER")];
+
 impl Extensions {
-    /// Reads a reply to EHLO; unknown keywords are passed over.
+    /// Reads a reply to EHLO; keywords that nobody knows are passed over, and a reply that cannot be read offers nothing.
     #[must_use]
     pub fn of(reply: &Reply) -> Self {
-        let mut extensions = Self::default();
-        for line in reply.lines().skip(1) {
-            let text = String::from_utf8_lossy(line.get(4..).unwrap_or_default()).to_ascii_uppercase();
-            extensions.note(&text);
-        }
-        extensions
+        let Ok(ehlo) = EhloResponse::<String>::parse(&mut reply.raw().iter()) else { return Self::default() };
+        let size = Some(ehlo.size as u64).filter(|&size| size > 0);
+        Self { size, flags: ehlo.capabilities, mechanisms: ehlo.auth_mechanisms }
     }
 
-    fn note(&mut self, line: &str) {
-        // `AUTH=LOGIN PLAIN` is how servers spoke to Outlook Express; it says nothing that `AUTH` does not.
-        let mut words = line.split_ascii_whitespace();
-        match words.next().unwrap_or_default() {
-            "SIZE" => self.size = words.next().and_then(|size| size.parse().ok()).filter(|&size| size > 0),
-            "8BITMIME" => self.eight_bit_mime = true,
-            "SMTPUTF8" => self.smtputf8 = true,
-            "ENHANCEDSTATUSCODES" => self.enhanced_status_codes = true,
-            "STARTTLS" => self.starttls = true,
-            "AUTH" => self.mechanisms.extend(words.map(str::to_owned)),
-            _ => {}
+    /// Our own offer before login, when the upstream is not known yet.
+    #[must_use]
+    pub(super) const fn ours(message_size: u64, starttls: bool, passwords: bool) -> Self {
+        let always = EXT_8BIT_MIME | EXT_SMTP_UTF8 | EXT_ENHANCED_STATUS_CODES;
+        Self {
+            size: Some(message_size),
+            flags: if starttls { always | EXT_START_TLS } else { always },
+            mechanisms: if passwords { AUTH_PLAIN | AUTH_LOGIN } else { 0 },
         }
     }
 
@@ -47,7 +51,19 @@ impl Extensions {
     #[must_use]
     pub fn relayed(&self, message_size: u64) -> Self {
         let size = Some(self.size.map_or(message_size, |size| size.min(message_size)));
-        Self { size, starttls: false, mechanisms: Vec::new(), ..self.clone() }
+        Self { size, flags: self.flags & !EXT_START_TLS, mechanisms: 0 }
+    }
+
+    /// Whether STARTTLS is offered.
+    #[must_use]
+    pub const fn starttls(&self) -> bool {
+        self.flags & EXT_START_TLS != 0
+    }
+
+    /// Whether a SASL mechanism of that name is offered.
+    #[must_use]
+    pub fn offers(&self, mechanism: &str) -> bool {
+        MECHANISMS.iter().any(|(bit, name)| *name == mechanism && self.mechanisms & bit != 0)
     }
 }
 
@@ -57,16 +73,12 @@ impl Extensions {
 pub fn ehlo_reply(hostname: &str, extensions: &Extensions) -> Vec<u8> {
     let mut lines = vec![hostname.to_owned(), "PIPELINING".into()];
     lines.extend(extensions.size.map(|size| format!("SIZE {size}")));
-    for (offered, keyword) in [
-        (extensions.eight_bit_mime, "8BITMIME"),
-        (extensions.smtputf8, "SMTPUTF8"),
-        (extensions.enhanced_status_codes, "ENHANCEDSTATUSCODES"),
-        (extensions.starttls, "STARTTLS"),
-    ] {
-        lines.extend(offered.then(|| keyword.to_owned()));
-    }
-    if !extensions.mechanisms.is_empty() {
-        let names = extensions.mechanisms.join(" ");
+    let offered = KEYWORDS.iter().filter(|(flag, _)| extensions.flags & flag != 0);
+    lines.extend(offered.map(|(_, keyword)| (*keyword).to_owned()));
+    let offered = MECHANISMS.iter().filter(|(bit, _)| extensions.mechanisms & bit != 0);
+    let names: Vec<_> = offered.map(|(_, name)| *name).collect();
+    if !names.is_empty() {
+        let names = names.join(" ");
         // Outlook Express 4 and old Lotus look for the second form only.
         lines.extend([format!("AUTH {names}"), format!("AUTH={names}")]);
     }

@@ -34,7 +34,7 @@ const EHLO: [&str; 8] = [
     "S: 250 AUTH=PLAIN LOGIN",
 ];
 
-/// RFC 4954, 4.3's example with an initial response, as curl and JavaMail do it.
+/// RFC 4954, 4.3's example with an initial response, as curl and `JavaMail` do it.
 const PLAIN: &[&[u8]] = &[b"EHLO client.example.com\r\n", b"AUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\nMAIL FROM:<a@b>\r\n"];
 
 #[test]
@@ -139,9 +139,9 @@ fn a_password_needs_tls_and_starttls_brings_it() {
 fn endless_lines_and_endless_nonsense_end() {
     let long = [b"AUTH PLAIN ".to_vec(), vec![b'A'; 13_000]].concat();
     assert_eq!(down(&[&long])[1..], ["S: 500 5.5.6 Line too long", "CLOSE sent a line longer than 12288 octets"]);
-    let log = down(&[&b"x\r\n".repeat(20)]);
-    assert_eq!(log.len(), 1 + 10 + 2);
-    assert_eq!(log.last().unwrap(), "CLOSE sent 11 commands that are not SMTP");
+    let nonsense = down(&[&b"x\r\n".repeat(20)]);
+    assert_eq!(nonsense.len(), 1 + 10 + 2);
+    assert_eq!(nonsense.last().unwrap(), "CLOSE sent 11 commands that are not SMTP");
 }
 
 fn identity(mechanism: Mechanism) -> UpstreamIdentity {
@@ -156,7 +156,9 @@ fn identity(mechanism: Mechanism) -> UpstreamIdentity {
 }
 
 fn up(tls: UpstreamTls, flights: &[&[u8]]) -> Vec<String> {
-    let done = |ready: &SmtpReady| format!("{:?} {}", ready.extensions.size, ready.extensions.smtputf8);
+    let done = |ready: &SmtpReady| {
+        format!("{:?} {}", ready.extensions.size, ready.extensions.flags & smtp_proto::EXT_SMTP_UTF8 != 0)
+    };
     play_upstream(SmtpUpstream::new(identity(Mechanism::Xoauth2), tls), &whole(flights), &done)
 }
 
@@ -262,7 +264,7 @@ proptest! {
 
     #[test]
     fn any_split_of_an_upstream_login_is_the_same(microsoft in splits(MICROSOFT), google in splits(GOOGLE)) {
-        let done = |ready: &SmtpReady| format!("{:?} {}", ready.extensions.size, ready.extensions.smtputf8);
+        let done = |ready: &SmtpReady| format!("{:?} {}", ready.extensions.size, ready.extensions.flags & smtp_proto::EXT_SMTP_UTF8 != 0);
         for (tls, flights, split) in [(UpstreamTls::Starttls, MICROSOFT, microsoft), (UpstreamTls::Implicit, GOOGLE, google)] {
             let played = play_upstream(SmtpUpstream::new(identity(Mechanism::Xoauth2), tls), &split, &done);
             prop_assert_eq!(played, up(tls, flights));

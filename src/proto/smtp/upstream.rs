@@ -51,7 +51,7 @@ impl SmtpUpstream {
                 let state = if tls == UpstreamTls::Starttls { State::EhloInClear } else { State::Ehlo };
                 Self { state, ..self }.ehlo()
             }
-            (State::EhloInClear, 250) if Extensions::of(reply).starttls => {
+            (State::EhloInClear, 250) if Extensions::of(reply).starttls() => {
                 (Self { state: State::StartTls, ..self }, Step::Write("STARTTLS\r\n".into()))
             }
             (State::EhloInClear | State::StartTls, 250 | 500..) => failed(self.identity, Violation::NoStartTls),
@@ -88,7 +88,7 @@ impl SmtpUpstream {
 
 fn authenticate(identity: UpstreamIdentity, extensions: Extensions) -> (SmtpUpstream, Step) {
     let name = identity.mechanism.name();
-    if !extensions.mechanisms.iter().any(|offered| offered == name) {
+    if !extensions.offers(name) {
         return failed(identity, Violation::NoMechanism(name));
     }
     let state = State::GoAhead(extensions);

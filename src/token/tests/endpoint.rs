@@ -55,7 +55,7 @@ impl Endpoint {
 
     /// The answer that was queued last never comes.
     pub(super) fn hang(&self) {
-        self.script.lock().unwrap().answers.back_mut().unwrap().1 = Duration::from_secs(3600);
+        self.script.lock().unwrap().answers.back_mut().unwrap().1 = Duration::from_hours(1);
     }
 
     /// The bodies of all requests so far.

@@ -46,7 +46,8 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>, starttls: Option<Ar
                 wire.send(format!("* {count} EXISTS\r\n* 0 RECENT\r\n* FLAGS (\\Seen)\r\n* OK [UIDVALIDITY 1] x\r\n{tag} OK [READ-WRITE] SELECT completed.\r\n")).await?;
             }
             ("SEARCH", Some(user)) => {
-                let numbers: String = (1..=messages(&state, user).len()).map(|number| format!(" {number}")).collect();
+                let numbers: Vec<_> = (1..=messages(&state, user).len()).map(|number| format!(" {number}")).collect();
+                let numbers = numbers.concat();
                 wire.send(format!("* SEARCH{numbers}\r\n{tag} OK SEARCH completed.\r\n")).await?;
             }
             ("FETCH", Some(user)) => fetch(&mut wire, &state, user, &tag, &rest).await?,

@@ -36,9 +36,9 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>, starttls: Option<Ar
                 wire.send(format!("+OK {} {octets}\r\n", mail.len())).await?;
             }
             ("LIST" | "UIDL", true) => {
-                let rows: String =
+                let rows: Vec<_> =
                     mail.iter().enumerate().map(|(at, mail)| format!("{} {}\r\n", at + 1, mail.len())).collect();
-                wire.send(format!("+OK\r\n{rows}.\r\n")).await?;
+                wire.send(format!("+OK\r\n{}.\r\n", rows.concat())).await?;
             }
             ("RETR", true) => {
                 let number: usize = argument.and_then(|number| number.parse().ok()).unwrap_or(0);

@@ -145,7 +145,7 @@ async fn body(wire: &mut Wire, breaks: Option<Break>) -> io::Result<Option<Vec<u
         while let Some(at) = stuffed[searched..].iter().position(|&octet| octet == b'\n') {
             let end = searched + at + 1;
             if end >= 5 && stuffed[end - 5..end] == *b"\r\n.\r\n" {
-                wire.unread(&stuffed[end..].to_vec());
+                wire.unread(&stuffed[end..]);
                 stuffed.truncate(end - 3);
                 return Ok(Some(stuffed.split_off(2)));
             }

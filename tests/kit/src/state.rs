@@ -103,7 +103,7 @@ impl State {
                 requests: Vec::new(),
                 faults: Faults::default(),
                 serial: 0,
-                life: Duration::from_secs(3600),
+                life: Duration::from_hours(1),
                 rotate: false,
             }),
         }

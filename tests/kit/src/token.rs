@@ -1,4 +1,4 @@
-//! The token endpoint: refresh_token and client_credentials over HTTPS.
+//! The token endpoint: `refresh_token` and `client_credentials` over HTTPS.
 
 use std::collections::HashMap;
 use std::io;
