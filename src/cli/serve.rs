@@ -79,6 +79,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// `gatepost serve`: until SIGTERM or SIGINT.
 pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
+    keep_large_blocks_out_of_the_heap();
     let config = file.load()?;
     super::log::init(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -226,6 +227,21 @@ fn spawn(
     });
     tasks.spawn(serving);
 }
+
+/// An Argon2 hash takes 19 MiB for 20 ms. glibc would learn from the first one to keep such blocks in its heaps, and hold
+/// tens of megabytes for ever; with a fixed threshold each is mapped and given back.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "mallopt has no safe form; it is called once, before there are threads")]
+fn keep_large_blocks_out_of_the_heap() {
+    const THRESHOLD: libc::c_int = 1024 * 1024;
+    // SAFETY: a parameter and a number; glibc checks both.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, THRESHOLD);
+    }
+}
+
+#[cfg(not(target_env = "gnu"))]
+const fn keep_large_blocks_out_of_the_heap() {}
 
 /// Two descriptors a session: as many as the system lets us have.
 fn raise_descriptor_limit() {

@@ -53,7 +53,14 @@ pub enum Ended {
 /// No buffer is held while nothing moves: bytes go through a scratch buffer of the thread, and only what a slow reader
 /// does not take at once is kept, at most one scratch a direction; until it is gone nothing more is read for it.
 /// `idle` counts silence of both sides together; a connection closed by one side gets [`HALF_CLOSED`] of silence.
-pub async fn splice(client: Leg, upstream: Leg, idle: Duration, stop: &CancellationToken) -> Relayed {
+///
+/// Not an `async fn`: its arguments would stay in the future beside what is made of them, in every idle session.
+pub fn splice(
+    client: Leg,
+    upstream: Leg,
+    idle: Duration,
+    stop: &CancellationToken,
+) -> impl Future<Output = Relayed> + Send {
     let mut splice = Splice {
         to_upstream: Flow::new(client.ahead),
         to_client: Flow::new(upstream.ahead),
@@ -61,26 +68,10 @@ pub async fn splice(client: Leg, upstream: Leg, idle: Duration, stop: &Cancellat
         upstream: upstream.stream,
         first: None,
     };
-    let deadline = sleep_until(Instant::now() + idle);
-    tokio::pin!(deadline);
-    let mut before = 0;
-    let ended = loop {
-        tokio::select! {
-            biased;
-            ended = poll_fn(|cx| splice.poll(cx)) => break ended,
-            () = stop.cancelled() => break Ended::Stopped,
-            () = &mut deadline => {
-                let now = splice.to_upstream.bytes + splice.to_client.bytes;
-                if now == before {
-                    break splice.first.unwrap_or(Ended::Idle);
-                }
-                before = now;
-                let wait = if splice.first.is_some() { idle.min(HALF_CLOSED) } else { idle };
-                deadline.as_mut().reset(Instant::now() + wait);
-            }
-        }
-    };
-    Relayed { sent: splice.to_upstream.bytes, received: splice.to_client.bytes, ended }
+    async move {
+        let ended = splice.run(idle, stop).await;
+        Relayed { sent: splice.to_upstream.bytes, received: splice.to_client.bytes, ended }
+    }
 }
 
 /// How long a half-closed connection may be silent. A peer that is gone for good looks the same as one that listens.
@@ -118,6 +109,28 @@ enum FlowState {
 }
 
 impl Splice {
+    async fn run(&mut self, idle: Duration, stop: &CancellationToken) -> Ended {
+        let deadline = sleep_until(Instant::now() + idle);
+        tokio::pin!(deadline);
+        let mut before = 0;
+        loop {
+            tokio::select! {
+                biased;
+                ended = poll_fn(|cx| self.poll(cx)) => return ended,
+                () = stop.cancelled() => return Ended::Stopped,
+                () = &mut deadline => {
+                    let now = self.to_upstream.bytes + self.to_client.bytes;
+                    if now == before {
+                        return self.first.unwrap_or(Ended::Idle);
+                    }
+                    before = now;
+                    let wait = if self.first.is_some() { idle.min(HALF_CLOSED) } else { idle };
+                    deadline.as_mut().reset(Instant::now() + wait);
+                }
+            }
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         let up = self.to_upstream.poll(cx, &mut self.client, &mut self.upstream);
         if let Poll::Ready(Err(fault)) = &up {

@@ -106,7 +106,9 @@ impl<'a> Dialogue<'a> {
     async fn open(frontend: &'a Frontend, client: Client) -> io::Result<Self> {
         let Client { id, peer, tcp, since, deadline } = client;
         let stream = match &frontend.tls {
-            ListenerTls::Implicit(config) => accept_tls(tcp, config, deadline - Instant::now()).await?,
+            ListenerTls::Implicit(config) => {
+                accept_tls(tcp, config, deadline.saturating_duration_since(Instant::now())).await?
+            }
             _ => Stream::Plain(tcp),
         };
         let link = Link { stream, patience: CLIENT_PATIENCE };
@@ -219,15 +221,19 @@ impl<'a> Dialogue<'a> {
         })?;
         match self.upstream(&account, upstream_core).await {
             Ok(upstream) => {
-                let ms = self.since.elapsed().as_millis();
+                let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let (account_name, token) = (&account.name, &account.token.name);
-                info!(session = %self.id, %protocol, peer = %self.peer, account = account_name, token, ms = %ms, "session.login");
+                info!(session = %self.id, %protocol, peer = %self.peer, account = account_name, token, ms, "session.login");
                 Ok(Granted { account, upstream })
             }
             Err(error) => {
-                let (account, token) = (&account.name, &account.token.name);
+                let token = &account.token.name;
                 let failure = error.told(token);
-                warn!(session = %self.id, %protocol, peer = %self.peer, account, token, error = %error, "session.login_failed");
+                if error.is_unreachable() {
+                    let provider = &account.token.provider.name;
+                    warn!(session = %self.id, %protocol, provider, error = %error, "upstream.unreachable");
+                }
+                warn!(session = %self.id, %protocol, peer = %self.peer, account = account.name, token, error = %error, "session.login_failed");
                 Err(failure)
             }
         }
@@ -309,6 +315,11 @@ enum Unavailable {
 }
 
 impl Unavailable {
+    /// Nobody answered there, or not in a way that a token could be sent to.
+    const fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Upstream(error) if !matches!(error, UpstreamError::Login { .. }))
+    }
+
     fn told(&self, token: &str) -> LoginFailure {
         let text = match self {
             Self::Token(error) => error.for_client(),

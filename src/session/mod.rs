@@ -36,14 +36,14 @@ pub async fn run(frontend: Arc<Frontend>, accepted: Accepted) {
             let Some(session) = Box::pin(login::login(&frontend, client, core, ImapUpstream::new)).await else {
                 return;
             };
-            Box::pin(relay::spliced(&frontend.service, session, Protocol::Imap)).await;
+            relay::spliced(&frontend.service, session, Protocol::Imap).await;
         }
         Protocol::Pop3 => {
             let core = Pop3Downstream::new(offer);
             let Some(session) = Box::pin(login::login(&frontend, client, core, Pop3Upstream::new)).await else {
                 return;
             };
-            Box::pin(relay::spliced(&frontend.service, session, Protocol::Pop3)).await;
+            relay::spliced(&frontend.service, session, Protocol::Pop3).await;
         }
         Protocol::Smtp => {
             let core = SmtpDownstream::new(offer);

@@ -9,16 +9,23 @@ use crate::proto::smtp::{Conversation, SmtpReady};
 use crate::submit::{Legs, Settings, Submission, converse};
 
 /// IMAP and POP3 after login: raw bytes both ways, read-ahead of both sides first.
-pub(super) async fn spliced<R>(service: &Service, session: Session<R>, protocol: Protocol) {
-    let Session { id, account, client, mut from_client, upstream, since } = session;
+///
+/// Not an `async fn`: what only the beginning needs would stay in the future of every idle session.
+pub(super) fn spliced<R>(
+    service: &Service,
+    session: Session<R>,
+    protocol: Protocol,
+) -> impl Future<Output = ()> + Send {
+    let Session { id, account, client, from_client, upstream, since } = session;
     let idle = if protocol == Protocol::Pop3 { service.limits.pop3_idle } else { service.limits.imap_idle };
-    let mut ahead = upstream.ahead;
-    let down = Leg { stream: client.stream, ahead: drain(&mut from_client) };
-    let up = Leg { stream: upstream.link.stream, ahead: drain(&mut ahead) };
-    drop((from_client, ahead, upstream.ready));
-    let Relayed { sent, received, ended } = net::splice(down, up, idle, &service.stop).await;
-    let seconds = since.elapsed().as_secs();
-    debug!(session = %id, account = account.name, sent, received, seconds, ended = ?ended, "session.closed");
+    let down = Leg { stream: client.stream, ahead: drain(from_client) };
+    let up = Leg { stream: upstream.link.stream, ahead: drain(upstream.ahead) };
+    let relay = Box::pin(net::splice(down, up, idle, &service.stop));
+    async move {
+        let Relayed { sent, received, ended } = relay.await;
+        let seconds = since.elapsed().as_secs();
+        debug!(session = %id, account = account.name, sent, received, seconds, ended = ?ended, "session.closed");
+    }
 }
 
 /// SMTP after login: a conversation that is understood.
@@ -47,7 +54,8 @@ pub(super) async fn conversed(service: &Service, session: Session<SmtpReady>) {
     debug!(session = %id, account = account.name, seconds, ended = ?ended, "session.closed");
 }
 
-fn drain(input: &mut Input) -> Vec<u8> {
+/// What is left of an input; its buffer is wiped and freed.
+fn drain(mut input: Input) -> Vec<u8> {
     let count = input.len();
     input.take(count).to_vec()
 }
