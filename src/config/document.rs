@@ -61,6 +61,12 @@ impl Document {
         Some(self.snippet(span.start, target))
     }
 
+    /// Line number, from 1, of a key or of the nearest table around it.
+    pub(super) fn line(&self, path: &[Step]) -> Option<usize> {
+        let span = (1..=path.len()).rev().find_map(|length| span(&self.document, &path[..length]))?;
+        Some(line_of(&self.lines, span.start))
+    }
+
     fn snippet(&self, at: usize, target: Option<&[Step]>) -> Snippet {
         let text = self.document.raw();
         let line = line_of(&self.lines, at);

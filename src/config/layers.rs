@@ -66,6 +66,21 @@ impl Layers {
         }
     }
 
+    /// `FILE:LINE` or the name of a variable; `None` for a default.
+    pub(super) fn origin(&self, path: &[Step]) -> Option<String> {
+        let tag = leaf_tag(path.iter().try_fold(&self.merged, |value, step| match (value, step) {
+            (Value::Dict(_, dict), Step::Name(name)) => dict.get(name),
+            (Value::Array(_, values), Step::Index(index)) => values.get(*index),
+            _ => None,
+        })?);
+        if self.is_environment(tag) {
+            return Some(self.environment.variable(path));
+        }
+        let document = self.document(tag)?;
+        let line = document.line(path).map(|line| format!(":{line}")).unwrap_or_default();
+        Some(format!("{}{line}", document.path.display()))
+    }
+
     /// The directory that a relative path in this value starts from: that of the file which names it.
     pub(super) fn directory(&self, tag: Tag) -> PathBuf {
         let file = self.document(tag).map_or(&self.main, |document| &document.path);

@@ -28,7 +28,6 @@ pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
 pub use listeners::{Listener, ListenerTls};
 pub use log::{Log, LogFormat};
-pub use show::show;
 pub use store::Store;
 pub use tls::Tls;
 

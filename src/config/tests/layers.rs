@@ -90,6 +90,21 @@ fn what_is_wrong_with_the_layers_themselves() {
     assert!(errors.contains("1.toml:1:5: ") && errors.contains("2.toml:1:6: "), "{errors}");
 }
 
+#[test]
+fn every_value_is_shown_with_where_it_comes_from() {
+    let directory = written(GOOD);
+    write(directory.path(), "gatepost.toml.d/10.toml", "[accounts.evmail]\naliases = [\"a \\\"b\\\"\"]\n");
+    let variables = [("GATEPOST__LOG__LEVEL", "debug"), ("GATEPOST__TOKENS__SUPPORT__CLIENT_SECRET", "s3cret")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let page = Config::show(&directory.path().join("gatepost.toml"), variables).unwrap();
+    page.parse::<toml_edit::ImDocument<String>>().unwrap();
+    // The columns depend on the length of the directory's name.
+    let page = page.replace(&format!("{}/", directory.path().display()), "");
+    let line =
+        |line: &str| line.split_once("  ").map_or(line.to_owned(), |(key, origin)| format!("{key} {}", origin.trim()));
+    insta::assert_snapshot!(page.lines().map(line).collect::<Vec<_>>().join("\n"));
+}
+
 /// A configuration of many tokens and accounts, with absolute paths and servers on loopback.
 #[test]
 fn a_generated_configuration_is_accepted() {
