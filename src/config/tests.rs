@@ -1,5 +1,6 @@
 mod checks;
 mod layers;
+mod reference;
 mod secrets;
 
 use std::os::unix::fs::PermissionsExt as _;
