@@ -25,7 +25,7 @@ pub(super) enum Step {
 /// cannot be a secret. Everything else on the line may be one: neighbours in an inline table, remarks, a line inside a text.
 pub(super) struct Document {
     pub(super) path: PathBuf,
-    document: ImDocument<String>,
+    tree: ImDocument<String>,
     /// Where each line starts, in octets.
     lines: Vec<usize>,
     values: OnceCell<Vec<Leaf>>,
@@ -38,12 +38,13 @@ struct Leaf {
 }
 
 impl Document {
+    #[expect(clippy::result_large_err, reason = "read a few times in a life; the error is the product")]
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|fault| ConfigError::of_file(path, format!("cannot be read: {fault}")))?;
         let lines = line_starts(&text);
         match ImDocument::parse(text.clone()) {
-            Ok(document) => Ok(Self { path: path.to_owned(), document, lines, values: OnceCell::new() }),
+            Ok(tree) => Ok(Self { path: path.to_owned(), tree, lines, values: OnceCell::new() }),
             Err(fault) => {
                 let at = fault.span().map_or(0, |span| span.start);
                 let at = Some(broken(&text, &lines, at));
@@ -56,24 +57,24 @@ impl Document {
 
     /// Where a key stands, or the nearest table around it; `shown` if its value may be seen.
     pub(super) fn locate(&self, path: &[Step], shown: bool) -> Option<Snippet> {
-        let (length, span) = (1..=path.len()).rev().find_map(|n| Some((n, span(&self.document, &path[..n])?)))?;
+        let (length, span) = (1..=path.len()).rev().find_map(|n| Some((n, span(&self.tree, &path[..n])?)))?;
         let target = (shown && length == path.len()).then_some(path);
         Some(self.snippet(span.start, target))
     }
 
     /// Line number, from 1, of a key or of the nearest table around it.
     pub(super) fn line(&self, path: &[Step]) -> Option<usize> {
-        let span = (1..=path.len()).rev().find_map(|length| span(&self.document, &path[..length]))?;
+        let span = (1..=path.len()).rev().find_map(|length| span(&self.tree, &path[..length]))?;
         Some(line_of(&self.lines, span.start))
     }
 
     fn snippet(&self, at: usize, target: Option<&[Step]>) -> Snippet {
-        let text = self.document.raw();
+        let text = self.tree.raw();
         let line = line_of(&self.lines, at);
         let range = line_range(text, &self.lines, line);
         let mut masked = Masked::new(at);
         let mut from = range.start;
-        let values = self.values.get_or_init(|| leaves(&self.document));
+        let values = self.values.get_or_init(|| leaves(&self.tree));
         let first = values.partition_point(|leaf| leaf.span.end <= range.start);
         for leaf in values[first..].iter().take_while(|leaf| leaf.span.start < range.end) {
             if leaf.span.start > from {
@@ -99,7 +100,7 @@ impl Provider for Document {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Toml::string(self.document.raw()).data()
+        Toml::string(self.tree.raw()).data()
     }
 }
 

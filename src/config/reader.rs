@@ -203,8 +203,8 @@ impl<'a> Table<'a> {
 
     /// Complains of a value that was understood as text but means nothing.
     pub(super) fn wrong<T>(&self, key: &str, found: &str, allowed: &str) -> Option<T> {
-        // A URL may hold a password.
-        let shown = !is_secret(key) && !(key.ends_with("url") && found.contains(['@', '?']));
+        let password_in_url = key.ends_with("url") && found.contains(['@', '?']);
+        let shown = !is_secret(key) && !password_in_url;
         let found = if shown { format!("{:?}", short(found)) } else { "something else".to_owned() };
         self.mismatch(key, &found, allowed, shown)
     }

@@ -1,4 +1,4 @@
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use super::document::Step;
@@ -121,7 +121,7 @@ impl Page<'_> {
 
     fn start(&mut self, heading: &str, path: Vec<Step>) {
         let gap = if self.text.is_empty() { "" } else { "\n" };
-        self.text += &format!("{gap}{heading}\n");
+        let _ = writeln!(self.text, "{gap}{heading}");
         self.path = path;
     }
 
@@ -144,12 +144,12 @@ impl Page<'_> {
         let path: Vec<_> = self.path.iter().cloned().chain([Step::Name(key.to_owned())]).collect();
         let origin = self.layers.origin(&path).unwrap_or_else(|| "default".into());
         let setting = format!("{key} = {value}");
-        self.text += &format!("{setting:MARGIN$} # {origin}\n");
+        let _ = writeln!(self.text, "{setting:MARGIN$} # {origin}");
     }
 
     /// What follows from the provider.
     fn remark(&mut self, key: &str, value: &str) {
-        self.text += &format!("# {key}: {value}\n");
+        let _ = writeln!(self.text, "# {key}: {value}");
     }
 }
 

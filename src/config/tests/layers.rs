@@ -113,18 +113,21 @@ fn a_generated_configuration_is_accepted() {
          [admin]\naddress = \"127.0.0.1:8590\"\npublic_url = \"http://127.0.0.1:8590/\"\n",
     );
     for (protocol, port) in [("smtp", 1587), ("imap", 1143), ("pop3", 1110)] {
-        text += &format!("[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:{port}\"\ntls = \"none\"\n");
+        let table =
+            format!("[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:{port}\"\ntls = \"none\"\n");
+        text.push_str(&table);
     }
     text += "[providers.lab]\ntoken_url = \"https://127.0.0.1:9000/token\"\nscopes = [\"mail\"]\nsasl = \"xoauth2\"\n\
              ca = \"DIR/tls/cert.pem\"\nimap = { host = \"127.0.0.1\", port = 9001, tls = \"implicit\" }\n\
              pop3 = { host = \"127.0.0.1\", port = 9002, tls = \"implicit\" }\n\
              smtp = { host = \"127.0.0.1\", port = 9003, tls = \"starttls\" }\n";
     for user in (0..300).map(|number| format!("user{number}@lab.example")) {
-        text += &format!(
+        let tables = format!(
             "[tokens.\"{user}\"]\nprovider = \"lab\"\ngrant = \"client_credentials\"\nmailbox = \"{user}\"\n\
              client_id = \"app-{user}\"\nclient_secret = {{ file = \"DIR/secrets/support\" }}\n\
              [accounts.\"{user}\"]\npassword_hash = \"HASH\"\ntoken = \"{user}\"\n"
         );
+        text.push_str(&tables);
     }
     let directory = written("");
     let text = text.replace("DIR", directory.path().to_str().unwrap()).replace("HASH", HASH);

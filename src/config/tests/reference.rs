@@ -6,12 +6,8 @@ use super::*;
 fn in_force() -> String {
     let is_setting = |line: &&str| line.split_once(" = ").is_some_and(|(key, _)| !key.trim().contains(' '));
     let line = |line: &'static str| line.strip_prefix("# ").filter(is_setting).unwrap_or(line);
-    REFERENCE
-        .lines()
-        .map(line)
-        .map(|line| format!("{line}\n"))
-        .collect::<String>()
-        .replace("\"$argon2id$…\"", "\"HASH\"")
+    let lines: Vec<_> = REFERENCE.lines().map(line).collect();
+    lines.join("\n").replace("\"$argon2id$…\"", "\"HASH\"") + "\n"
 }
 
 /// The reference's own files, beside those of every test.
