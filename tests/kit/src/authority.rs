@@ -1,17 +1,35 @@
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-/// A certificate authority of its own, and a server certificate by it.
-#[expect(clippy::struct_field_names, reason = "all of them are PEM, and callers ask for that")]
+/// A certificate authority of its own (ECDSA P-256), and a server certificate by it.
 pub struct Authority {
     ca_pem: String,
+    issuer: CertifiedIssuer<'static, KeyPair>,
     certificate_pem: String,
     key_pem: String,
+}
+
+/// What a server shows its clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Certificate {
+    /// By the authority, for localhost and 127.0.0.1.
+    #[default]
+    Good,
+    /// By the authority, for other.example.
+    WrongName,
+    /// By the authority, for localhost, until 2001.
+    Expired,
+    /// For localhost, by nobody but itself.
+    SelfSigned,
 }
 
 impl Authority {
@@ -23,10 +41,9 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
-        Self { ca_pem: issuer.pem(), certificate_pem: certificate.pem(), key_pem: key.serialize_pem() }
+        let certificate = params_for(names).signed_by(&key, &issuer).unwrap();
+        Self { ca_pem: issuer.pem(), certificate_pem: certificate.pem(), key_pem: key.serialize_pem(), issuer }
     }
 
     /// The authority's certificate, for clients to trust.
@@ -47,9 +64,21 @@ impl Authority {
         &self.key_pem
     }
 
-    pub(crate) fn server(&self) -> Arc<ServerConfig> {
-        let chain = vec![CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).unwrap()];
-        let key = PrivatePkcs8KeyDer::from_pem_slice(self.key_pem.as_bytes()).unwrap();
+    /// Writes `ca.pem`, `cert.pem` and `key.pem` into a directory.
+    pub fn write(&self, directory: &Path) -> io::Result<()> {
+        std::fs::write(directory.join("ca.pem"), &self.ca_pem)?;
+        std::fs::write(directory.join("cert.pem"), &self.certificate_pem)?;
+        std::fs::write(directory.join("key.pem"), &self.key_pem)
+    }
+
+    /// What a server needs to show this certificate.
+    pub(crate) fn server(&self, certificate: Certificate) -> Arc<ServerConfig> {
+        let (certificate_pem, key_pem) = match certificate {
+            Certificate::Good => (self.certificate_pem.clone(), self.key_pem.clone()),
+            other => self.issue(other),
+        };
+        let chain = vec![CertificateDer::from_pem_slice(certificate_pem.as_bytes()).unwrap()];
+        let key = PrivatePkcs8KeyDer::from_pem_slice(key_pem.as_bytes()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -57,6 +86,21 @@ impl Authority {
             .with_single_cert(chain, PrivateKeyDer::Pkcs8(key))
             .unwrap();
         Arc::new(config)
+    }
+
+    /// A certificate and its key.
+    fn issue(&self, certificate: Certificate) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let mut params =
+            params_for(&[if certificate == Certificate::WrongName { "other.example" } else { "localhost" }]);
+        if certificate == Certificate::Expired {
+            (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
+        }
+        let issued = match certificate {
+            Certificate::SelfSigned => params.self_signed(&key),
+            Certificate::Good | Certificate::WrongName | Certificate::Expired => params.signed_by(&key, &self.issuer),
+        };
+        (issued.unwrap().pem(), key.serialize_pem())
     }
 
     /// A client configuration that trusts this authority and no other.
@@ -71,4 +115,8 @@ impl Authority {
             .with_no_client_auth();
         Arc::new(config)
     }
+}
+
+fn params_for(names: &[&str]) -> CertificateParams {
+    CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap()
 }

@@ -2,19 +2,45 @@
 //! nothing but XOAUTH2 and OAUTHBEARER with a token of that endpoint.
 //!
 //! It shares no code with Gatepost, so that the two judge each other.
+//!
+//! ```text
+//!              authority      certificates, good and bad
+//!                  │
+//!  token_endpoint ─┤ http      refresh_token, client_credentials; tokens keeps the book
+//!            smtp ─┤
+//!            imap ─┼─ sasl ─── tokens: who may come in          mailstore: what was sent can be read
+//!            pop3 ─┘           faults: how each of them misbehaves
+//!        provider              starts them all on free ports; what was asked of them, and what no client may do
+//!            peer              the other side: a client that knows only bytes
+//!          legacy              the other side: a program that knows only a password
+//! ```
+//!
+//! What a well-behaved client never does (a token in clear, bytes behind STARTTLS, a bare LF, an unanswered challenge)
+//! is written down as a violation, and [`Provider`] panics at its end if nobody took them: no test can overlook one.
 
+mod ahead;
 mod authority;
+mod dialect;
+mod faults;
+mod http;
 mod imap;
+pub mod legacy;
+mod mailstore;
 mod peer;
 mod pop3;
 mod provider;
 mod sasl;
 mod smtp;
 mod state;
-mod token;
+mod token_endpoint;
+mod tokens;
 mod wire;
 
-pub use authority::Authority;
+pub use authority::{Authority, Certificate};
+pub use dialect::Dialect;
+pub use faults::{Answer, Break, Faults};
+pub use mailstore::Mail;
 pub use peer::{Peer, tls_peer};
-pub use provider::{Ports, Provider};
-pub use state::{Break, Faults, Login, Mail};
+pub use provider::{Ports, Provider, Settings};
+pub use state::{Login, TokenRequest};
+pub use tokens::{Client, Rotation};

@@ -3,19 +3,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use crate::ahead::Ahead;
 use crate::wire::Duplex;
 
 /// A client that knows only bytes. Everything has a deadline, and a failed expectation shows the conversation so far.
 pub struct Peer {
     stream: Box<dyn Duplex>,
-    received: Vec<u8>,
+    received: Ahead,
     transcript: String,
 }
 
@@ -31,7 +32,7 @@ impl Peer {
     pub async fn connect(address: SocketAddr) -> Self {
         let tcp = TcpStream::connect(address).await.unwrap();
         tcp.set_nodelay(true).unwrap();
-        Self { stream: Box::new(tcp), received: Vec::new(), transcript: String::new() }
+        Self { stream: Box::new(tcp), received: Ahead::default(), transcript: String::new() }
     }
 
     /// Performs the handshake as client.
@@ -59,17 +60,36 @@ impl Peer {
         drop(timeout(PATIENCE, self.stream.shutdown()).await);
     }
 
+    /// Sends a command that asks for TLS, awaits the go-ahead and performs the handshake as client.
+    pub async fn starttls(mut self, command: &str, go_ahead: &str, config: &Arc<ClientConfig>) -> Self {
+        self.send(command).await;
+        self.expect(go_ahead).await;
+        self.tls(config).await
+    }
+
     /// The next line with its line break; empty at the end of the stream.
     pub async fn line(&mut self) -> String {
         loop {
-            if let Some(end) = self.received.iter().position(|&octet| octet == b'\n') {
-                let line: Vec<u8> = self.received.drain(..=end).collect();
+            if let Some(line) = self.received.line() {
                 let line = String::from_utf8_lossy(&line).into_owned();
                 let _ = writeln!(self.transcript, "S: {}", shown(line.as_bytes()));
                 return line;
             }
             if !self.more().await {
                 return String::new();
+            }
+        }
+    }
+
+    /// Lines up to and with the first that begins like this.
+    pub async fn read_until(&mut self, start: &str) -> String {
+        let mut all = String::new();
+        loop {
+            let line = self.line().await;
+            assert!(!line.is_empty(), "expected {start:?}, got the end\n{}", self.transcript);
+            all += &line;
+            if line.starts_with(start) {
+                return all;
             }
         }
     }
@@ -108,18 +128,19 @@ impl Peer {
         while self.received.len() < count {
             assert!(self.more().await, "expected {count} octets, got {}\n{}", self.received.len(), self.transcript);
         }
-        self.received.drain(..count).collect()
+        self.received.take(count)
     }
 
     /// A POP3 multi-line response after its `+OK`, dots unstuffed.
     pub async fn multi_line(&mut self) -> Vec<u8> {
         let mut content = Vec::new();
         loop {
-            while !self.received.contains(&b'\n') {
-                assert!(self.more().await, "expected a dot, got the end\n{}", self.transcript);
-            }
-            let end = self.received.iter().position(|&octet| octet == b'\n').unwrap();
-            let line: Vec<u8> = self.received.drain(..=end).collect();
+            let line = loop {
+                match self.received.line() {
+                    Some(line) => break line,
+                    None => assert!(self.more().await, "expected a dot, got the end\n{}", self.transcript),
+                }
+            };
             if line == b".\r\n" {
                 return content;
             }
@@ -136,15 +157,12 @@ impl Peer {
     /// Everything until the server closes.
     pub async fn rest(&mut self) -> Vec<u8> {
         while self.more().await {}
-        std::mem::take(&mut self.received)
+        self.received.take(self.received.len())
     }
 
     async fn more(&mut self) -> bool {
-        let mut chunk = vec![0; 64 * 1024];
-        let read = timeout(PATIENCE, self.stream.read(&mut chunk)).await;
-        let count = read.unwrap_or_else(|_| panic!("nothing came for {PATIENCE:?}\n{}", self.transcript)).unwrap_or(0);
-        self.received.extend_from_slice(&chunk[..count]);
-        count > 0
+        let read = timeout(PATIENCE, self.received.fill(&mut self.stream)).await;
+        read.unwrap_or_else(|_| panic!("nothing came for {PATIENCE:?}\n{}", self.transcript)).unwrap_or(0) > 0
     }
 }
 

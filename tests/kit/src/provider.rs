@@ -3,26 +3,43 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::authority::Authority;
-use crate::state::{Client, Faults, Login, Mail, State};
+use crate::authority::{Authority, Certificate};
+use crate::dialect::Dialect;
+use crate::faults::Faults;
+use crate::mailstore::Mail;
+use crate::state::{Login, State, TokenRequest};
+use crate::tokens::{Client, Rotation};
 use crate::wire::Wire;
-use crate::{imap, pop3, smtp, token};
+use crate::{imap, pop3, smtp, token_endpoint};
 
-/// The running provider; dropping it ends it.
+/// The running provider; dropping it ends it, with every connection.
+///
+/// # Panics
+/// When it is dropped and violations were left that [`Provider::take_violations`] did not take.
 pub struct Provider {
     /// Who signed its certificates.
     pub authority: Authority,
     /// Where it listens, on 127.0.0.1.
     pub ports: Ports,
     state: Arc<State>,
-    tasks: Vec<AbortHandle>,
+    token_task: AbortHandle,
+    mail_tasks: Vec<AbortHandle>,
 }
 
-/// The ports of a provider's servers.
+/// What is chosen before it starts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// The manners of its mail servers and the error texts of its token endpoint.
+    pub dialect: Dialect,
+    /// What its mail servers show; the token endpoint's certificate is always good.
+    pub certificate: Certificate,
+}
+
+/// The ports of a provider's servers: `smtp`, `imap` and `pop3` begin in clear and offer STARTTLS.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Ports {
@@ -35,7 +52,7 @@ pub struct Ports {
     pub pop3s: u16,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Server {
     Token,
     Smtp,
@@ -43,22 +60,82 @@ enum Server {
     Pop3,
 }
 
+/// A server and how it is reached.
+#[derive(Clone)]
+struct Entrance {
+    server: Server,
+    implicit: bool,
+    tls: Arc<ServerConfig>,
+    state: Arc<State>,
+}
+
+impl Entrance {
+    /// Listens on a free port.
+    async fn open(self) -> (u16, AbortHandle) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (port, tokio::spawn(self.accept(listener)).abort_handle())
+    }
+
+    async fn accept(self, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        while let Ok((tcp, _)) = listener.accept().await {
+            let entrance = self.clone();
+            // A peer that breaks off is the peer's affair.
+            connections.spawn(async move { drop(entrance.serve(tcp).await) });
+            while connections.try_join_next().is_some() {}
+        }
+    }
+
+    async fn serve(self, tcp: TcpStream) -> io::Result<()> {
+        let Self { server, implicit, tls, state } = self;
+        tcp.set_nodelay(true)?;
+        let wire =
+            if implicit { Wire::encrypted(TlsAcceptor::from(tls).accept(tcp).await?) } else { Wire::clear(tcp, tls) };
+        if server != Server::Token {
+            let (silent, greeting) = {
+                let faults = &state.lock().faults;
+                (faults.silent, faults.greeting)
+            };
+            if silent {
+                std::future::pending::<()>().await;
+            }
+            if greeting == Some("") {
+                return Ok(());
+            }
+        }
+        match server {
+            Server::Token => token_endpoint::serve(wire, state).await,
+            Server::Smtp => smtp::serve(wire, state).await,
+            Server::Imap => imap::serve(wire, state).await,
+            Server::Pop3 => pop3::serve(wire, state).await,
+        }
+    }
+}
+
 impl Provider {
-    /// Starts every server on a free port.
+    /// Starts every server on a free port, as Microsoft would.
     pub async fn start() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    /// Starts every server on a free port.
+    pub async fn with(settings: Settings) -> Self {
         let authority = Authority::new(&["localhost", "127.0.0.1"]);
-        let tls = authority.server();
-        let state = Arc::new(State::new());
-        let mut tasks = Vec::new();
+        let state = Arc::new(State::new(settings.dialect));
+        let entrance = |server, implicit, certificate| {
+            let tls = authority.server(certificate);
+            Entrance { server, implicit, tls, state: Arc::clone(&state) }
+        };
+        let (token, token_task) = entrance(Server::Token, true, Certificate::Good).open().await;
+        let mut mail_tasks = Vec::new();
         let mut open = async |server, implicit| {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let port = listener.local_addr().unwrap().port();
-            let accepting = accept(listener, server, implicit, Arc::clone(&tls), Arc::clone(&state));
-            tasks.push(tokio::spawn(accepting).abort_handle());
+            let (port, task) = entrance(server, implicit, settings.certificate).open().await;
+            mail_tasks.push(task);
             port
         };
         let ports = Ports {
-            token: open(Server::Token, true).await,
+            token,
             smtp: open(Server::Smtp, false).await,
             smtps: open(Server::Smtp, true).await,
             imap: open(Server::Imap, false).await,
@@ -66,7 +143,7 @@ impl Provider {
             pop3: open(Server::Pop3, false).await,
             pop3s: open(Server::Pop3, true).await,
         };
-        Self { authority, ports, state, tasks }
+        Self { authority, ports, state, token_task, mail_tasks }
     }
 
     /// The token endpoint.
@@ -77,32 +154,56 @@ impl Provider {
 
     /// Registers a client whose app-only tokens open a mailbox.
     pub fn add_client(&self, id: &str, secret: Option<&str>, mailbox: &str) {
-        let client = Client { secret: secret.map(str::to_owned), mailbox: mailbox.to_owned() };
-        self.state.lock().clients.insert(id.to_owned(), client);
+        let client = Client::new(id, mailbox);
+        self.register(secret.into_iter().fold(client, Client::secret));
     }
 
-    /// A refresh token for a mailbox, as a consent would give it.
+    /// Registers a client, or changes one.
+    pub fn register(&self, client: Client) {
+        self.state.lock().tokens.add_client(client);
+    }
+
+    /// A refresh token for a mailbox, as a consent would give it; any client may use it.
     #[must_use]
     pub fn issue_refresh_token(&self, mailbox: &str) -> String {
-        let mut state = self.state.lock();
-        let token = state.fresh("refresh");
-        state.refresh.insert(token.clone(), mailbox.to_owned());
-        token
+        self.state.lock().tokens.issue_refresh(mailbox, None)
+    }
+
+    /// A refresh token for a mailbox that no other client may use.
+    #[must_use]
+    pub fn issue_refresh_token_to(&self, client: &str, mailbox: &str) -> String {
+        self.state.lock().tokens.issue_refresh(mailbox, Some(client))
+    }
+
+    /// An access token for a mailbox, without a request; a life of zero is an expired one.
+    #[must_use]
+    pub fn issue_access_token(&self, mailbox: &str, life: Duration) -> String {
+        self.state.lock().tokens.issue_access(vec![mailbox.to_owned()], life)
     }
 
     /// How long the access tokens live that are issued from now on.
     pub fn set_life(&self, life: Duration) {
-        self.state.lock().life = life;
+        self.state.lock().tokens.life = life;
     }
 
-    /// Whether every refresh brings a new refresh token and spends the old one.
+    /// Whether every refresh brings a new refresh token and spends the old one ([`Rotation::Strict`]).
     pub fn set_rotation(&self, rotate: bool) {
-        self.state.lock().rotate = rotate;
+        self.state.lock().tokens.rotation = if rotate { Rotation::Strict } else { Rotation::Off };
     }
 
     /// Ends every access token that was issued so far.
     pub fn revoke_access_tokens(&self) {
-        self.state.lock().access.clear();
+        self.state.lock().tokens.revoke_access(None);
+    }
+
+    /// Ends every access token that opens this mailbox.
+    pub fn revoke_access_tokens_of(&self, mailbox: &str) {
+        self.state.lock().tokens.revoke_access(Some(mailbox));
+    }
+
+    /// Ends the consent for a mailbox: none of its refresh tokens works from now on.
+    pub fn revoke_refresh_tokens_of(&self, mailbox: &str) {
+        self.state.lock().tokens.revoke_refresh(mailbox);
     }
 
     /// Changes how it misbehaves.
@@ -110,16 +211,26 @@ impl Provider {
         change(&mut self.state.lock().faults);
     }
 
-    /// The mail of a mailbox.
+    /// Closes the mail servers' ports and ends their connections; the token endpoint stays.
+    pub fn stop_mail_servers(&self) {
+        self.mail_tasks.iter().for_each(AbortHandle::abort);
+    }
+
+    /// Closes the token endpoint; the mail servers stay.
+    pub fn stop_token_endpoint(&self) {
+        self.token_task.abort();
+    }
+
+    /// The mail of a mailbox, the oldest first.
     #[must_use]
-    pub fn mail(&self, mailbox: &str) -> Vec<Mail> {
-        self.state.lock().mail.get(&mailbox.to_lowercase()).cloned().unwrap_or_default()
+    pub fn mail(&self, mailbox: &str) -> Vec<Arc<Mail>> {
+        self.state.lock().mail.messages(mailbox).iter().map(|message| Arc::clone(&message.mail)).collect()
     }
 
     /// Puts a message into a mailbox.
     pub fn deliver(&self, mailbox: &str, content: &[u8]) {
-        let mail = Mail { from: String::new(), to: vec![mailbox.to_owned()], content: content.to_vec() };
-        self.state.lock().deliver(&mail);
+        let mail = Mail { to: vec![mailbox.to_owned()], content: content.to_vec(), ..Mail::default() };
+        self.state.deliver(&Arc::new(mail));
     }
 
     /// Every login attempt so far.
@@ -128,57 +239,27 @@ impl Provider {
         self.state.lock().logins.clone()
     }
 
-    /// The bodies of all token requests so far.
+    /// All token requests so far.
     #[must_use]
-    pub fn token_requests(&self) -> Vec<String> {
+    pub fn token_requests(&self) -> Vec<TokenRequest> {
         self.state.lock().requests.clone()
+    }
+
+    /// What its clients did so far that no client may do; a test that provokes it takes it.
+    #[must_use]
+    pub fn take_violations(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().violations)
     }
 }
 
 impl Drop for Provider {
     fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-    }
-}
-
-async fn accept(listener: TcpListener, server: Server, implicit: bool, tls: Arc<ServerConfig>, state: Arc<State>) {
-    while let Ok((tcp, _)) = listener.accept().await {
-        let (tls, state) = (Arc::clone(&tls), Arc::clone(&state));
-        // A peer that breaks off is the peer's affair.
-        tokio::spawn(async move { drop(serve(tcp, server, implicit, tls, state).await) });
-    }
-}
-
-async fn serve(
-    tcp: TcpStream,
-    server: Server,
-    implicit: bool,
-    tls: Arc<ServerConfig>,
-    state: Arc<State>,
-) -> io::Result<()> {
-    tcp.set_nodelay(true)?;
-    let (mut wire, starttls) = if implicit {
-        (Wire::new(TlsAcceptor::from(tls).accept(tcp).await?), None)
-    } else {
-        (Wire::new(tcp), Some(tls))
-    };
-    let (silent, greeting) = {
-        let faults = &state.lock().faults;
-        (faults.silent, faults.greeting)
-    };
-    if silent && !matches!(server, Server::Token) {
-        std::future::pending::<()>().await;
-    }
-    if let (Some(greeting), Server::Smtp | Server::Imap | Server::Pop3) = (greeting, server) {
-        wire.send(greeting).await?;
-        return wire.line().await.map(drop);
-    }
-    match server {
-        Server::Token => token::serve(wire, state).await,
-        Server::Smtp => smtp::serve(wire, state, starttls).await,
-        Server::Imap => imap::serve(wire, state, starttls).await,
-        Server::Pop3 => pop3::serve(wire, state, starttls).await,
+        self.stop_token_endpoint();
+        self.stop_mail_servers();
+        let violations = self.take_violations();
+        assert!(
+            violations.is_empty() || std::thread::panicking(),
+            "the provider's clients broke the rules: {violations:?}"
+        );
     }
 }

@@ -1,169 +1,278 @@
-//! Submission, as smtp.office365.com speaks it, with Google's error challenge.
+//! Submission as smtp.office365.com and smtp.gmail.com speak it: everything but BDAT.
 
 use std::io;
 use std::sync::Arc;
 
-use tokio_rustls::rustls::ServerConfig;
+use tokio::time::sleep;
 
-use crate::sasl;
-use crate::state::{Break, Mail, State};
+use crate::dialect::Dialect;
+use crate::faults::Break;
+use crate::mailstore::Mail;
+use crate::sasl::{self, Verdict};
+use crate::state::State;
 use crate::wire::Wire;
 
-pub(crate) async fn serve(mut wire: Wire, state: Arc<State>, starttls: Option<Arc<ServerConfig>>) -> io::Result<()> {
-    wire.send("220 simulated.example Microsoft ESMTP MAIL Service ready\r\n").await?;
-    let mut session = Session { encrypted: starttls.is_none(), ..Session::default() };
+mod body;
+mod path;
+
+pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
+    let usual = match state.dialect {
+        Dialect::Microsoft => "220 simulated.example Microsoft ESMTP MAIL Service ready\r\n",
+        Dialect::Google => "220 smtp.gmail.com ESMTP simulated - gsmtp\r\n",
+    };
+    wire.send(state.greeting(usual)).await?;
+    let mut session = Session::default();
     loop {
         let line = wire.line().await?;
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_uppercase();
-        if verb == "STARTTLS" && !session.encrypted {
-            let injected = state.lock().faults.after_starttls.unwrap_or_default();
-            wire.send(format!("220 2.0.0 SMTP server ready\r\n{injected}")).await?;
-            wire = wire.starttls(starttls.clone().unwrap()).await?;
-            session = Session { encrypted: true, ..Session::default() };
-            continue;
-        }
-        if verb == "MAIL" && state.lock().faults.breaks == Some(Break::AtMail) {
+        let (scripted, delay, breaks) = {
+            let faults = &state.lock().faults;
+            let verb = verb.as_str();
+            (faults.replies.get(verb).copied(), faults.delays.get(verb).copied(), faults.breaks)
+        };
+        sleep(delay.unwrap_or_default()).await;
+        if breaks.and_then(Break::verb) == Some(verb.as_str()) {
             return Ok(());
         }
-        match session.command(&mut wire, &state, &verb, &line).await? {
+        if verb == "STARTTLS" && scripted.is_none() && !wire.is_encrypted() {
+            wire = starttls(wire, &state).await?;
+            session = Session::default();
+            continue;
+        }
+        let next = match scripted {
+            Some(reply) => Next::Reply(reply.into()),
+            None => session.command(&mut wire, &state, &verb, &line).await?,
+        };
+        match next {
             Next::Reply(reply) => {
-                let scripted = state.lock().faults.replies.get(verb.as_str()).copied();
-                wire.send(scripted.unwrap_or(&reply)).await?;
+                wire.send(&reply).await?;
+                if reply.starts_with("421") {
+                    return wire.close().await;
+                }
             }
-            Next::Quit => return wire.send("221 2.0.0 Service closing transmission channel\r\n").await,
+            Next::Quit(reply) => {
+                wire.send(reply).await?;
+                return wire.close().await;
+            }
             Next::Gone => return Ok(()),
         }
     }
 }
 
+async fn starttls(mut wire: Wire, state: &State) -> io::Result<Wire> {
+    if wire.has_read_ahead() {
+        state.violation("smtp: bytes behind STARTTLS");
+    }
+    wire.send(format!("220 2.0.0 SMTP server ready\r\n{}", state.after_starttls())).await?;
+    wire.starttls().await
+}
+
 #[derive(Default)]
 struct Session {
-    encrypted: bool,
     user: Option<String>,
-    from: Option<String>,
-    to: Vec<String>,
+    transaction: Option<Mail>,
+    queued: u32,
 }
 
 enum Next {
     Reply(String),
-    Quit,
+    Quit(&'static str),
+    /// Closes without a word.
     Gone,
+}
+
+impl From<&str> for Next {
+    fn from(reply: &str) -> Self {
+        Self::Reply(reply.into())
+    }
 }
 
 impl Session {
     async fn command(&mut self, wire: &mut Wire, state: &State, verb: &str, line: &str) -> io::Result<Next> {
-        let reply = match verb {
-            "EHLO" => self.ehlo(),
-            "AUTH" if self.encrypted => self.auth(wire, state, line).await?,
+        let google = state.dialect == Dialect::Google;
+        Ok(match verb {
+            "EHLO" => {
+                self.transaction = None;
+                Next::Reply(ehlo(wire, state))
+            }
+            "HELO" => {
+                self.transaction = None;
+                "250 simulated.example Hello\r\n".into()
+            }
+            "AUTH" => self.auth(wire, state, line).await?,
             "RSET" => {
-                (self.from, self.to) = (None, Vec::new());
-                "250 2.0.0 Resetting\r\n".into()
+                self.transaction = None;
+                if google { "250 2.1.5 Flushed simulated - gsmtp\r\n".into() } else { "250 2.0.0 Resetting\r\n".into() }
             }
             "NOOP" => "250 2.0.0 OK\r\n".into(),
-            "QUIT" => return Ok(Next::Quit),
-            _ if self.user.is_none() => "530 5.7.57 Client not authenticated to send mail\r\n".into(),
-            "MAIL" => {
-                self.from = Some(path(line));
-                "250 2.1.0 Sender OK\r\n".into()
-            }
-            "RCPT" if self.from.is_some() => {
-                if !state.lock().faults.replies.contains_key("RCPT") {
-                    self.to.push(path(line));
-                }
-                "250 2.1.5 Recipient OK\r\n".into()
-            }
-            "DATA" if !self.to.is_empty() => return self.data(wire, state).await,
-            "RCPT" | "DATA" => "503 5.5.1 Bad sequence of commands\r\n".into(),
+            "VRFY" => "252 2.1.5 Cannot VRFY user\r\n".into(),
+            "QUIT" if google => Next::Quit("221 2.0.0 closing connection simulated - gsmtp\r\n"),
+            "QUIT" => Next::Quit("221 2.0.0 Service closing transmission channel\r\n"),
+            "MAIL" | "RCPT" | "DATA" if self.user.is_none() => match state.dialect {
+                Dialect::Microsoft => "530 5.7.57 Client not authenticated to send mail. [SIMULATED.EXAMPLE]\r\n".into(),
+                Dialect::Google => "530-5.7.0 Authentication Required. For more information, go to\r\n530 5.7.0  https://support.google.com/mail/?p=WantAuthError simulated - gsmtp\r\n".into(),
+            },
+            "MAIL" => self.mail(state, line),
+            "RCPT" => self.rcpt(state, line),
+            "DATA" => self.data(wire, state).await?,
+            "STARTTLS" => "503 5.5.1 Bad sequence of commands\r\n".into(),
             _ => "500 5.3.3 Unrecognized command\r\n".into(),
-        };
-        Ok(Next::Reply(reply))
+        })
     }
 
-    fn ehlo(&self) -> String {
-        let last = if self.encrypted { "AUTH LOGIN XOAUTH2 OAUTHBEARER" } else { "STARTTLS" };
-        format!(
-            "250-simulated.example Hello\r\n250-SIZE 157286400\r\n250-PIPELINING\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250-{last}\r\n250-8BITMIME\r\n250-BINARYMIME\r\n250-CHUNKING\r\n250 SMTPUTF8\r\n"
-        )
-    }
-
-    async fn auth(&mut self, wire: &mut Wire, state: &State, line: &str) -> io::Result<String> {
+    async fn auth(&mut self, wire: &mut Wire, state: &State, line: &str) -> io::Result<Next> {
         let mut words = line.split_ascii_whitespace().skip(1);
         let mechanism = words.next().unwrap_or_default().to_uppercase();
-        if mechanism != "XOAUTH2" && mechanism != "OAUTHBEARER" {
-            return Ok("535 5.7.139 Authentication unsuccessful, basic authentication is disabled.\r\n".into());
+        if !wire.is_encrypted() {
+            state.violation("smtp: AUTH in clear");
+            return Ok("504 5.7.4 Unrecognized authentication type\r\n".into());
+        }
+        if self.user.is_some() || self.transaction.is_some() {
+            return Ok("503 5.5.1 Bad sequence of commands\r\n".into());
+        }
+        if !sasl::takes(&mechanism) {
+            state.refused("smtp", "PASSWORD", "");
+            return Ok(
+                "535 5.7.139 Authentication unsuccessful, basic authentication is disabled. [SIMULATED.EXAMPLE]\r\n"
+                    .into(),
+            );
         }
         let response = if let Some(response) = words.next() {
+            // RFC 4954, 4: with the initial response, the command is still held to 512 octets with its CRLF.
+            if line.len() > 510 && state.dialect == Dialect::Microsoft {
+                state.violation("smtp: AUTH with an initial response of more than 512 octets");
+            }
             response.to_owned()
         } else {
             wire.send("334 \r\n").await?;
             wire.line().await?
         };
-        if let Some((user, token)) = sasl::read(&mechanism, &response)
-            && state.admit("smtp", &user, &token)
-        {
-            self.user = Some(user);
-            return Ok("235 2.7.0 Authentication successful\r\n".into());
+        Ok(match (sasl::judge(wire, state, "smtp", &mechanism, &response).await?, state.dialect) {
+            (Verdict::Granted(user), dialect) => {
+                self.user = Some(user);
+                match dialect {
+                    Dialect::Microsoft => "235 2.7.0 Authentication successful\r\n".into(),
+                    Dialect::Google => "235 2.7.0 Accepted\r\n".into(),
+                }
+            }
+            (Verdict::Cancelled, _) => "501 5.7.0 Authentication cancelled\r\n".into(),
+            (Verdict::Refused, Dialect::Microsoft) => {
+                "535 5.7.3 Authentication unsuccessful [SIMULATED.EXAMPLE 2026-01-01T00:00:00.000Z 08DE]\r\n".into()
+            }
+            (Verdict::Refused, Dialect::Google) => "535-5.7.8 Username and Password not accepted. For more information, go to\r\n535 5.7.8  https://support.google.com/mail/?p=BadCredentials simulated - gsmtp\r\n".into(),
+        })
+    }
+
+    fn mail(&mut self, state: &State, line: &str) -> Next {
+        if self.transaction.is_some() {
+            return "503 5.5.2 Sender already specified\r\n".into();
         }
-        wire.send(format!("334 {}\r\n", sasl::challenge())).await?;
-        let answer = wire.line().await?;
-        assert!(sasl::answers_challenge(&mechanism, &answer), "the challenge was answered by {answer:?}");
-        Ok("535-5.7.8 Username and Password not accepted. For more information, go to\r\n535 5.7.8  https://support.example/mail\r\n".into())
+        let Some((from, parameters)) = path::parse(line, "MAIL FROM:") else {
+            return "501 5.1.7 Invalid address\r\n".into();
+        };
+        if let Err(refusal) = path::judge(parameters) {
+            return refusal.into();
+        }
+        let user = self.user.clone().unwrap_or_default();
+        self.transaction =
+            Some(Mail { user, from: from.to_owned(), parameters: parameters.to_owned(), ..Mail::default() });
+        match state.dialect {
+            Dialect::Microsoft => "250 2.1.0 Sender OK\r\n".into(),
+            Dialect::Google => "250 2.1.0 OK simulated - gsmtp\r\n".into(),
+        }
+    }
+
+    fn rcpt(&mut self, state: &State, line: &str) -> Next {
+        let Some(transaction) = &mut self.transaction else {
+            return "503 5.5.1 Bad sequence of commands\r\n".into();
+        };
+        match path::parse(line, "RCPT TO:") {
+            Some((to, _)) if !to.is_empty() => transaction.to.push(to.to_owned()),
+            _ => return "501 5.1.3 Invalid address\r\n".into(),
+        }
+        match state.dialect {
+            Dialect::Microsoft => "250 2.1.5 Recipient OK\r\n".into(),
+            Dialect::Google => "250 2.1.5 OK simulated - gsmtp\r\n".into(),
+        }
     }
 
     async fn data(&mut self, wire: &mut Wire, state: &State) -> io::Result<Next> {
-        if let Some(refusal) = state.lock().faults.replies.get("DATA").copied() {
-            return Ok(Next::Reply(refusal.into()));
+        let Some(mail) = self.transaction.take_if(|mail| !mail.to.is_empty()) else {
+            return Ok("503 5.5.1 Bad sequence of commands\r\n".into());
+        };
+        wire.send(match state.dialect {
+            Dialect::Microsoft => "354 Start mail input; end with <CRLF>.<CRLF>\r\n",
+            Dialect::Google => "354 Go ahead simulated - gsmtp\r\n",
+        })
+        .await?;
+        let Some(stuffed) = body::read(wire, state.breaks()).await? else { return Ok(Next::Gone) };
+        if let Some(what) = body::flaw(&stuffed) {
+            state.violation(format!("smtp: {what} in a body"));
         }
-        wire.send("354 Start mail input; end with <CRLF>.<CRLF>\r\n").await?;
-        let breaks = state.lock().faults.breaks;
-        let Some(stuffed) = body(wire, breaks).await? else { return Ok(Next::Gone) };
-        let (from, to) = (self.from.take().unwrap_or_default(), std::mem::take(&mut self.to));
-        let scripted = state.lock().faults.replies.get("END").copied();
-        if let Some(reply) = scripted {
-            return Ok(Next::Reply(reply.into()));
-        }
-        if breaks == Some(Break::AfterBody) {
+        let (scripted, delay) = {
+            let faults = &state.lock().faults;
+            (faults.replies.get("END").copied(), faults.delays.get("END").copied())
+        };
+        sleep(delay.unwrap_or_default()).await;
+        if state.breaks() == Some(Break::AfterBody) {
             return Ok(Next::Gone);
         }
-        let mut state = state.lock();
-        state.deliver(&Mail { from, to, content: unstuff(&stuffed) });
-        state.serial += 1;
-        Ok(Next::Reply(format!("250 2.0.0 OK <simulated-{}@example> [Hostname=simulated.example]\r\n", state.serial)))
-    }
-}
-
-/// Reads to the one true end of data; `None` where a fault breaks off before.
-async fn body(wire: &mut Wire, breaks: Option<Break>) -> io::Result<Option<Vec<u8>>> {
-    let mut stuffed = b"\r\n".to_vec();
-    let mut searched = 0;
-    loop {
-        let chunk = wire.chunk().await?;
-        stuffed.extend_from_slice(&chunk);
-        if matches!(breaks, Some(Break::InBody(count)) if stuffed.len() > count) {
-            return Ok(None);
+        // A scripted yes delivers, as any other.
+        if scripted.is_none_or(|reply| reply.starts_with('2')) {
+            let content = body::unstuff(&stuffed);
+            state.deliver(&Arc::new(Mail { wire: stuffed, content, ..mail }));
         }
-        while let Some(at) = stuffed[searched..].iter().position(|&octet| octet == b'\n') {
-            let end = searched + at + 1;
-            if end >= 5 && stuffed[end - 5..end] == *b"\r\n.\r\n" {
-                wire.unread(&stuffed[end..]);
-                stuffed.truncate(end - 3);
-                return Ok(Some(stuffed.split_off(2)));
-            }
-            searched = end;
+        self.queued += 1;
+        Ok(match (scripted, state.dialect) {
+            (Some(reply), _) => reply.into(),
+            (None, Dialect::Microsoft) => Next::Reply(format!(
+                "250 2.0.0 OK <simulated-{}@example> [Hostname=simulated.example]\r\n",
+                self.queued
+            )),
+            (None, Dialect::Google) => Next::Reply(format!("250 2.0.0 OK  0 simulated-{} - gsmtp\r\n", self.queued)),
+        })
+    }
+}
+
+/// What is offered. BINARYMIME and CHUNKING are, although BDAT is refused: a relay must not pass them on blindly.
+fn ehlo(wire: &Wire, state: &State) -> String {
+    let list: &[&str] = match (state.dialect, wire.is_encrypted()) {
+        (Dialect::Microsoft, false) => &[
+            "SIZE 157286400",
+            "PIPELINING",
+            "DSN",
+            "ENHANCEDSTATUSCODES",
+            "STARTTLS",
+            "8BITMIME",
+            "BINARYMIME",
+            "CHUNKING",
+            "SMTPUTF8",
+        ],
+        (Dialect::Microsoft, true) => &[
+            "SIZE 157286400",
+            "PIPELINING",
+            "DSN",
+            "ENHANCEDSTATUSCODES",
+            "AUTH LOGIN XOAUTH2 OAUTHBEARER",
+            "8BITMIME",
+            "BINARYMIME",
+            "CHUNKING",
+            "SMTPUTF8",
+        ],
+        (Dialect::Google, false) => {
+            &["SIZE 35882577", "8BITMIME", "STARTTLS", "ENHANCEDSTATUSCODES", "PIPELINING", "CHUNKING", "SMTPUTF8"]
         }
-        searched = stuffed.len();
-    }
-}
-
-fn unstuff(stuffed: &[u8]) -> Vec<u8> {
-    let mut content = Vec::with_capacity(stuffed.len());
-    for line in stuffed.split_inclusive(|&octet| octet == b'\n') {
-        content.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
-    }
-    content
-}
-
-fn path(line: &str) -> String {
-    let path = line.split_once(':').map_or("", |(_, path)| path.trim_start());
-    path.split('>').next().unwrap_or_default().trim_start_matches('<').to_owned()
+        (Dialect::Google, true) => &[
+            "SIZE 35882577",
+            "8BITMIME",
+            "AUTH LOGIN PLAIN XOAUTH2 PLAIN-CLIENTTOKEN OAUTHBEARER XOAUTH",
+            "ENHANCEDSTATUSCODES",
+            "PIPELINING",
+            "CHUNKING",
+            "SMTPUTF8",
+        ],
+    };
+    let (final_line, others) = list.split_last().unwrap();
+    let others: Vec<_> = others.iter().map(|extension| format!("250-{extension}\r\n")).collect();
+    format!("250-simulated.example Hello [127.0.0.1]\r\n{}250 {final_line}\r\n", others.concat())
 }

@@ -1,152 +1,113 @@
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A message as it was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
-    /// Reverse path.
-    pub from: String,
-    /// Forward paths.
-    pub to: Vec<String>,
-    /// The content, dots unstuffed.
-    pub content: Vec<u8>,
-}
+use tokio::sync::watch;
+
+use crate::dialect::Dialect;
+use crate::faults::{Break, Faults};
+use crate::mailstore::{Mail, MailStore};
+use crate::tokens::{Tokens, Worth};
 
 /// A login attempt at a mail server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     /// `smtp`, `imap` or `pop3`.
     pub protocol: &'static str,
-    /// SASL user.
+    /// SASL mechanism in upper case; `PASSWORD` for anything that carries one, which is never granted.
+    pub mechanism: String,
+    /// SASL user; empty when none could be read.
     pub user: String,
     /// Whether it was let in.
     pub granted: bool,
 }
 
-/// How the provider misbehaves.
-#[derive(Clone, Debug, Default)]
-pub struct Faults {
-    /// So many logins are refused although the token is good.
-    pub refuse_logins: u32,
-    /// Sent in clear behind the positive reply to STARTTLS.
-    pub after_starttls: Option<&'static str>,
-    /// Sent instead of the greeting.
-    pub greeting: Option<&'static str>,
-    /// The mail servers never say anything.
-    pub silent: bool,
-    /// SMTP replies instead of the usual ones, by verb (`MAIL`, `RCPT`, `DATA`, `END`).
-    pub replies: HashMap<&'static str, &'static str>,
-    /// Where SMTP breaks off.
-    pub breaks: Option<Break>,
-    /// Raw HTTP answers of the token endpoint, before it answers by itself again. An empty one hangs.
-    pub token_answers: VecDeque<Vec<u8>>,
-}
-
-/// Where the SMTP server closes the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Break {
-    /// Instead of the reply to MAIL.
-    AtMail,
-    /// After so many octets of a body.
-    InBody(usize),
-    /// After the end of data, without a reply.
-    AfterBody,
+/// A request to the token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRequest {
+    /// The `grant_type`.
+    pub grant: String,
+    /// The client's id, however it authenticated.
+    pub client: String,
+    /// The refresh token that was used.
+    pub refresh_token: Option<String>,
+    /// The body as received.
+    pub body: String,
 }
 
 /// What all servers of a provider share.
 #[derive(Debug)]
 pub(crate) struct State {
+    pub(crate) dialect: Dialect,
     inner: Mutex<Inner>,
+    changes: watch::Sender<()>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Inner {
-    pub(crate) mail: HashMap<String, Vec<Mail>>,
-    pub(crate) access: HashMap<String, Access>,
-    pub(crate) refresh: HashMap<String, String>,
-    pub(crate) spent: HashMap<String, String>,
-    pub(crate) clients: HashMap<String, Client>,
+    pub(crate) mail: MailStore,
+    pub(crate) tokens: Tokens,
     pub(crate) logins: Vec<Login>,
-    pub(crate) requests: Vec<String>,
+    pub(crate) requests: Vec<TokenRequest>,
     pub(crate) faults: Faults,
-    pub(crate) serial: u64,
-    pub(crate) life: Duration,
-    pub(crate) rotate: bool,
-}
-
-/// An access token.
-#[derive(Clone, Debug)]
-pub(crate) struct Access {
-    pub(crate) mailbox: String,
-    pub(crate) ends: Instant,
-}
-
-/// An OAuth client.
-#[derive(Clone, Debug)]
-pub(crate) struct Client {
-    pub(crate) secret: Option<String>,
-    /// Whose mailbox its app-only tokens open.
-    pub(crate) mailbox: String,
+    pub(crate) violations: Vec<String>,
 }
 
 impl State {
-    pub(crate) fn new() -> Self {
-        Self {
-            inner: Mutex::new(Inner {
-                mail: HashMap::new(),
-                access: HashMap::new(),
-                refresh: HashMap::new(),
-                spent: HashMap::new(),
-                clients: HashMap::new(),
-                logins: Vec::new(),
-                requests: Vec::new(),
-                faults: Faults::default(),
-                serial: 0,
-                life: Duration::from_hours(1),
-                rotate: false,
-            }),
-        }
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        Self { dialect, inner: Mutex::default(), changes: watch::Sender::new(()) }
     }
 
+    /// No one holds it across an await, nor leaves it half changed.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap()
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether this user may come in with this token, now; the attempt is remembered.
-    pub(crate) fn admit(&self, protocol: &'static str, user: &str, token: &str) -> bool {
+    pub(crate) fn admit(&self, mut login: Login, token: &str) -> Worth {
         let mut state = self.lock();
-        let good = state
-            .access
-            .get(token)
-            .is_some_and(|access| access.mailbox.eq_ignore_ascii_case(user) && access.ends > Instant::now());
-        let refused = good && state.faults.refuse_logins > 0;
-        if refused {
+        let mut worth = state.tokens.worth(&login.user, token);
+        if worth == Worth::Good && state.faults.refuse_logins > 0 {
             state.faults.refuse_logins -= 1;
+            worth = Worth::Invalid;
         }
-        let granted = good && !refused;
-        state.logins.push(Login { protocol, user: user.to_owned(), granted });
-        granted
-    }
-}
-
-impl Inner {
-    /// A name that was never used before.
-    pub(crate) fn fresh(&mut self, kind: &str) -> String {
-        self.serial += 1;
-        format!("simulated-{kind}-{}-{}", self.serial, "x".repeat(400))
+        login.granted = worth == Worth::Good;
+        state.logins.push(login);
+        worth
     }
 
-    pub(crate) fn issue_access(&mut self, mailbox: &str) -> String {
-        let token = self.fresh("access");
-        let ends = Instant::now() + self.life;
-        self.access.insert(token.clone(), Access { mailbox: mailbox.to_owned(), ends });
-        token
+    /// A login that cannot be granted whatever it says.
+    pub(crate) fn refused(&self, protocol: &'static str, mechanism: &str, user: &str) {
+        let login = Login { protocol, mechanism: mechanism.to_owned(), user: user.to_owned(), granted: false };
+        self.lock().logins.push(login);
     }
 
-    pub(crate) fn deliver(&mut self, mail: &Mail) {
-        for to in &mail.to {
-            self.mail.entry(to.to_lowercase()).or_default().push(mail.clone());
-        }
+    /// Remembers what a client did that none may do.
+    pub(crate) fn violation(&self, what: impl Into<String>) {
+        self.lock().violations.push(what.into());
+    }
+
+    pub(crate) fn deliver(&self, mail: &Arc<Mail>) {
+        self.lock().mail.deliver(mail);
+        self.changed();
+    }
+
+    /// Wakes who waits for news of a mailbox.
+    pub(crate) fn changed(&self) {
+        self.changes.send_replace(());
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn after_starttls(&self) -> &'static str {
+        self.lock().faults.after_starttls.unwrap_or_default()
+    }
+
+    pub(crate) fn greeting(&self, usual: &'static str) -> &'static str {
+        self.lock().faults.greeting.unwrap_or(usual)
+    }
+
+    pub(crate) fn breaks(&self) -> Option<Break> {
+        self.lock().faults.breaks
     }
 }
