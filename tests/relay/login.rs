@@ -18,7 +18,9 @@ async fn a_password_becomes_a_token_in_every_protocol_mechanism_and_kind_of_tls(
                 drop(scene.logged_in(protocol).await);
             }
             let logins = scene.provider.logins();
-            let expected = |protocol| Login { protocol, user: MAILBOX.into(), granted: true };
+            let mechanism = sasl.to_uppercase();
+            let expected =
+                |protocol| Login { protocol, mechanism: mechanism.clone(), user: MAILBOX.into(), granted: true };
             assert_eq!(logins, [expected("smtp"), expected("imap"), expected("pop3")], "{sasl} {starttls}");
             assert_eq!(scene.provider.token_requests().len(), 1, "one token serves all");
         }
