@@ -1,7 +1,7 @@
 use clap::Subcommand;
 
-use super::{ConfigFile, say};
-use crate::config::{REFERENCE, show};
+use super::{ConfigFile, environment, say};
+use crate::config::{Config, REFERENCE};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -10,7 +10,7 @@ pub(super) enum Command {
         after_help = "Exits with 78 when something is wrong.\n\nExample:\n  gatepost config check --config gatepost.toml"
     )]
     Check(ConfigFile),
-    /// Show every value in force, defaults included, secrets left out
+    /// Show every value in force and where it comes from, secrets left out
     #[command(after_help = "Example:\n  gatepost config show --config gatepost.toml")]
     Show(ConfigFile),
     /// Print every key with its default and meaning
@@ -28,7 +28,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
                 file.config.display()
             ));
         }
-        Command::Show(file) => say(show(&file.load()?).trim_end()),
+        Command::Show(file) => say(Config::show(&file.config, environment())?.trim_end()),
         Command::Reference => say(REFERENCE.trim_end()),
     }
     Ok(())

@@ -60,11 +60,13 @@ struct ConfigFile {
 
 impl ConfigFile {
     fn load(&self) -> Result<Config, ConfigErrors> {
-        Config::load(
-            &self.config,
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        )
+        Config::load(&self.config, environment())
     }
+}
+
+/// The variables that can be configuration. (`std::env::vars` would panic at a foreign one that is not UTF-8.)
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// sysexits.h

@@ -2,27 +2,26 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::listeners::PROTOCOLS;
-use super::reader::{Table, nearest};
+use super::reader::{Origin, Table, nearest};
 use super::tokens::{Declared, printable};
 use crate::model::{Account, PasswordHash, Protocol, Token};
 
 /// Declared accounts.
 pub(super) fn read(root: &Table<'_>, tokens: &Declared) -> Vec<Account> {
     let mut accounts = Vec::new();
-    let mut owners = HashMap::new();
+    let mut users = Users::default();
     for (name, table) in root.named("accounts") {
-        let account = account(&name, &table, tokens);
-        for user in std::iter::once(&name).chain(account.iter().flat_map(|account| &account.aliases)) {
-            unique(&table, &mut owners, user, &name);
-        }
-        accounts.extend(account);
+        accounts.extend(table.and_then(|table| account(name, &table, tokens, &mut users)));
     }
     accounts
 }
 
-fn account(name: &str, table: &Table<'_>, tokens: &Declared) -> Option<Account> {
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        table.error("", format!("{name:?} is no user name"), Some("a name without control characters".into()), None);
+fn account(name: String, table: &Table<'_>, tokens: &Declared, users: &mut Users) -> Option<Account> {
+    let before = table.errors();
+    users.enter(table, "", &name, &name);
+    let aliases = table.strings("aliases").unwrap_or_default();
+    for alias in &aliases {
+        users.enter(table, "aliases", alias, &name);
     }
     if table.absent("password_hash") {
         let hint = "make one with `gatepost hash-password`".to_owned();
@@ -30,35 +29,28 @@ fn account(name: &str, table: &Table<'_>, tokens: &Declared) -> Option<Account> 
     }
     let passwords = hashes(table, "password_hash");
     let token = token(table, tokens);
-    let protocols = if table.absent("protocols") { Some(Protocol::ALL.to_vec()) } else { protocols(table) };
-    let networks = if table.absent("networks") { Some(Vec::new()) } else { table.networks("networks") };
-    let aliases = if table.absent("aliases") { Some(Vec::new()) } else { table.strings("aliases") };
+    let protocols = protocols(table, token.as_deref());
+    let networks = table.networks("networks").unwrap_or_default();
+    for key in ["protocols", "networks"] {
+        // Nobody, or everybody? Better to say so.
+        if table.is_empty_list(key) {
+            let hint = Some("leave the key out to allow all, or write disabled = true to allow none".into());
+            table.error(key, "found an empty list".into(), None, hint);
+        }
+    }
     let user = |key| table.string(key).and_then(|text| printable(table, key, text));
     let (mailbox, smtp_user) = (user("mailbox"), user("smtp_user"));
     let disabled = table.boolean("disabled").unwrap_or(false);
     table.finish();
-    let (token, protocols) = (token?, protocols?);
-    if table.has("protocols") {
-        for protocol in protocols.iter().filter(|protocol| token.provider.endpoints.of(**protocol).is_none()) {
-            let problem = format!("the provider {:?} has no {protocol} server", token.provider.name);
-            table.error("protocols", problem, None, None);
-        }
+    if table.errors() != before {
+        return None;
     }
-    Some(Account {
-        name: name.to_owned(),
-        aliases: aliases?,
-        passwords: passwords?,
-        token,
-        protocols,
-        networks: networks?,
-        mailbox,
-        smtp_user,
-        disabled,
-    })
+    let (passwords, token) = (passwords?, token?);
+    Some(Account { name, aliases, passwords, token, protocols, networks, mailbox, smtp_user, disabled })
 }
 
 /// One hash or several. A text that is none may be a password, and is never shown.
-pub(super) fn hashes(table: &Table<'_>, key: &'static str) -> Option<Vec<PasswordHash>> {
+fn hashes(table: &Table<'_>, key: &'static str) -> Option<Vec<PasswordHash>> {
     let texts = table.strings(key)?;
     let parsed: Result<Vec<_>, _> = texts.iter().map(|text| PasswordHash::parse(text)).collect();
     match parsed {
@@ -87,20 +79,49 @@ fn token(table: &Table<'_>, tokens: &Declared) -> Option<Arc<Token>> {
     found.cloned().flatten()
 }
 
-fn protocols(table: &Table<'_>) -> Option<Vec<Protocol>> {
-    let texts = table.strings("protocols")?;
-    let known = |text: &String| PROTOCOLS.iter().find(|(name, _)| name == text).map(|(_, protocol)| *protocol);
-    texts
-        .iter()
-        .map(|text| known(text).or_else(|| table.wrong("protocols", text, "\"smtp\", \"imap\", \"pop3\"")))
-        .collect()
+/// What the account may be used for; by default, all that its provider has servers for.
+fn protocols(table: &Table<'_>, token: Option<&Token>) -> Vec<Protocol> {
+    let served = |protocol| token.is_none_or(|token| token.provider.endpoints.of(protocol).is_some());
+    let Some(texts) = table.strings("protocols") else {
+        return Protocol::ALL.into_iter().filter(|protocol| served(*protocol)).collect();
+    };
+    let mut protocols = Vec::new();
+    for text in &texts {
+        match PROTOCOLS.iter().find(|(name, _)| name == text) {
+            Some((_, protocol)) if served(*protocol) => protocols.push(*protocol),
+            Some((_, protocol)) => {
+                let hint = Some(format!("give the provider {protocol} = {{ host = …, port = …, tls = … }}"));
+                table.error("protocols", format!("the token's provider has no {protocol} server"), None, hint);
+            }
+            None => {
+                table.wrong::<()>("protocols", text, "\"smtp\", \"imap\", \"pop3\"");
+            }
+        }
+    }
+    protocols
 }
 
-/// A user name leads to one account, whatever its case.
-fn unique(table: &Table<'_>, owners: &mut HashMap<String, String>, user: &str, account: &str) {
-    let owner = owners.entry(user.trim().to_lowercase()).or_insert_with(|| account.to_owned());
-    if owner != account {
-        let problem = format!("the user name {user:?} belongs to the accounts {owner:?} and {account:?}");
-        table.error("", problem, None, Some("rename one, or drop the alias".into()));
+/// User names of all accounts: each leads to one account, whatever its case.
+#[derive(Default)]
+struct Users {
+    entered: HashMap<String, (String, Origin)>,
+}
+
+impl Users {
+    /// Enters a name that stands under a key of the account's table.
+    fn enter(&mut self, table: &Table<'_>, key: &'static str, user: &str, account: &str) {
+        // As a login is compared.
+        let folded = user.trim_matches([' ', '\t']).to_lowercase();
+        if folded.is_empty() || folded.chars().any(char::is_control) {
+            let allowed = Some("a name without control characters".into());
+            table.error(key, format!("{user:?} is no user name"), allowed, None);
+            return;
+        }
+        let (owner, first) = self.entered.entry(folded).or_insert_with(|| (account.to_owned(), table.origin(key)));
+        if owner != account {
+            let first = table.place(first);
+            let problem = format!("the user name {user:?} already belongs to the account {owner:?} ({first})");
+            table.error(key, problem, None, Some("rename one, or drop the alias".into()));
+        }
     }
 }

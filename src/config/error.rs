@@ -1,5 +1,5 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// All that is wrong with a configuration, in the order of its files and lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,18 +27,38 @@ pub enum Place {
     File {
         /// Its path as given.
         file: PathBuf,
-        /// Line and column from 1, and the line with its values hidden where they could be secret.
-        at: Option<(usize, usize, String)>,
+        /// Where in it, if it is about one place.
+        at: Option<Snippet>,
     },
     /// An environment variable.
     Environment(String),
+}
+
+/// A line of a file as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snippet {
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// Column in that line, from 1.
+    pub column: usize,
+    /// The line, with all values left out that could be secret.
+    pub text: String,
+    /// The character of the text that the caret points at, from 0.
+    pub caret: usize,
+}
+
+impl ConfigError {
+    pub(super) fn of_file(file: &Path, problem: String) -> Self {
+        let place = Place::File { file: file.to_owned(), at: None };
+        Self { place, key: String::new(), problem, allowed: None, hint: None }
+    }
 }
 
 impl Place {
     /// Files by name and line, then the environment.
     pub(super) fn order(&self) -> (bool, PathBuf, usize) {
         match self {
-            Self::File { file, at } => (false, file.clone(), at.as_ref().map_or(0, |(line, _, _)| *line)),
+            Self::File { file, at } => (false, file.clone(), at.as_ref().map_or(0, |snippet| snippet.line)),
             Self::Environment(variable) => (true, PathBuf::from(variable), 0),
         }
     }
@@ -58,20 +78,16 @@ impl std::error::Error for ConfigErrors {}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            Place::File { file, at: Some((line, column, _)) } => write!(f, "{}:{line}:{column}: ", file.display())?,
-            Place::File { file, at: None } => write!(f, "{}: ", file.display())?,
-            Place::Environment(variable) => write!(f, "environment variable {variable}: ")?,
-        }
+        write!(f, "{}: ", self.place)?;
         if !self.key.is_empty() {
             write!(f, "{}: ", self.key)?;
         }
         writeln!(f, "{}", self.problem)?;
-        if let Place::File { at: Some((line, column, text)), .. } = &self.place {
+        if let Place::File { at: Some(Snippet { line, text, caret, .. }), .. } = &self.place {
             let margin = line.to_string().len();
             writeln!(f, "{:margin$} |", "")?;
             writeln!(f, "{line} | {text}")?;
-            writeln!(f, "{:margin$} | {:>column$}", "", "^")?;
+            writeln!(f, "{:margin$} | {:caret$}^", "", "")?;
         }
         for (label, note) in [("allowed", &self.allowed), ("help", &self.hint)] {
             if let Some(note) = note {
@@ -79,5 +95,17 @@ impl fmt::Display for ConfigError {
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { file, at: Some(Snippet { line, column, .. }) } => {
+                write!(f, "{}:{line}:{column}", file.display())
+            }
+            Self::File { file, at: None } => write!(f, "{}", file.display()),
+            Self::Environment(variable) => write!(f, "environment variable {variable}"),
+        }
     }
 }

@@ -6,6 +6,8 @@
 
 mod accounts;
 mod admin;
+mod document;
+mod environment;
 mod error;
 mod layers;
 mod limits;
@@ -22,11 +24,10 @@ mod tls;
 mod tokens;
 
 pub use admin::Admin;
-pub use error::{ConfigError, ConfigErrors};
+pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
 pub use listeners::{Listener, ListenerTls};
 pub use log::{Log, LogFormat};
-pub use show::show;
 pub use store::Store;
 pub use tls::Tls;
 
@@ -66,8 +67,11 @@ pub const REFERENCE: &str = include_str!("../../config/reference.toml");
 impl Config {
     /// Reads a file, `FILE.d/*.toml` beside it, and variables that begin with `GATEPOST__`.
     pub fn load(file: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigErrors> {
-        let layers = Layers::read(file, environment)?;
-        let reader = Reader::new(&layers);
+        Self::of(&Layers::read(file, environment)?)
+    }
+
+    fn of(layers: &Layers) -> Result<Self, ConfigErrors> {
+        let reader = Reader::new(layers);
         let config = Self::read(&reader.root());
         reader.finish(config)
     }
@@ -79,7 +83,7 @@ impl Config {
         let log = log::read(root);
         let admin = root.table("admin").and_then(|table| admin::read(&table));
         let limits = limits::read(root);
-        let hostname = root.string("hostname");
+        let hostname = hostname(root);
         let providers = providers::read(root);
         let tokens = tokens::read(root, &providers);
         let accounts = accounts::read(root, &tokens);
@@ -97,4 +101,14 @@ impl Config {
             accounts,
         })
     }
+}
+
+/// It is written into protocol lines: only what a host name or an address literal is made of.
+fn hostname(root: &Table<'_>) -> Option<String> {
+    let name = root.string("hostname")?;
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c));
+    if plain && (1..=255).contains(&name.len()) {
+        return Some(name);
+    }
+    root.wrong("hostname", &name, "a host name, such as \"mail.example.com\"")
 }

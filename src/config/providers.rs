@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
-use url::Url;
+use url::{Host, Url};
 
 use super::reader::Table;
 use crate::model::{Endpoint, Endpoints, Grant, SaslMechanism, UpstreamTls};
@@ -76,24 +77,26 @@ fn google() -> Provider {
 }
 
 /// Presets, each overridden by its table where there is one, and all others.
-pub(super) fn read(root: &Table<'_>) -> BTreeMap<String, Provider> {
-    let presets = [microsoft(), google()].map(|preset| (preset.name.clone(), preset));
+pub(super) fn read(root: &Table<'_>) -> Known {
+    let presets = [microsoft(), google()].map(|preset| (preset.name.clone(), Some(preset)));
     let mut providers = BTreeMap::from(presets);
     for (name, table) in root.named("providers") {
-        let base = providers.get(&name).cloned();
-        if let Some(provider) = provider(&name, base, &table) {
-            providers.insert(name, provider);
-        }
+        let base = providers.get(&name).cloned().flatten();
+        let provider = table.and_then(|table| provider(&name, base, &table));
+        providers.insert(name, provider);
     }
     providers
 }
+
+/// Providers by name; `None` is one with errors, which have been reported.
+pub(super) type Known = BTreeMap<String, Option<Provider>>;
 
 const SASL: [(&str, SaslMechanism); 2] =
     [("xoauth2", SaslMechanism::Xoauth2), ("oauthbearer", SaslMechanism::Oauthbearer)];
 
 fn provider(name: &str, base: Option<Provider>, table: &Table<'_>) -> Option<Provider> {
-    let preset = base.is_some();
-    if !preset {
+    let before = table.errors();
+    if base.is_none() {
         table.required("token_url", "the token endpoint, such as \"https://id.example.com/token\"");
     }
     let base = base.unwrap_or_else(|| Provider {
@@ -128,25 +131,34 @@ fn provider(name: &str, base: Option<Provider>, table: &Table<'_>) -> Option<Pro
         name: base.name,
     };
     table.finish();
-    (preset || table.has("token_url")).then_some(provider)
+    (table.errors() == before).then_some(provider)
 }
 
 /// A URL to which secrets may be sent: HTTPS, or this machine.
 fn url(table: &Table<'_>, key: &'static str) -> Option<String> {
     let text = table.string(key)?;
-    let what = "an https:// URL";
-    let Ok(url) = text.replace("{tenant}", "tenant").parse::<Url>() else { return table.wrong(key, &text, what) };
-    let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    if url.scheme() == "https" || (url.scheme() == "http" && loopback) {
-        Some(text)
-    } else {
-        table.wrong(key, &text, what)
-    }
+    let url = text.replace("{tenant}", "tenant").parse::<Url>().ok();
+    if url.is_some_and(|url| is_safe(&url)) { Some(text) } else { table.wrong(key, &text, "an https:// URL") }
+}
+
+fn is_safe(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let encrypted = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    // A password in it would be logged with it.
+    encrypted && url.has_host() && url.username().is_empty() && url.password().is_none()
 }
 
 fn server(outer: &Table<'_>, key: &'static str) -> Option<Endpoint> {
     let table = outer.table(key)?;
-    let host = table.required("host", "a host name, such as \"mail.example.com\"");
+    let what = "a host name, such as \"mail.example.com\"";
+    let is_host = |text: &String| Host::parse(text).is_ok() || text.parse::<Ipv6Addr>().is_ok();
+    let host = table.required("host", what);
+    let host = host.and_then(|text| if is_host(&text) { Some(text) } else { table.wrong("host", &text, what) });
     if table.absent("port") {
         table.error("port", "`port` is missing".into(), Some("a port from 1 to 65535".into()), None);
     }

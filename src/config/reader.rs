@@ -7,8 +7,9 @@ use std::str::FromStr;
 use figment::value::{Dict, Num, Tag, Value};
 use ipnet::IpNet;
 
-use super::error::{ConfigError, ConfigErrors};
-use super::layers::{Layers, Step};
+use super::document::Step;
+use super::error::{ConfigError, ConfigErrors, Place};
+use super::layers::{Layers, leaf_tag};
 
 /// Reads merged layers, and collects what is wrong with them.
 pub(super) struct Reader<'a> {
@@ -36,6 +37,12 @@ impl<'a> Reader<'a> {
         Table { reader: self, path: Vec::new(), dict, tag: self.layers.merged.tag(), known: RefCell::default() }
     }
 
+    fn add(&self, path: &[Step], tag: Tag, shown: bool, complaint: Complaint) {
+        let Complaint { problem, allowed, hint } = complaint;
+        let place = self.layers.place(tag, path, shown);
+        self.errors.borrow_mut().push(ConfigError { place, key: dotted(path), problem, allowed, hint });
+    }
+
     pub(super) fn finish<T>(&self, value: Option<T>) -> Result<T, ConfigErrors> {
         let mut errors = self.errors.take();
         errors.sort_by_key(|error| error.place.order());
@@ -49,6 +56,10 @@ impl<'a> Reader<'a> {
 impl<'a> Table<'a> {
     pub(super) fn has(&self, key: &str) -> bool {
         self.dict.contains_key(key)
+    }
+
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        self.dict.get(key).and_then(Value::as_array).is_some_and(<[_]>::is_empty)
     }
 
     /// Whether an optional key is absent. Either way it is known from now on.
@@ -101,7 +112,9 @@ impl<'a> Table<'a> {
             Value::String(tag, text) if self.reader.layers.is_environment(*tag) => text.parse().ok(),
             _ => None,
         };
-        number.filter(|number| allowed.contains(number)).or_else(|| self.wrong_type(key, value, &range()))
+        let number = number.filter(|number| allowed.contains(number));
+        // `password_hashes` is a number, for all its name.
+        number.or_else(|| self.mismatch(key, &found(value), &range(), true))
     }
 
     pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
@@ -150,7 +163,7 @@ impl<'a> Table<'a> {
 
     pub(super) fn table(&self, key: &'static str) -> Option<Table<'a>> {
         let value = self.get(key)?;
-        self.sub(key, value, &[Step::Name(key.into())])
+        self.sub(value, &[Step::Name(key.into())])
     }
 
     /// The tables of a list, `[[key]]`.
@@ -158,74 +171,95 @@ impl<'a> Table<'a> {
         match self.get(key) {
             None => Vec::new(),
             Some(Value::Array(_, values)) => {
-                let element = |(index, value)| self.sub(key, value, &[Step::Name(key.into()), Step::Index(index)]);
+                let element = |(index, value)| self.sub(value, &[Step::Name(key.into()), Step::Index(index)]);
                 values.iter().enumerate().filter_map(element).collect()
             }
             Some(other) => {
-                self.wrong_type::<()>(key, other, &format!("[[{key}]] tables"));
+                self.mismatch::<()>(key, kind(other), &format!("[[{key}]] tables"), false);
                 Vec::new()
             }
         }
     }
 
-    /// The tables of a table, `[key.NAME]`.
-    pub(super) fn named(&self, key: &'static str) -> Vec<(String, Table<'a>)> {
+    /// The tables of a table, `[key.NAME]`; `None` for one that is no table, which has been reported.
+    pub(super) fn named(&self, key: &'static str) -> Vec<(String, Option<Table<'a>>)> {
         let Some(outer) = self.table(key) else { return Vec::new() };
         let entry = |(name, value): (&String, &'a Value)| {
-            let table = self.sub(key, value, &[Step::Name(key.into()), Step::Name(name.clone())])?;
-            Some((name.clone(), table))
+            (name.clone(), self.sub(value, &[Step::Name(key.into()), Step::Name(name.clone())]))
         };
-        outer.dict.iter().filter_map(entry).collect()
+        outer.dict.iter().map(entry).collect()
     }
 
-    fn sub(&self, key: &'static str, value: &'a Value, steps: &[Step]) -> Option<Table<'a>> {
-        let Value::Dict(tag, dict) = value else { return self.wrong_type(key, value, "a table") };
+    fn sub(&self, value: &'a Value, steps: &[Step]) -> Option<Table<'a>> {
         let path = [&self.path[..], steps].concat();
-        Some(Table { reader: self.reader, path, dict, tag: *tag, known: RefCell::default() })
+        if let Value::Dict(tag, dict) = value {
+            return Some(Table { reader: self.reader, path, dict, tag: *tag, known: RefCell::default() });
+        }
+        // The text is not shown: `[accounts] user = "password"` is a guess that people make.
+        let problem = format!("found {}", kind(value));
+        self.reader.add(&path, value.tag(), false, Complaint { problem, allowed: Some("a table".into()), hint: None });
+        None
     }
 
     /// Complains of a value that was understood as text but means nothing.
     pub(super) fn wrong<T>(&self, key: &str, found: &str, allowed: &str) -> Option<T> {
-        self.error(key, format!("found \"{}\"", short(found)), Some(allowed.to_owned()), None);
-        None
+        let password_in_url = key.ends_with("url") && found.contains(['@', '?']);
+        let shown = !is_secret(key) && !password_in_url;
+        let found = if shown { format!("{:?}", short(found)) } else { "something else".to_owned() };
+        self.mismatch(key, &found, allowed, shown)
     }
 
     fn wrong_type<T>(&self, key: &str, value: &Value, allowed: &str) -> Option<T> {
-        let found = match value {
-            // Never shown: someone may have written a password without its quotes.
-            _ if is_secret(key) => "a value of another kind".to_owned(),
-            Value::String(_, text) => format!("the text \"{}\"", short(text)),
-            Value::Num(_, number) => {
-                whole(*number).map_or_else(|| "a fraction".to_owned(), |number| format!("the number {number}"))
-            }
-            Value::Bool(_, found) => format!("{found}"),
-            Value::Dict(..) => "a table".to_owned(),
-            Value::Array(..) => "a list".to_owned(),
-            _ => "something else".to_owned(),
-        };
-        self.error(key, format!("found {found}"), Some(allowed.to_owned()), None);
+        let shown = !is_secret(key);
+        // Someone may have written a password without its quotes.
+        let found = if shown { found(value) } else { kind(value).to_owned() };
+        self.mismatch(key, &found, allowed, shown)
+    }
+
+    fn mismatch<T>(&self, key: &str, found: &str, allowed: &str, shown: bool) -> Option<T> {
+        let complaint = Complaint { problem: format!("found {found}"), allowed: Some(allowed.to_owned()), hint: None };
+        self.reader.add(&self.path_of(key), self.tag_of(key), shown, complaint);
         None
     }
 
     /// Adds an error at a key of this table, or at the table itself for an empty key.
     pub(super) fn error(&self, key: &str, problem: String, allowed: Option<String>, hint: Option<String>) {
-        let mut path = self.path.clone();
-        if !key.is_empty() {
-            path.push(Step::Name(key.to_owned()));
-        }
-        let secret = is_secret(key) || !self.known.borrow().contains(&key);
-        let place = self.reader.layers.place(self.tag_of(key), &path, secret);
-        let error = ConfigError { place, key: dotted(&path), problem, allowed, hint };
-        self.reader.errors.borrow_mut().push(error);
+        let shown = !is_secret(key) && self.known.borrow().contains(&key);
+        self.reader.add(&self.path_of(key), self.tag_of(key), shown, Complaint { problem, allowed, hint });
+    }
+
+    /// How many errors there are so far, to see whether a table had any.
+    pub(super) fn errors(&self) -> usize {
+        self.reader.errors.borrow().len()
+    }
+
+    /// Where a key of this table stands, or the table itself for an empty key.
+    pub(super) fn origin(&self, key: &str) -> Origin {
+        Origin { path: self.path_of(key), tag: self.tag_of(key) }
+    }
+
+    /// `FILE:LINE:COLUMN`, or the name of a variable.
+    pub(super) fn place(&self, origin: &Origin) -> Place {
+        self.reader.layers.place(origin.tag, &origin.path, false)
+    }
+
+    pub(super) const fn layers(&self) -> &'a Layers {
+        self.reader.layers
+    }
+
+    fn path_of(&self, key: &str) -> Vec<Step> {
+        let key = (!key.is_empty()).then(|| Step::Name(key.to_owned()));
+        self.path.iter().cloned().chain(key).collect()
     }
 
     /// Complains of keys that nobody asked for.
     pub(super) fn finish(&self) {
         let known = self.known.borrow().clone();
         for key in self.dict.keys().filter(|key| !known.contains(&key.as_str())) {
-            let hint = match nearest(key, &known) {
-                Some(near) => Some(format!("did you mean `{near}`?")),
-                None => LATER.contains(&key.as_str()).then(|| "this version does not know it yet".to_owned()),
+            let hint = if LATER.contains(&key.as_str()) {
+                Some("it is not in this version".to_owned())
+            } else {
+                nearest(key, &known).map(|near| format!("did you mean `{near}`?"))
             };
             let mut allowed = known.clone();
             allowed.sort_unstable();
@@ -236,11 +270,45 @@ impl<'a> Table<'a> {
 
     fn tag_of(&self, key: &str) -> Tag {
         match self.dict.get(key) {
-            // A table that several layers share: any value in it tells a file.
-            Some(Value::Dict(tag, dict)) => dict.values().next().map_or(*tag, Value::tag),
-            Some(value) => value.tag(),
+            Some(value) => leaf_tag(value),
             None => self.dict.values().find(|value| value.as_dict().is_none()).map_or(self.tag, Value::tag),
         }
+    }
+}
+
+/// Where a value stands; cheap until it is asked for as a [`Place`].
+pub(super) struct Origin {
+    path: Vec<Step>,
+    tag: Tag,
+}
+
+struct Complaint {
+    problem: String,
+    allowed: Option<String>,
+    hint: Option<String>,
+}
+
+/// A value that cannot be a secret, as an error tells it.
+fn found(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => format!("the text {:?}", short(text)),
+        Value::Num(_, number) => {
+            whole(*number).map_or_else(|| "a fraction".to_owned(), |number| format!("the number {number}"))
+        }
+        Value::Bool(_, found) => format!("{found}"),
+        other => kind(other).to_owned(),
+    }
+}
+
+const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(..) => "a text",
+        Value::Char(..) => "a character",
+        Value::Num(..) => "a number",
+        Value::Bool(..) => "true or false",
+        Value::Dict(..) => "a table",
+        Value::Array(..) => "a list",
+        Value::Empty(..) => "nothing",
     }
 }
 
@@ -249,16 +317,16 @@ fn whole(number: Num) -> Option<i128> {
 }
 
 /// Keys that the design names and that come with a later version.
-const LATER: [&str; 6] = ["sender", "anonymous", "proxy_protocol", "limits", "cloud", "notify"];
+const LATER: [&str; 6] = ["sender", "anonymous", "proxy_protocol", "limits", "cloud", "sessions_per_account"];
 
-/// Keys whose value, or whose line, must not be shown. A URL may hold a password.
+/// Keys whose value must not be shown. `url` is the store's: a database's may hold a password anywhere.
 fn is_secret(key: &str) -> bool {
-    let harmless = key == "token" || key == "token_url";
-    !harmless && ["secret", "password", "key", "token", "credential", "url"].iter().any(|word| key.contains(word))
+    let named = matches!(key, "key" | "url" | "refresh_token" | "access_token" | "credential");
+    named || key.contains("secret") || key.contains("password")
 }
 
 /// `accounts."ev mail".token`, as a TOML heading would write it.
-fn dotted(path: &[Step]) -> String {
+pub(super) fn dotted(path: &[Step]) -> String {
     let mut text = String::new();
     for step in path {
         let _ = match step {
@@ -279,7 +347,8 @@ fn dotted(path: &[Step]) -> String {
 
 /// The known word that a typing mistake is most likely to have meant.
 pub(super) fn nearest<'w>(typed: &str, words: &[&'w str]) -> Option<&'w str> {
-    let scored = words.iter().map(|word| (strsim::damerau_levenshtein(typed, word), *word));
+    let typed = typed.to_lowercase();
+    let scored = words.iter().map(|word| (strsim::damerau_levenshtein(&typed, &word.to_lowercase()), *word));
     let (distance, word) = scored.min()?;
     (distance <= 1 + typed.len() / 4).then_some(word)
 }

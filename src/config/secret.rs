@@ -1,60 +1,128 @@
+use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use figment::value::Value;
-use secrecy::SecretString;
+use figment::value::{Dict, Value};
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
 use super::reader::Table;
 
 const FORMS: &str = "\"text\", { file = \"…\" }, { env = \"…\" } or { credential = \"…\" }";
 
+/// The longest secret of a file, in octets: a private key fits, a wrong file does not.
+const LONGEST: u64 = 65_536;
+
+/// Why a secret cannot be had; says nothing of its value.
+struct Unusable {
+    problem: String,
+    allowed: Option<String>,
+    hint: Option<String>,
+}
+
 /// Reads a secret: written out, or where it is found. Nothing of its value goes into an error.
 pub(super) fn read(table: &Table<'_>, key: &'static str) -> Option<SecretString> {
     let found = match table.get(key)? {
-        Value::String(_, text) => Ok(text.clone()),
-        Value::Dict(_, dict) if dict.len() == 1 => {
-            let (form, place) = dict.iter().next()?;
-            match (form.as_str(), place.as_str()) {
-                ("file", Some(path)) => from_file(&table.directory(key).join(path)),
-                ("env", Some(name)) => {
-                    std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))
-                }
-                ("credential", Some(name)) => credential(name).and_then(|path| from_file(&path)),
-                _ => Err("this is no form of a secret".into()),
-            }
-        }
-        _ => Err("this is no form of a secret".into()),
+        Value::String(_, text) => Ok(text.as_str().into()),
+        Value::Dict(_, dict) => elsewhere(table, dict, key),
+        _ => Err(Unusable::malformed("this is no form of a secret")),
     };
-    let found = found.and_then(|text| if text.is_empty() { Err("the secret is empty".into()) } else { Ok(text) });
+    let empty = |secret: &SecretString| secret.expose_secret().is_empty();
     match found {
-        Ok(text) => Some(text.into()),
-        Err(problem) => {
-            let make = key == "key" && problem.starts_with("cannot read");
-            let hint = make.then(|| "make one with `gatepost key generate --out FILE`".to_owned());
-            table.error(key, problem, Some(FORMS.to_owned()), hint);
+        Ok(secret) if empty(&secret) => {
+            table.error(key, "the secret is empty".into(), Some(FORMS.to_owned()), None);
+            None
+        }
+        Ok(secret) => Some(secret),
+        Err(Unusable { problem, allowed, hint }) => {
+            table.error(key, problem, allowed, hint);
             None
         }
     }
 }
 
-fn from_file(path: &Path) -> Result<String, String> {
-    let shown = path.display();
-    let open = |fault| format!("cannot read {shown}: {fault}");
-    let mode = std::fs::metadata(path).map_err(open)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(format!("{shown} can be read by others (mode {:o}); run: chmod 600 {shown}", mode & 0o777));
+fn elsewhere(table: &Table<'_>, dict: &Dict, key: &str) -> Result<SecretString, Unusable> {
+    let (form, place) = form(table, dict)?;
+    let Some(name) = place.as_str() else { return Err(Unusable::malformed("this is no form of a secret")) };
+    match form {
+        "file" => {
+            let path = table.layers().directory(place.tag()).join(name);
+            // The store's key is the one that Gatepost makes itself.
+            let make = key == "key" && !path.exists();
+            let hint = make.then(|| format!("make one: gatepost key generate --out {}", path.display()));
+            from_file(&path, true).map_err(|unusable| Unusable { hint: hint.or(unusable.hint), ..unusable })
+        }
+        "env" => variable(table, name).map(Into::into),
+        "credential" => credential(table, name).and_then(|path| from_file(&path, false)),
+        _ => Err(Unusable::malformed("this is no form of a secret")),
     }
-    let text = std::fs::read_to_string(path).map_err(open)?;
-    // One line break at the end is the editor's, not the secret's.
-    Ok(text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line)).to_owned())
+}
+
+/// Layers are merged key by key, but another form in a later layer replaces the one below it.
+fn form<'d>(table: &Table<'_>, dict: &'d Dict) -> Result<(&'d str, &'d Value), Unusable> {
+    let rank = |value: &Value| table.layers().rank(value.tag());
+    let last = dict.values().map(rank).max();
+    let mut forms = dict.iter().filter(|(_, value)| Some(rank(value)) == last);
+    match (forms.next(), forms.next()) {
+        (Some((form, place)), None) => Ok((form, place)),
+        _ => Err(Unusable::malformed("a secret has one form")),
+    }
+}
+
+fn variable<'t>(table: &Table<'t>, name: &str) -> Result<&'t str, Unusable> {
+    table.layers().variable(name).ok_or_else(|| {
+        // What does not look like a name may be the secret itself.
+        let looks_so = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        let name = if looks_so { name } else { "of this name" };
+        Unusable::because(format!("the environment variable {name} is not set"))
+    })
 }
 
 /// A file that systemd laid out (systemd.exec, `LoadCredential=`).
-fn credential(name: &str) -> Result<PathBuf, String> {
-    let directory = std::env::var_os("CREDENTIALS_DIRECTORY");
-    let directory = directory.ok_or("there are no credentials here; is it started by systemd with LoadCredential=?")?;
-    if name.contains('/') {
-        return Err("a credential is a name without slashes".into());
+fn credential(table: &Table<'_>, name: &str) -> Result<PathBuf, Unusable> {
+    if name.contains('/') || name.starts_with('.') {
+        return Err(Unusable::malformed("a credential is a name without slashes"));
     }
-    Ok(PathBuf::from(directory).join(name))
+    let directory = table.layers().variable("CREDENTIALS_DIRECTORY").ok_or_else(|| Unusable {
+        hint: Some("systemd sets it for a service with LoadCredential=".into()),
+        ..Unusable::because("there are no credentials: CREDENTIALS_DIRECTORY is not set".into())
+    })?;
+    Ok(Path::new(directory).join(name))
+}
+
+/// `private`: refuse what others can read. Not for credentials: systemd keeps their directory, and gives the service's
+/// user access by an ACL, whose mask looks like a group's right to read.
+fn from_file(path: &Path, private: bool) -> Result<SecretString, Unusable> {
+    let shown = path.display();
+    let fault = |fault: std::io::Error| Unusable::because(format!("cannot read {shown}: {fault}"));
+    // Before it is opened: a pipe would wait for a writer.
+    if !std::fs::metadata(path).map_err(fault)?.is_file() {
+        return Err(Unusable::because(format!("{shown} is no file")));
+    }
+    let file = File::open(path).map_err(fault)?;
+    let mode = file.metadata().map_err(fault)?.permissions().mode() & 0o777;
+    if private && mode & 0o077 != 0 {
+        let hint = Some(format!("run: chmod 600 {shown}"));
+        let problem = format!("{shown} can be read or written by others (mode {mode:03o})");
+        return Err(Unusable { hint, ..Unusable::because(problem) });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(LONGEST + 1).read_to_string(&mut text).map_err(fault)?;
+    if text.len() as u64 > LONGEST {
+        return Err(Unusable::because(format!("{shown} is larger than {LONGEST} octets")));
+    }
+    // One line break at the end is the editor's, not the secret's.
+    let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    Ok(secret.into())
+}
+
+impl Unusable {
+    const fn because(problem: String) -> Self {
+        Self { problem, allowed: None, hint: None }
+    }
+
+    fn malformed(problem: &str) -> Self {
+        Self { problem: problem.to_owned(), allowed: Some(FORMS.to_owned()), hint: None }
+    }
 }

@@ -1,101 +1,181 @@
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
+use std::path::Path;
 
-use super::{Config, ListenerTls, LogFormat};
+use super::document::Step;
+use super::layers::Layers;
+use super::reader::dotted;
+use super::{Config, ConfigErrors, ListenerTls, LogFormat};
 use crate::model::{Account, ClientAuthentication, Endpoint, Grant, Protocol, SaslMechanism, Token, UpstreamTls};
 
-/// The effective configuration as TOML, defaults included; secrets and hashes are left out.
-#[must_use]
-pub fn show(config: &Config) -> String {
-    let mut text = String::new();
-    if let Some(hostname) = &config.hostname {
-        let _ = writeln!(text, "hostname = {hostname:?}\n");
+impl Config {
+    /// The effective configuration as TOML, defaults included, each value with where it comes from. Secrets and hashes are
+    /// left out. Takes what [`Config::load`] takes.
+    pub fn show(file: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<String, ConfigErrors> {
+        let layers = Layers::read(file, environment)?;
+        let config = Self::of(&layers)?;
+        let mut page = Page { layers: &layers, text: String::new(), path: Vec::new() };
+        page.sections(&config);
+        Ok(page.text)
     }
-    let format = if config.log.format == LogFormat::Json { "json" } else { "text" };
-    let _ =
-        writeln!(text, "[store]\nurl = {:?}\nkey = \"(secret)\"\n", format!("sqlite:{}", config.store.path.display()));
-    let _ = writeln!(text, "[log]\nformat = {format:?}\nlevel = {:?}\n", config.log.level);
-    if let Some(admin) = &config.admin {
-        let _ = writeln!(text, "[admin]\naddress = {:?}\n", admin.address.to_string());
-    }
-    if let Some(tls) = &config.tls {
-        let _ = writeln!(
-            text,
-            "[tls]\ncertificate = {:?}\nkey = {:?}\n",
-            tls.certificate.display().to_string(),
-            tls.key.display().to_string()
-        );
-    }
-    text += "[limits]\n";
-    for (name, value) in config.limits.list() {
-        let _ = writeln!(text, "{name} = {value}");
-    }
-    for listener in &config.listeners {
-        let tls = match listener.tls {
-            ListenerTls::None => "none",
-            ListenerTls::Starttls => "starttls",
-            ListenerTls::Implicit => "implicit",
-        };
-        let (protocol, address) = (listener.protocol.name(), listener.address.to_string());
-        let networks = list(listener.plaintext_auth.iter().map(ToString::to_string));
-        let _ = writeln!(
-            text,
-            "\n[[listeners]]\nprotocol = {protocol:?}\naddress = {address:?}\ntls = {tls:?}\nplaintext_auth = {networks}"
-        );
-    }
-    config.tokens.iter().for_each(|declared| token(&mut text, declared));
-    config.accounts.iter().for_each(|declared| account(&mut text, declared));
-    text
 }
 
-fn token(text: &mut String, token: &Token) {
-    let grant = match token.grant {
+/// A TOML text that is being written.
+struct Page<'l> {
+    layers: &'l Layers,
+    text: String,
+    path: Vec<Step>,
+}
+
+const SECRET: &str = "(secret)";
+
+/// Where the remarks start, if the values leave room.
+const MARGIN: usize = 48;
+
+impl Page<'_> {
+    fn sections(&mut self, config: &Config) {
+        if let Some(hostname) = &config.hostname {
+            self.text("hostname", hostname);
+        }
+        self.table(&["store"]);
+        self.text("url", &format!("sqlite:{}", config.store.path.display()));
+        self.text("key", SECRET);
+        self.table(&["log"]);
+        self.text("format", if config.log.format == LogFormat::Json { "json" } else { "text" });
+        self.text("level", &config.log.level);
+        if let Some(admin) = &config.admin {
+            self.table(&["admin"]);
+            self.text("address", &admin.address);
+            self.optional("public_url", admin.public_url.as_ref());
+            self.optional("password_hash", admin.password_hash.as_ref().map(|_| SECRET));
+        }
+        if let Some(tls) = &config.tls {
+            self.table(&["tls"]);
+            self.text("certificate", &tls.certificate.display());
+            self.text("key", &tls.key.display());
+        }
+        self.table(&["limits"]);
+        for (name, value) in config.limits.list() {
+            self.value(name, &value.to_string());
+        }
+        for (index, listener) in config.listeners.iter().enumerate() {
+            self.start("[[listeners]]", vec![Step::Name("listeners".into()), Step::Index(index)]);
+            self.text("protocol", &listener.protocol);
+            self.text("address", &listener.address);
+            self.text("tls", listener_tls(listener.tls));
+            self.list("plaintext_auth", &listener.plaintext_auth);
+        }
+        config.tokens.iter().for_each(|token| self.token(token));
+        config.accounts.iter().for_each(|account| self.account(account));
+    }
+
+    fn token(&mut self, token: &Token) {
+        self.table(&["tokens", &token.name]);
+        self.text("provider", &token.provider.name);
+        self.text("grant", grant(token.grant));
+        self.text("mailbox", &token.mailbox);
+        self.text("client_id", &token.client_id);
+        match token.client_authentication {
+            ClientAuthentication::Public => {}
+            ClientAuthentication::SecretPost(_) => self.secret("post"),
+            ClientAuthentication::SecretBasic(_) => self.secret("basic"),
+        }
+        self.list("scopes", &token.scopes);
+        self.remark("token_url", token.provider.token_url.as_str());
+        self.remark("sasl", sasl(token.provider.sasl));
+        if let Some(ca) = &token.provider.ca {
+            self.remark("ca", &ca.display().to_string());
+        }
+        for protocol in Protocol::ALL {
+            if let Some(Endpoint { host, port, tls }) = token.provider.endpoints.of(protocol) {
+                let tls = if *tls == UpstreamTls::Implicit { "implicit" } else { "starttls" };
+                self.remark(protocol.name(), &format!("{host}:{port}, {tls}"));
+            }
+        }
+    }
+
+    fn secret(&mut self, authentication: &str) {
+        self.text("client_secret", SECRET);
+        self.text("client_auth", authentication);
+    }
+
+    fn account(&mut self, account: &Account) {
+        self.table(&["accounts", &account.name]);
+        self.list("password_hash", &vec![SECRET; account.passwords.len()]);
+        self.text("token", &account.token.name);
+        self.list("protocols", &account.protocols);
+        if !account.networks.is_empty() {
+            self.list("networks", &account.networks);
+        }
+        if !account.aliases.is_empty() {
+            self.list("aliases", &account.aliases);
+        }
+        self.optional("mailbox", account.mailbox.as_ref());
+        self.optional("smtp_user", account.smtp_user.as_ref());
+        self.value("disabled", &account.disabled.to_string());
+    }
+
+    fn table(&mut self, names: &[&str]) {
+        let path: Vec<_> = names.iter().map(|name| Step::Name((*name).to_owned())).collect();
+        self.start(&format!("[{}]", dotted(&path)), path);
+    }
+
+    fn start(&mut self, heading: &str, path: Vec<Step>) {
+        let gap = if self.text.is_empty() { "" } else { "\n" };
+        let _ = writeln!(self.text, "{gap}{heading}");
+        self.path = path;
+    }
+
+    fn optional(&mut self, key: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.text(key, &value);
+        }
+    }
+
+    fn text(&mut self, key: &str, value: &(impl Display + ?Sized)) {
+        self.value(key, &quoted(value));
+    }
+
+    fn list(&mut self, key: &str, values: &[impl Display]) {
+        let values: Vec<_> = values.iter().map(quoted).collect();
+        self.value(key, &format!("[{}]", values.join(", ")));
+    }
+
+    fn value(&mut self, key: &str, value: &str) {
+        let path: Vec<_> = self.path.iter().cloned().chain([Step::Name(key.to_owned())]).collect();
+        let origin = self.layers.origin(&path).unwrap_or_else(|| "default".into());
+        let setting = format!("{key} = {value}");
+        let _ = writeln!(self.text, "{setting:MARGIN$} # {origin}");
+    }
+
+    /// What follows from the provider.
+    fn remark(&mut self, key: &str, value: &str) {
+        let _ = writeln!(self.text, "# {key}: {value}");
+    }
+}
+
+/// A TOML basic string; its escapes are JSON's.
+fn quoted(value: &(impl Display + ?Sized)) -> String {
+    serde_json::Value::from(value.to_string()).to_string()
+}
+
+const fn listener_tls(tls: ListenerTls) -> &'static str {
+    match tls {
+        ListenerTls::None => "none",
+        ListenerTls::Starttls => "starttls",
+        ListenerTls::Implicit => "implicit",
+    }
+}
+
+const fn grant(grant: Grant) -> &'static str {
+    match grant {
         Grant::RefreshToken => "refresh_token",
         Grant::ClientCredentials => "client_credentials",
-    };
-    let sasl = match token.provider.sasl {
+    }
+}
+
+const fn sasl(sasl: SaslMechanism) -> &'static str {
+    match sasl {
         SaslMechanism::Xoauth2 => "xoauth2",
         SaslMechanism::Oauthbearer => "oauthbearer",
-    };
-    let _ = writeln!(text, "\n[tokens.{:?}]\nprovider = {:?}\ngrant = {grant:?}", token.name, token.provider.name);
-    let _ = writeln!(text, "mailbox = {:?}\nclient_id = {:?}", token.mailbox, token.client_id);
-    if !matches!(token.client_authentication, ClientAuthentication::Public) {
-        text.push_str("client_secret = \"(secret)\"\n");
     }
-    let _ = writeln!(text, "scopes = {}", list(token.scopes.iter().cloned()));
-    let _ = writeln!(text, "# token_url = {:?}, sasl = {sasl:?}", token.provider.token_url.as_str());
-    for protocol in Protocol::ALL {
-        if let Some(Endpoint { host, port, tls }) = token.provider.endpoints.of(protocol) {
-            let tls = if *tls == UpstreamTls::Implicit { "implicit" } else { "starttls" };
-            let _ = writeln!(text, "# {protocol} = {host}:{port}, {tls}");
-        }
-    }
-}
-
-fn account(text: &mut String, account: &Account) {
-    let hashes = account.passwords.len();
-    let _ = writeln!(
-        text,
-        "\n[accounts.{:?}]\npassword_hash = [] # {hashes} not shown\ntoken = {:?}",
-        account.name, account.token.name
-    );
-    let _ = writeln!(text, "protocols = {}", list(account.protocols.iter().map(ToString::to_string)));
-    if !account.networks.is_empty() {
-        let _ = writeln!(text, "networks = {}", list(account.networks.iter().map(ToString::to_string)));
-    }
-    if !account.aliases.is_empty() {
-        let _ = writeln!(text, "aliases = {}", list(account.aliases.iter().cloned()));
-    }
-    for (key, user) in [("mailbox", &account.mailbox), ("smtp_user", &account.smtp_user)] {
-        if let Some(user) = user {
-            let _ = writeln!(text, "{key} = {user:?}");
-        }
-    }
-    if account.disabled {
-        text.push_str("disabled = true\n");
-    }
-}
-
-fn list(texts: impl Iterator<Item = String>) -> String {
-    let quoted: Vec<_> = texts.map(|text| format!("{text:?}")).collect();
-    format!("[{}]", quoted.join(", "))
 }

@@ -48,6 +48,6 @@ fn path(table: &Table<'_>) -> Option<PathBuf> {
             let file = if absolute { format!("/{}", file.trim_start_matches('/')) } else { file.to_owned() };
             Some(table.directory("url").join(file))
         }
-        _ => table.wrong("url", "something else", WHAT),
+        _ => table.wrong("url", &url, WHAT),
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::providers::Provider;
+use super::providers::{Known, Provider};
 use super::reader::{Table, nearest};
 use super::secret;
 use crate::model::{self, ClientAuthentication, Grant, Token};
@@ -11,15 +11,16 @@ use crate::model::{self, ClientAuthentication, Grant, Token};
 /// Declared tokens by name; `None` is one with errors, which have been reported.
 pub(super) type Declared = BTreeMap<String, Option<Arc<Token>>>;
 
-pub(super) fn read(root: &Table<'_>, providers: &BTreeMap<String, Provider>) -> Declared {
-    let read = |(name, table): (String, Table<'_>)| {
-        let token = token(&name, &table, providers).map(Arc::new);
+pub(super) fn read(root: &Table<'_>, providers: &Known) -> Declared {
+    let read = |(name, table): (String, Option<Table<'_>>)| {
+        let token = table.and_then(|table| token(&name, &table, providers)).map(Arc::new);
         (name, token)
     };
     root.named("tokens").into_iter().map(read).collect()
 }
 
-fn token(name: &str, table: &Table<'_>, providers: &BTreeMap<String, Provider>) -> Option<Token> {
+fn token(name: &str, table: &Table<'_>, providers: &Known) -> Option<Token> {
+    let before = table.errors();
     let provider = provider(table, providers);
     let grant = grant(table);
     let mailbox = table.required("mailbox", "the address of the mailbox that it opens");
@@ -27,8 +28,11 @@ fn token(name: &str, table: &Table<'_>, providers: &BTreeMap<String, Provider>) 
     let tenant = tenant(table, provider, grant);
     let client_id = table.required("client_id", "the id of the client that is registered at the provider");
     let authentication = authentication(table, grant);
-    let scopes = if table.absent("scopes") { None } else { Some(table.strings("scopes")?) };
+    let scopes = table.strings("scopes");
     table.finish();
+    if table.errors() != before {
+        return None;
+    }
     let (provider, grant) = (provider?, grant?);
     let token_url = provider.token_url.replace("{tenant}", &tenant?);
     let Ok(token_url) = token_url.parse() else { return table.wrong("tenant", &token_url, "a tenant id or a domain") };
@@ -50,7 +54,7 @@ fn token(name: &str, table: &Table<'_>, providers: &BTreeMap<String, Provider>) 
     })
 }
 
-fn provider<'p>(table: &Table<'_>, providers: &'p BTreeMap<String, Provider>) -> Option<&'p Provider> {
+fn provider<'p>(table: &Table<'_>, providers: &'p Known) -> Option<&'p Provider> {
     let what = "\"microsoft\", \"google\", or the name of a [providers.NAME] table";
     let name = table.required("provider", what)?;
     let found = providers.get(&name);
@@ -59,7 +63,7 @@ fn provider<'p>(table: &Table<'_>, providers: &'p BTreeMap<String, Provider>) ->
         let hint = nearest(&name, &names).map(|near| format!("did you mean \"{near}\"?"));
         table.error("provider", format!("there is no provider {name:?}"), Some(names.join(", ")), hint);
     }
-    found
+    found?.as_ref()
 }
 
 fn grant(table: &Table<'_>) -> Option<Grant> {
@@ -91,22 +95,15 @@ fn tenant(table: &Table<'_>, provider: Option<&Provider>, grant: Option<Grant>) 
 }
 
 fn authentication(table: &Table<'_>, grant: Option<Grant>) -> Option<ClientAuthentication> {
-    let secret: Option<Option<SecretString>> =
-        if table.absent("client_secret") { Some(None) } else { secret::read(table, "client_secret").map(Some) };
-    if matches!(secret, Some(None)) && grant == Some(Grant::ClientCredentials) {
-        table.required("client_secret", "the secret of the client; client_credentials does not work without");
-        return None;
+    let basic = table.choice("client_auth", &[("post", false), ("basic", true)]).unwrap_or(false);
+    if table.absent("client_secret") {
+        if grant == Some(Grant::ClientCredentials) {
+            table.required("client_secret", "the secret of the client; client_credentials does not work without");
+        }
+        return Some(ClientAuthentication::Public);
     }
-    let basic = if table.absent("client_auth") {
-        false
-    } else {
-        table.choice("client_auth", &[("post", false), ("basic", true)])?
-    };
-    Some(match secret? {
-        None => ClientAuthentication::Public,
-        Some(secret) if basic => ClientAuthentication::SecretBasic(secret),
-        Some(secret) => ClientAuthentication::SecretPost(secret),
-    })
+    let secret: SecretString = secret::read(table, "client_secret")?;
+    Some(if basic { ClientAuthentication::SecretBasic(secret) } else { ClientAuthentication::SecretPost(secret) })
 }
 
 /// A SASL user: control characters in it would write SASL fields.

@@ -126,9 +126,15 @@ impl Submission<'_> {
             Err(lost) => return self.lost(lost).await,
         };
         self.note_refusal(&command, &reply);
+        // A client that did not wait for 354 has sent its message already: its lines must not be taken for commands.
+        let impatient = command == Command::Data && reply.code() != 354 && !self.legs.from_client.is_empty();
         match self.conversation.replied(command, &reply) {
             Replied::Answer(answer) => self.tell(&answer).await?,
             Replied::Body(answer, envelope) => self.body(&answer, &envelope, asked).await?,
+        }
+        if impatient {
+            self.part().await;
+            return Err(Ended::Client("sent a message without waiting for 354".into()));
         }
         Self::closing(&reply)
     }

@@ -78,7 +78,7 @@ async fn look(shared: &Shared, entry: &Entry, want: &Want) -> Result<Look, Token
     let changes = shared.store.foreign_changes();
     let stored = shared.store.token(&entry.token.name).await?;
     entry.cache(&stored.state, changes);
-    let brought = suitable(&stored.state, want, shared, clock::now());
+    let brought = suitable(&stored.state, want, clock::now());
     Ok(Look { stored, brought })
 }
 

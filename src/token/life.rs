@@ -13,7 +13,7 @@ use super::error::TokenError;
 use super::flight::{Pending, fly};
 use crate::clock;
 use crate::lifecycle::Busy;
-use crate::model::{AccessToken, Token, TokenState};
+use crate::model::{AccessToken, Grant, Token, TokenState};
 use crate::oauth::Http;
 use crate::store::{Saved, Store};
 
@@ -72,8 +72,8 @@ pub(super) enum Want {
     Usable,
     /// Another than this one, which an upstream refused.
     Another(AccessToken),
-    /// One that is not yet due for refresh.
-    Fresh,
+    /// One that does not expire so soon.
+    Fresh(TimeDelta),
 }
 
 /// Between two forced refreshes of a token.
@@ -202,18 +202,22 @@ impl Entry {
     pub(super) fn cached_token(&self, want: &Want, shared: &Shared, now: DateTime<Utc>) -> Option<AccessToken> {
         let cached = self.cached.load();
         let cached = cached.as_ref().filter(|cached| cached.changes == shared.store.foreign_changes())?;
-        suitable(&cached.state, want, shared, now)
+        suitable(&cached.state, want, now)
     }
 
     pub(super) fn cache(&self, state: &TokenState, changes: u64) {
         self.cached.store(Some(Arc::new(Cached { state: state.clone(), changes })));
     }
 
-    /// When the cached token is due for refresh; `None` when nothing is known.
-    pub(super) fn due(&self, ahead: TimeDelta) -> Option<DateTime<Utc>> {
+    /// When the token has to be looked at, so far ahead of its expiry. `None`: not before someone imports a refresh token.
+    pub(super) fn due(&self, ahead: TimeDelta, changes: u64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let cached = self.cached.load();
-        let state = &cached.as_ref()?.state;
-        let due = state.due(ahead)?;
+        let Some(cached) = cached.as_ref().filter(|cached| cached.changes == changes) else { return Some(now) };
+        let state = &cached.state;
+        if self.token.grant == Grant::RefreshToken && state.refresh.is_none() {
+            return None;
+        }
+        let due = state.due(ahead).unwrap_or(now);
         Some(state.trouble.as_ref().map_or(due, |trouble| due.max(trouble.retry_at)))
     }
 
@@ -228,12 +232,12 @@ impl Entry {
 }
 
 /// The token of a state, if it is what is wanted.
-pub(super) fn suitable(state: &TokenState, want: &Want, shared: &Shared, now: DateTime<Utc>) -> Option<AccessToken> {
+pub(super) fn suitable(state: &TokenState, want: &Want, now: DateTime<Utc>) -> Option<AccessToken> {
     let usable = state.usable(now)?;
     let wanted = match want {
         Want::Usable => true,
         Want::Another(refused) => usable != refused,
-        Want::Fresh => state.due(shared.ahead()).is_some_and(|due| due > now),
+        Want::Fresh(ahead) => state.due(*ahead).is_some_and(|due| due > now),
     };
     wanted.then(|| usable.clone())
 }

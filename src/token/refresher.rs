@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -28,11 +28,12 @@ impl Tokens {
             let now = clock::now();
             let mut next = now + LONGEST;
             for entry in self.shared().entries() {
-                let due = self.due(entry, now);
+                let ahead = self.ahead(entry);
+                let Some(due) = entry.due(ahead, self.shared().store.foreign_changes(), now) else { continue };
                 if due > now {
                     next = next.min(due);
                 } else if busy.insert(entry.token.name.clone()) {
-                    under_way.spawn(refresh(self.clone(), Arc::clone(entry), Arc::clone(&places)));
+                    under_way.spawn(refresh(self.clone(), Arc::clone(entry), ahead, Arc::clone(&places)));
                 }
             }
             let wait = (next - clock::now()).clamp(SHORTEST, LONGEST).to_std().unwrap_or(Duration::from_secs(1));
@@ -48,20 +49,19 @@ impl Tokens {
         }
     }
 
-    /// When a token has to be looked at. Spread a little by its name, so that tokens that were made together are not
-    /// refreshed together for ever.
-    fn due(&self, entry: &Entry, now: DateTime<Utc>) -> DateTime<Utc> {
+    /// How long ahead of its expiry a token is refreshed. Spread a little by its name, so that tokens that were made
+    /// together are not refreshed together for ever.
+    fn ahead(&self, entry: &Entry) -> TimeDelta {
         let ahead = self.shared().ahead();
-        let spread = ahead * i32::from(entry.token.name.bytes().fold(0_u8, u8::wrapping_add)) / (4 * 255);
-        entry.due(ahead + spread).unwrap_or(now)
+        ahead + ahead * i32::from(entry.token.name.bytes().fold(0_u8, u8::wrapping_add)) / (4 * 255)
     }
 }
 
-async fn refresh(tokens: Tokens, entry: Arc<Entry>, places: Arc<Semaphore>) -> String {
+async fn refresh(tokens: Tokens, entry: Arc<Entry>, ahead: TimeDelta, places: Arc<Semaphore>) -> String {
     let name = entry.token.name.clone();
     if let Ok(_place) = places.acquire().await {
         // What went wrong was logged by the flight, and stands in the store.
-        if tokens.shared().obtain(&entry, Want::Fresh).await.is_err() {
+        if tokens.shared().obtain(&entry, Want::Fresh(ahead)).await.is_err() {
             sleep(PAUSE).await;
         }
     }

@@ -93,6 +93,24 @@ async fn the_upstreams_replies_come_back_as_they_are() {
     assert!(scene.provider.mail("a@example.com").is_empty());
 }
 
+/// A body whose DATA was refused is no list of commands.
+#[tokio::test]
+async fn a_client_that_does_not_wait_for_354_is_not_obeyed() {
+    let scene = Scene::new().await;
+    scene.provider.faults(|faults| {
+        faults.replies.insert("DATA", "452 4.3.1 no room\r\n");
+    });
+    let mut peer = scene.logged_in(Protocol::Smtp).await;
+    peer.send(format!(
+        "MAIL FROM:<{MAILBOX}>\r\nRCPT TO:<a@example.com>\r\nDATA\r\nRSET\r\nMAIL FROM:<evil@example.com>\r\n.\r\n"
+    ))
+    .await;
+    for reply in ["250 ", "250 ", "452 4.3.1 no room", "421 4.4.2 "] {
+        peer.expect(reply).await;
+    }
+    peer.expect_end().await;
+}
+
 /// Law 1: an upstream that breaks off before its final reply never becomes a 250.
 #[tokio::test]
 async fn a_broken_upstream_is_a_451_and_never_a_250() {
