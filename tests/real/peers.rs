@@ -26,13 +26,11 @@ pub(crate) struct Peers {
 pub(crate) fn peers() -> Option<&'static Peers> {
     static PEERS: OnceLock<Option<Peers>> = OnceLock::new();
     PEERS
-        .get_or_init(|| match missing() {
+        .get_or_init(|| match reason_to_skip() {
             None => Some(Peers::start()),
-            Some(missing) => {
-                assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI=true and there is no {missing}");
-                say(&format!(
-                    "\n*** SKIPPED: the real-peer tests need {missing}; `tests/run` as root on Debian installs it ***\n"
-                ));
+            Some(reason) => {
+                assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI=true, but {reason}");
+                say(&format!("\n*** SKIPPED: the real-peer tests: {reason} ***\n"));
                 None
             }
         })
@@ -45,17 +43,21 @@ pub(crate) fn say(text: &str) {
     std::io::stderr().write_all(text.as_bytes()).unwrap();
 }
 
-fn missing() -> Option<String> {
-    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/lib/postfix/sbin";
+fn reason_to_skip() -> Option<String> {
+    if modules().as_os_str() == "none" {
+        return Some("not wanted (--fast)".to_owned());
+    }
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/lib/dovecot";
     let exists = |program: &str| path.split(':').any(|directory| Path::new(directory).join(program).exists());
-    let needed = ["dovecot", "postfix", "node", "curl", "swaks", "python3"];
-    let program = needed.into_iter().find(|program| !exists(program)).map(str::to_owned);
-    let module = modules().join("node_modules/oidc-provider");
+    let needed = ["dovecot", "imap", "pop3", "lmtp", "postfix", "node", "curl", "swaks", "python3"];
+    let program = needed.into_iter().find(|program| !exists(program));
     program
-        .or_else(|| (!module.exists()).then(|| "oidc-provider (npm)".to_owned()))
-        .or_else(|| (!is_root()).then(|| "root, for Postfix and Dovecot".to_owned()))
+        .or_else(|| (!modules().join("node_modules/oidc-provider").exists()).then_some("oidc-provider (npm)"))
+        .map(|missing| format!("there is no {missing}; `tests/run` as root on Debian installs it"))
+        .or_else(|| (!is_root()).then(|| "Postfix and Dovecot have to be started as root".to_owned()))
 }
 
+/// Where `tests/run` puts oidc-provider; `none` for a run without peers.
 fn modules() -> PathBuf {
     std::env::var_os("GATEPOST_PEERS").map_or_else(|| PathBuf::from("target/peers"), PathBuf::from)
 }
