@@ -1,18 +1,15 @@
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::password;
+use super::password::{self, Work};
 use crate::model::{Account, PasswordHash};
 
 /// All accounts by each of their names. A value that never changes; a reload makes another.
 #[derive(Debug)]
 pub struct Directory {
     names: HashMap<String, Arc<Account>>,
-    /// What a name that nobody has is verified against.
-    decoy: PasswordHash,
-    /// The most passwords that any account has; every name is verified against so many.
-    rounds: usize,
+    rounds: BTreeMap<Work, Round>,
 }
 
 /// Two accounts answer to the same name.
@@ -27,21 +24,39 @@ pub struct Ambiguous {
     pub second: String,
 }
 
+/// Hashes of equal work: every name is checked against as many of them as any account has.
+#[derive(Debug)]
+struct Round {
+    most: usize,
+    /// Stands in for the hashes that an account does not have.
+    decoy: PasswordHash,
+}
+
+/// What to check a password against.
+#[derive(Debug)]
+pub(super) struct Checks {
+    /// Any of these opens the account.
+    pub(super) own: Vec<PasswordHash>,
+    /// These open nothing; they make every name cost the same.
+    pub(super) decoys: Vec<PasswordHash>,
+}
+
 impl Directory {
     /// Enters each account under its name and its aliases.
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Result<Self, Ambiguous> {
-        let mut names = HashMap::new();
-        let mut costliest = None;
-        let mut rounds = 1;
+        let mut directory = Self { names: HashMap::new(), rounds: BTreeMap::new() };
         for account in accounts {
             let account = Arc::new(account);
-            rounds = rounds.max(account.passwords.len());
-            costliest = costliest.into_iter().chain(account.passwords.iter().cloned()).max_by_key(password::cost);
+            directory.widen(&account);
             for name in std::iter::once(&account.name).chain(&account.aliases) {
-                enter(&mut names, name, &account)?;
+                directory.enter(name, &account)?;
             }
         }
-        Ok(Self { names, decoy: password::decoy(costliest.as_ref()), rounds })
+        if directory.rounds.is_empty() {
+            let decoy = password::default_decoy();
+            directory.rounds.extend(decoy.map(|decoy| (password::work(&decoy), Round { most: 1, decoy })));
+        }
+        Ok(directory)
     }
 
     /// The account of a user name as typed: case and blanks around it do not matter.
@@ -50,26 +65,51 @@ impl Directory {
         self.names.get(&key(user))
     }
 
-    /// What to verify a password against: the account's hashes or none, filled up so that every name costs the same.
-    pub(super) fn hashes(&self, account: Option<&Account>) -> Vec<PasswordHash> {
+    /// The account's hashes or none, filled up so that every name costs the same number of hashes of the same work, also
+    /// where old accounts have cheaper hashes than new ones.
+    pub(super) fn checks(&self, account: Option<&Account>) -> Checks {
         let own = account.map(|account| account.passwords.clone()).unwrap_or_default();
-        own.into_iter().chain(std::iter::repeat(self.decoy.clone())).take(self.rounds).collect()
+        let has = tally(&own);
+        let missing = |(work, round): (&Work, &Round)| {
+            let count = round.most.saturating_sub(has.get(work).copied().unwrap_or(0));
+            std::iter::repeat_n(round.decoy.clone(), count)
+        };
+        let decoys = self.rounds.iter().flat_map(missing).collect();
+        Checks { own, decoys }
+    }
+
+    fn widen(&mut self, account: &Account) {
+        for (work, count) in tally(&account.passwords) {
+            let model = account.passwords.iter().find(|hash| password::work(hash) == work);
+            let Some(decoy) = model.map(password::decoy) else { continue };
+            let round = self.rounds.entry(work).or_insert(Round { most: 0, decoy });
+            round.most = round.most.max(count);
+        }
+    }
+
+    fn enter(&mut self, name: &str, account: &Arc<Account>) -> Result<(), Ambiguous> {
+        match self.names.entry(key(name)) {
+            // An alias that repeats its own account's name says nothing new.
+            Entry::Occupied(other) if Arc::ptr_eq(other.get(), account) => Ok(()),
+            Entry::Occupied(other) => {
+                let (first, second) = (other.get().name.clone(), account.name.clone());
+                Err(Ambiguous { name: name.to_owned(), first, second })
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(Arc::clone(account));
+                Ok(())
+            }
+        }
     }
 }
 
-fn enter(names: &mut HashMap<String, Arc<Account>>, name: &str, account: &Arc<Account>) -> Result<(), Ambiguous> {
-    match names.entry(key(name)) {
-        // An alias that repeats its own account's name says nothing new.
-        Entry::Occupied(other) if Arc::ptr_eq(other.get(), account) => Ok(()),
-        Entry::Occupied(other) => {
-            let (first, second) = (other.get().name.clone(), account.name.clone());
-            Err(Ambiguous { name: name.to_owned(), first, second })
-        }
-        Entry::Vacant(entry) => {
-            entry.insert(Arc::clone(account));
-            Ok(())
-        }
+/// How many hashes of each work.
+fn tally(hashes: &[PasswordHash]) -> BTreeMap<Work, usize> {
+    let mut tally = BTreeMap::new();
+    for hash in hashes {
+        *tally.entry(password::work(hash)).or_default() += 1;
     }
+    tally
 }
 
 pub(super) fn key(user: &str) -> String {

@@ -6,6 +6,7 @@ mod directory;
 mod password;
 #[cfg(test)]
 mod tests;
+mod under_way;
 mod verifier;
 
 pub use directory::{Ambiguous, Directory};

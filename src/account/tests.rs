@@ -8,8 +8,12 @@ use crate::model::{
 
 /// The least work Argon2 allows: these tests count hashes, they do not resist guessing.
 fn weak_hash(password: &str) -> PasswordHash {
+    hash_of_work(password, 8)
+}
+
+fn hash_of_work(password: &str, memory: u32) -> PasswordHash {
     use argon2::PasswordHasher as _;
-    let parameters = argon2::Params::new(8, 1, 1, None).unwrap();
+    let parameters = argon2::Params::new(memory, 1, 1, None).unwrap();
     let hash = argon2::Argon2::from(parameters).hash_password(password.as_bytes()).unwrap();
     PasswordHash::parse(&hash.to_string()).unwrap()
 }
@@ -125,8 +129,154 @@ async fn the_same_login_many_times_at_once_is_one_hash() {
 }
 
 #[tokio::test]
-async fn beyond_the_queue_the_answer_is_overloaded() {
+async fn the_same_wrong_password_at_once_is_one_check_for_any_name() {
+    let directory = Directory::new([account("a", &[], &["p", "q"])]).unwrap();
+    let verifier = verifier(1, 10);
+    for (number, user) in ["a", "nobody"].into_iter().enumerate() {
+        // So weak a hash is done before the second login comes, unless it has to wait for its turn.
+        let busy = Arc::clone(&verifier.slots).acquire_owned().await.unwrap();
+        let login = || granted(&verifier, &directory, user, "wrong");
+        let both_wait = async {
+            tokio::task::yield_now().await;
+            drop(busy);
+        };
+        let (first, second, ()) = tokio::join!(login(), login(), both_wait);
+        assert_eq!((first, second), (None, None));
+        assert_eq!(verifier.hashes_computed(), 2 * (number as u64 + 1), "{user}");
+    }
+}
+
+#[tokio::test]
+async fn beyond_the_queue_the_answer_is_overloaded_and_an_idle_verifier_has_no_queue() {
+    let directory = Directory::new([account("a", &[], &["p", "q", "r"])]).unwrap();
+    let verifier = verifier(1, 1);
+    let busy = Arc::clone(&verifier.slots).acquire_owned().await.unwrap();
+    let (p, q, r) = ("p".into(), "q".into(), "r".into());
+    let mut queued = std::pin::pin!(verifier.verify(&directory, "a", &p));
+    let mut same = std::pin::pin!(verifier.verify(&directory, "a", &p));
+    assert!(without_waiting(queued.as_mut()).await.is_none(), "waits");
+    assert!(without_waiting(same.as_mut()).await.is_none(), "waits with it");
+    assert!(matches!(verifier.verify(&directory, "a", &q).await, Verdict::Overloaded));
+    assert!(matches!(verifier.verify(&directory, "nobody", &q).await, Verdict::Overloaded));
+    drop(busy);
+    assert!(matches!(queued.await, Verdict::Granted(_)));
+    assert!(matches!(same.await, Verdict::Granted(_)));
+    assert!(matches!(verifier.verify(&directory, "a", &r).await, Verdict::Granted(_)), "the queue is left");
+    let unqueued = self::verifier(1, 0);
+    assert!(matches!(unqueued.verify(&directory, "a", &p).await, Verdict::Granted(_)));
+}
+
+/// What a future has to say without waiting.
+async fn without_waiting<F: Future + Unpin>(future: F) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = std::future::ready(()) => None,
+    }
+}
+
+/// Accounts from before and after a change of parameters: each name costs the same work, not only as many hashes.
+#[test]
+fn every_name_costs_the_same_work() {
+    let mut old = account("old", &[], &["p"]);
+    old.passwords = vec![hash_of_work("p", 8), hash_of_work("q", 8)];
+    let mut new = account("new", &[], &["p"]);
+    new.passwords = vec![hash_of_work("p", 64), hash_of_work("q", 8)];
+    let directory = Directory::new([old, new]).unwrap();
+    for user in ["old", "new", "nobody"] {
+        let checks = directory.checks(directory.find(user).map(AsRef::as_ref));
+        let mut works: Vec<_> = checks.own.iter().chain(&checks.decoys).map(super::password::work).collect();
+        works.sort_unstable();
+        assert_eq!(works, [[8, 1, 1], [8, 1, 1], [64, 1, 1]], "{user}");
+    }
+    let empty = Directory::new([]).unwrap().checks(None);
+    assert_eq!((empty.own.len(), empty.decoys.len()), (0, 1));
+}
+
+/// No program means it, and a hash of it would open the account to anyone.
+#[tokio::test]
+async fn an_empty_password_opens_nothing() {
+    let directory = Directory::new([account("a", &[], &[""])]).unwrap();
+    assert_eq!(granted(&verifier(1, 10), &directory, "a", "").await, None);
+}
+
+#[tokio::test]
+async fn nul_and_eight_bit_are_part_of_the_password() {
+    let directory = Directory::new([account("a", &[], &["nul\0nul", "caf\u{e9}"])]).unwrap();
+    let verifier = verifier(1, 10);
+    for (password, opens) in [
+        ("nul\0nul", true),
+        ("nul", false),
+        ("nul\0", false),
+        ("caf\u{e9}", true),
+        ("caf", false),
+        ("cafe\u{301}", false),
+    ] {
+        assert_eq!(granted(&verifier, &directory, "a", password).await.is_some(), opens, "{password:?}");
+    }
+}
+
+/// Law 2: a lack of memory is no wrong password, and no name stands out by it. (No test should provoke one; a version of
+/// Argon2 that never was fails the same way.)
+#[tokio::test]
+async fn a_hash_that_cannot_be_computed_is_no_denial() {
+    let mut starved = account("starved", &[], &["p"]);
+    let unknown = weak_hash("q").as_str().replace("v=19", "v=18");
+    starved.passwords.insert(0, PasswordHash::parse(&unknown).unwrap());
+    let directory = Directory::new([starved]).unwrap();
+    let verifier = verifier(1, 10);
+    assert_eq!(granted(&verifier, &directory, "starved", "p").await.as_deref(), Some("starved"));
+    for user in ["starved", "nobody"] {
+        assert!(matches!(verifier.verify(&directory, user, &"wrong".into()).await, Verdict::Overloaded), "{user}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_to_be_remembered_is_not() {
     let directory = Directory::new([account("a", &[], &["p"])]).unwrap();
-    let verdict = verifier(1, 0).verify(&directory, "a", &"p".into()).await;
-    assert!(matches!(verdict, Verdict::Overloaded));
+    let lifetime = Duration::from_mins(10);
+    let verifier = Verifier::new(VerifierSettings { parallel: 1, waiting: 1, remembered: 0, lifetime }).unwrap();
+    for hashes in 1..=3 {
+        assert!(granted(&verifier, &directory, "a", "p").await.is_some());
+        assert_eq!(verifier.hashes_computed(), hashes);
+    }
+}
+
+mod law {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Passwords that are easily taken for one another.
+    const SIMILAR: [&str; 8] = ["", "p", "P", "p ", "p\0", "pp", "ap", "\0p"];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Whatever was verified before, at the same time, or under the other directory of a reload.
+        #[test]
+        fn only_the_right_password_is_granted(
+            passwords in proptest::collection::vec(proptest::collection::vec(0..SIMILAR.len(), 0..3), 4),
+            attempts in proptest::collection::vec((0..2_usize, 0..3_usize, 0..SIMILAR.len()), 1..24),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let hashed = |of: &[usize]| of.iter().map(|&at| SIMILAR[at]).collect::<Vec<_>>();
+            let directory = |a: &[usize], ap: &[usize]| {
+                Directory::new([account("a", &[], &hashed(a)), account("ap", &[], &hashed(ap))]).unwrap()
+            };
+            let directories = [directory(&passwords[0], &passwords[1]), directory(&passwords[2], &passwords[3])];
+            let verifier = verifier(2, 10);
+            for (reload, user, password) in attempts {
+                let (name, typed) = (["a", "ap", "nobody"][user], SIMILAR[password]);
+                let right = user < 2 && !typed.is_empty() && passwords[2 * reload + user].contains(&password);
+                let expected = right.then_some(name);
+                let (one, other) = runtime.block_on(async {
+                    let again = || granted(&verifier, &directories[reload], name, typed);
+                    tokio::join!(again(), again())
+                });
+                prop_assert_eq!(one.as_deref(), expected);
+                prop_assert_eq!(other.as_deref(), expected);
+            }
+        }
+    }
 }

@@ -1,17 +1,17 @@
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::{digest, hmac, rand};
 use quick_cache::sync::Cache;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::directory::{Directory, key};
+use super::directory::{Checks, Directory, key};
 use super::password;
-use crate::model::{Account, PasswordHash};
+use super::under_way::UnderWay;
+use crate::model::Account;
 
 /// Checks passwords: off the async threads, so many at a time, and seldom twice.
 ///
@@ -23,8 +23,8 @@ pub struct Verifier {
     secret: hmac::Key,
     verified: Cache<Proof, Instant>,
     /// Checks under way: logins with the same password at the same time share one.
-    under_way: Mutex<HashMap<Proof, Arc<OnceCell<Outcome>>>>,
-    slots: Arc<Semaphore>,
+    under_way: UnderWay<Proof, bool>,
+    pub(super) slots: Arc<Semaphore>,
     waiting: AtomicUsize,
     hashes: Arc<AtomicU64>,
 }
@@ -34,9 +34,10 @@ pub struct Verifier {
 pub struct VerifierSettings {
     /// Hashes computed at a time; each takes a core and 19 MiB.
     pub parallel: usize,
-    /// Logins that may wait for one; beyond, the answer is [`Verdict::Overloaded`] at once.
+    /// Logins that may wait for one; beyond, the answer is [`Verdict::Overloaded`] at once. Those that present the same
+    /// name and password at the same time wait for a single hash and count as one.
     pub waiting: usize,
-    /// Verified passwords remembered.
+    /// Verified passwords remembered; 0 remembers none.
     pub remembered: usize,
     /// For how long.
     pub lifetime: Duration,
@@ -49,19 +50,16 @@ pub enum Verdict {
     Granted(Arc<Account>),
     /// Unknown user or wrong password.
     Denied,
-    /// Too many logins wait; try again later.
+    /// Too many logins wait, or there was no memory to hash with; try again later.
     Overloaded,
 }
 
 /// Keyed hash of an account, its hash list and a password.
 type Proof = [u8; 32];
 
+/// The password was not checked; that says nothing about it (law 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Right,
-    Wrong,
-    Overloaded,
-}
+struct Unchecked;
 
 impl Verifier {
     /// An empty memory and a fresh key. `None` where the system gives no randomness.
@@ -71,29 +69,33 @@ impl Verifier {
         Some(Self {
             settings,
             secret,
-            verified: Cache::new(settings.remembered.max(1)),
-            under_way: Mutex::default(),
+            verified: Cache::new(settings.remembered),
+            under_way: UnderWay::new(),
             slots: Arc::new(Semaphore::new(settings.parallel.max(1))),
             waiting: AtomicUsize::new(0),
             hashes: Arc::default(),
         })
     }
 
-    /// Checks what a client presented.
+    /// Checks what a client presented. An empty password opens nothing, whatever the hashes say.
     pub async fn verify(&self, directory: &Directory, user: &str, password: &SecretString) -> Verdict {
+        if password.expose_secret().is_empty() {
+            return Verdict::Denied;
+        }
         let account = directory.find(user);
         let proof = self.proof(user, account.map(AsRef::as_ref), password);
         if let (Some(account), true) = (account, self.remembers(&proof)) {
             return Verdict::Granted(Arc::clone(account));
         }
-        let hashes = directory.hashes(account.map(AsRef::as_ref));
-        match (self.shared(proof, hashes, password).await, account) {
-            (Outcome::Right, Some(account)) => {
+        let checks = directory.checks(account.map(AsRef::as_ref));
+        let seat = self.under_way.join(proof);
+        match (seat.result(self.check(checks, password)).await, account) {
+            (Ok(true), Some(account)) => {
                 self.verified.insert(proof, Instant::now());
                 Verdict::Granted(Arc::clone(account))
             }
-            (Outcome::Overloaded, _) => Verdict::Overloaded,
-            _ => Verdict::Denied,
+            (Ok(_), _) => Verdict::Denied,
+            (Err(Unchecked), _) => Verdict::Overloaded,
         }
     }
 
@@ -107,6 +109,7 @@ impl Verifier {
         self.verified.get(proof).is_some_and(|since| since.elapsed() < self.settings.lifetime)
     }
 
+    /// Each part is prefixed with its length or has a fixed one, so that no two logins make the same message.
     fn proof(&self, user: &str, account: Option<&Account>, password: &SecretString) -> Proof {
         let name = account.map_or_else(|| key(user), |account| key(&account.name));
         let mut list = digest::Context::new(&digest::SHA256);
@@ -124,37 +127,45 @@ impl Verifier {
         proof
     }
 
-    /// Joins a check of the same password that is under way, or begins one.
-    async fn shared(&self, proof: Proof, hashes: Vec<PasswordHash>, password: &SecretString) -> Outcome {
-        let cell = Arc::clone(self.lock().entry(proof).or_default());
-        let outcome = *cell.get_or_init(|| self.check(hashes, password)).await;
-        self.lock().remove(&proof);
-        outcome
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Proof, Arc<OnceCell<Outcome>>>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn check(&self, hashes: Vec<PasswordHash>, password: &SecretString) -> Outcome {
-        let Some(_place) = Waiting::join(&self.waiting, self.settings.waiting) else { return Outcome::Overloaded };
-        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return Outcome::Overloaded };
+    async fn check(&self, checks: Checks, password: &SecretString) -> Result<bool, Unchecked> {
+        let slot = self.slot().await?;
         let (password, computed) = (password.clone(), Arc::clone(&self.hashes));
         let check = tokio::task::spawn_blocking(move || {
+            // Held here, not by the session: a client that hangs up does not stop a hash.
             let _slot = slot;
-            let mut matched = false;
-            // All of them, whatever the first says: how long it takes must not tell how many there are.
-            for hash in &hashes {
-                matched |= password::matches(&password, hash);
-                computed.fetch_add(1, Ordering::Relaxed);
-            }
-            matched
+            compare(&checks, &password, &computed)
         });
-        match check.await {
-            Ok(true) => Outcome::Right,
-            Ok(false) => Outcome::Wrong,
-            Err(_) => Outcome::Overloaded,
+        check.await.unwrap_or(Err(Unchecked))
+    }
+
+    /// Leave to compute hashes, at once or after a wait in the bounded queue.
+    async fn slot(&self) -> Result<OwnedSemaphorePermit, Unchecked> {
+        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Ok(slot);
         }
+        let _place = Waiting::join(&self.waiting, self.settings.waiting).ok_or(Unchecked)?;
+        Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Unchecked)
+    }
+}
+
+/// Computes all of them, whatever the first says: how long it takes must not tell how many there are. A decoy's answer is
+/// heard only when it could not be computed, for then an unknown name must look as a known one does.
+fn compare(checks: &Checks, password: &SecretString, computed: &AtomicU64) -> Result<bool, Unchecked> {
+    let (mut right, mut failed) = (false, None);
+    let own = checks.own.iter().map(|hash| (hash, true));
+    for (hash, opens) in own.chain(checks.decoys.iter().map(|hash| (hash, false))) {
+        match password::matches(password, hash) {
+            Ok(matched) => right |= matched && opens,
+            Err(error) => failed = Some(error),
+        }
+        computed.fetch_add(1, Ordering::Relaxed);
+    }
+    match failed {
+        Some(error) if !right => {
+            tracing::error!(%error, "account.password_unchecked");
+            Err(Unchecked)
+        }
+        _ => Ok(right),
     }
 }
 

@@ -26,10 +26,9 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
             say(format_args!(
                 "{}: good; {listeners} listeners, {accounts} accounts, {tokens} tokens",
                 file.config.display()
-            ));
+            ))
         }
         Command::Show(file) => say(Config::show(&file.config, environment())?.trim_end()),
         Command::Reference => say(REFERENCE.trim_end()),
     }
-    Ok(())
 }

@@ -29,10 +29,9 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
         None => say(key.expose_secret()),
         Some(path) => {
             write(path, key.expose_secret()).with_context(|| format!("cannot make {}", path.display()))?;
-            say(format_args!("{}: made. Keep a copy apart from the store's backups.", path.display()));
+            say(format_args!("{}: made. Keep a copy apart from the store's backups.", path.display()))
         }
     }
-    Ok(())
 }
 
 fn write(path: &Path, key: &str) -> std::io::Result<()> {

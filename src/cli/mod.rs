@@ -7,9 +7,11 @@ mod password;
 pub mod serve;
 mod token;
 
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
     };
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<NobodyReads>() => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
             if error.is::<ConfigErrors>() { ExitCode::from(CONFIG) } else { ExitCode::FAILURE }
@@ -101,47 +104,90 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Token(command) => token::run(&command),
         Command::HashPassword => password::run(),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "gatepost", &mut std::io::stdout());
-            Ok(())
+            // Not straight to standard output: it would panic where nobody reads.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "gatepost", &mut script);
+            say(String::from_utf8_lossy(&script).trim_end())
         }
     }
 }
 
-/// Prints a line of result.
-#[expect(clippy::print_stdout, reason = "the command line's results go there")]
-fn say(text: impl std::fmt::Display) {
-    println!("{text}");
+/// Whoever read our output has seen enough (`gatepost config reference | head`).
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output")]
+struct NobodyReads;
+
+/// Prints a line of result. What cannot be written, on a full disk for one, is a failure of the command.
+fn say(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    match writeln!(output, "{text}").and_then(|()| output.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(NobodyReads.into()),
+        written => written.context("cannot write to standard output"),
+    }
 }
 
-#[expect(clippy::print_stderr, reason = "the command line's errors go there")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("gatepost: {error:#}");
+    // The exit code still tells where standard error is closed.
+    let _ = writeln!(std::io::stderr(), "gatepost: {error:#}");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_command_line_is_consistent_and_every_command_shows_an_example() {
-        let mut command = Cli::command();
+    /// Each command with its full name, `help` left out.
+    fn commands(command: &mut clap::Command) -> Vec<&mut clap::Command> {
+        let mut all = Vec::new();
+        for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+            let groups = sub.has_subcommands();
+            if groups {
+                all.extend(commands(sub));
+            } else {
+                all.push(sub);
+            }
+        }
+        all
+    }
+
+    fn built() -> clap::Command {
+        let mut command = Cli::command().term_width(100);
         command.build();
-        command.clone().debug_assert();
-        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
-            let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains("Example:\n  gatepost "), "{}", sub.get_name());
+        command
+    }
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_shows_an_example_of_itself() {
+        built().debug_assert();
+        for command in commands(&mut built()) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = format!("Example:\n  {}", command.get_bin_name().unwrap());
+            assert!(help.contains(&example), "{example}: {help}");
         }
     }
 
     #[test]
     fn help_reads_well() {
-        let mut text = String::new();
-        let mut command = Cli::command().term_width(100);
-        text += &command.render_long_help().to_string();
-        for name in ["serve", "token", "hash-password"] {
-            let help = command.find_subcommand_mut(name).unwrap().render_long_help();
-            text = format!("{text}\n--- {name}\n{help}");
+        let mut command = built();
+        let mut text = command.render_long_help().to_string();
+        for command in commands(&mut command) {
+            let help = command.render_long_help();
+            text = format!("{text}\n--- {}\n{help}", command.get_bin_name().unwrap());
         }
         insta::assert_snapshot!(text);
+    }
+
+    /// What they complete, not how: the scripts are clap's.
+    #[test]
+    fn every_shell_completes_every_command() {
+        for shell in [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "gatepost", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            for word in
+                ["serve", "check", "reference", "generate", "import", "list", "hash-password", "completions", "out"]
+            {
+                assert!(script.contains(word), "{shell}: {word}");
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-use std::io::{IsTerminal as _, Read as _};
+use std::io::{BufRead, IsTerminal as _, Read as _};
 
 use anyhow::{Context as _, bail};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -12,8 +12,7 @@ pub(super) fn run() -> anyhow::Result<()> {
     if std::io::stdin().is_terminal() && ask("Again: ")?.expose_secret() != password.expose_secret() {
         bail!("the two are not the same; nothing was hashed");
     }
-    say(hash_password(&password)?.as_str());
-    Ok(())
+    say(hash_password(&password)?.as_str())
 }
 
 /// A secret from the terminal without echo, or one line from standard input. Never from the arguments: others can read
@@ -31,14 +30,19 @@ pub(super) fn ask(prompt: &str) -> anyhow::Result<SecretString> {
 }
 
 /// More than any password or token, in octets.
-const LONGEST: u64 = 64 * 1024;
+const LONGEST: usize = 64 * 1024;
 
-fn first_line(input: &mut dyn std::io::Read) -> anyhow::Result<Zeroizing<String>> {
-    let mut octets = Zeroizing::new(Vec::new());
-    input.take(LONGEST).read_to_end(&mut octets).context("cannot read standard input")?;
-    let line = octets.split(|&octet| octet == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    Ok(Zeroizing::new(std::str::from_utf8(line).context("standard input is not UTF-8")?.to_owned()))
+/// One line and no more: whoever sends it may keep the pipe open.
+fn first_line(input: &mut impl BufRead) -> anyhow::Result<Zeroizing<String>> {
+    // Never grown, so that no copy of it is left behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    input.take(LONGEST as u64 + 1).read_until(b'\n', &mut line).context("cannot read standard input")?;
+    if line.len() > LONGEST {
+        bail!("the line on standard input is longer than {LONGEST} octets");
+    }
+    let text = line.strip_suffix(b"\n").unwrap_or(&line);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    Ok(Zeroizing::new(std::str::from_utf8(text).context("standard input is not UTF-8")?.to_owned()))
 }
 
 #[cfg(test)]
@@ -51,5 +55,12 @@ mod tests {
             assert_eq!(first_line(&mut &*input).unwrap().as_str(), line);
         }
         assert!(first_line(&mut &b"\xff\n"[..]).is_err());
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_and_not_cut() {
+        let line = |length: usize| first_line(&mut "p".repeat(length).as_bytes());
+        assert_eq!(line(LONGEST).unwrap().len(), LONGEST);
+        assert!(line(LONGEST + 1).is_err());
     }
 }

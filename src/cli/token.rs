@@ -58,8 +58,7 @@ async fn import_token(name: &str, config: &Config) -> anyhow::Result<()> {
     }
     let store = open(config)?;
     import(&store, name, ask("Refresh token: ")?).await?;
-    say(format_args!("{name}: imported; it is used at the next login"));
-    Ok(())
+    say(format_args!("{name}: imported; it is used at the next login"))
 }
 
 async fn list(as_json: bool, config: &Config) -> anyhow::Result<()> {
@@ -70,11 +69,10 @@ async fn list(as_json: bool, config: &Config) -> anyhow::Result<()> {
     }
     if as_json {
         let all: Vec<_> = rows.iter().map(Row::json).collect();
-        say(serde_json::to_string_pretty(&all)?);
+        say(serde_json::to_string_pretty(&all)?)
     } else {
-        table(&rows);
+        table(&rows)
     }
-    Ok(())
 }
 
 /// What is told of a token; nothing of it is secret.
@@ -121,7 +119,7 @@ impl Row {
     }
 }
 
-fn table(rows: &[Row]) {
+fn table(rows: &[Row]) -> anyhow::Result<()> {
     let width = |column: fn(&Row) -> &str, head: &str| {
         rows.iter().map(|row| column(row).chars().count()).chain([head.len()]).max().unwrap_or(0)
     };
@@ -130,16 +128,17 @@ fn table(rows: &[Row]) {
     say(format_args!(
         "{:name$}  {:provider$}  {:mailbox$}  {:state$}  EXPIRES",
         "NAME", "PROVIDER", "MAILBOX", "STATE"
-    ));
+    ))?;
     for row in rows {
         let expires =
             row.expires_at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
         say(format_args!(
             "{:name$}  {:provider$}  {:mailbox$}  {:state$}  {expires}",
             row.name, row.provider, row.mailbox, row.state
-        ));
+        ))?;
         if let Some(trouble) = &row.trouble {
-            say(format_args!("{:name$}  {trouble}", ""));
+            say(format_args!("{:name$}  {trouble}", ""))?;
         }
     }
+    Ok(())
 }

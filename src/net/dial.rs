@@ -3,9 +3,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+
+use super::resolve;
 
 /// Why a host could not be reached; says what to look at.
 #[derive(Debug, thiserror::Error)]
@@ -45,19 +47,21 @@ pub enum DialError {
 pub async fn dial(host: &str, port: u16, limit: Duration) -> Result<TcpStream, DialError> {
     let late = || DialError::Timeout { host: host.to_owned(), port, seconds: limit.as_secs() };
     let connecting = async {
-        let addresses = resolve(host, port).await?;
-        race(addresses).await.map_err(|attempts| DialError::Connect { host: host.to_owned(), port, attempts })
+        race(addresses(host, port).await?).await.map_err(|attempts| DialError::Connect {
+            host: host.to_owned(),
+            port,
+            attempts,
+        })
     };
     let tcp = timeout(limit, connecting).await.map_err(|_| late())??;
     drop(tcp.set_nodelay(true));
     Ok(tcp)
 }
 
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
+async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
     let unresolved = |fault: String| DialError::Resolve { host: host.to_owned(), fault };
-    let found = lookup_host((host, port)).await.map_err(|fault| unresolved(fault.to_string()))?;
-    let addresses = take_turns(found.collect());
-    if addresses.is_empty() { Err(unresolved("no address".into())) } else { Ok(addresses) }
+    let found = resolve(host, port).await.map_err(|fault| unresolved(fault.to_string()))?;
+    if found.is_empty() { Err(unresolved("no address".into())) } else { Ok(take_turns(found)) }
 }
 
 /// Interleaves the families, beginning with the resolver's first choice.

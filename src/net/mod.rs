@@ -2,6 +2,7 @@
 
 mod dial;
 mod listener;
+mod resolve;
 mod scratch;
 mod splice;
 mod stream;
@@ -9,6 +10,7 @@ mod tls;
 
 pub use dial::{DialError, dial};
 pub use listener::{Accepted, Listener, Refusal};
+pub use resolve::resolve;
 pub use splice::{Ended, Leg, Relayed, splice};
 pub use stream::{Link, Stream};
 pub use tls::{TlsError, accept_tls, client_config, connect_tls, server_config};

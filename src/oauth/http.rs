@@ -1,10 +1,13 @@
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use http::header::{HeaderMap, RETRY_AFTER};
 use oauth2::{HttpRequest, HttpResponse};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio_rustls::rustls::ClientConfig;
+
+use crate::net;
 
 /// The HTTP client of one provider: its own TLS trust, no redirects, nothing without end.
 #[derive(Clone, Debug)]
@@ -53,6 +56,7 @@ impl Http {
             .tls_backend_preconfigured(tls.clone())
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .dns_resolver(Arc::new(Names))
             .connect_timeout(settings.connect)
             .timeout(settings.total)
             .user_agent(concat!("gatepost/", env!("CARGO_PKG_VERSION")))
@@ -83,6 +87,18 @@ impl Http {
         *whole.status_mut() = status;
         *whole.headers_mut() = headers;
         Ok(whole)
+    }
+}
+
+/// Name look-ups by the house's own bounds.
+struct Names;
+
+impl Resolve for Names {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = net::resolve(name.as_str(), 0).await?;
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
     }
 }
 

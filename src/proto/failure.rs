@@ -48,6 +48,17 @@ impl fmt::Display for ClientText {
     }
 }
 
+/// An upstream's text for the log: one printable line. Long words are left out, for a server may repeat the line that it did
+/// not understand, and that line held a token (law 8).
+#[must_use]
+pub(super) fn log_text(text: &[u8]) -> String {
+    const LONGEST_WORD: usize = 64;
+    let text = String::from_utf8_lossy(text);
+    let words = text.split_whitespace().map(|word| if word.len() > LONGEST_WORD { "…" } else { word });
+    let line = words.collect::<Vec<_>>().join(" ");
+    line.chars().map(|c| if c.is_control() { '?' } else { c }).take(400).collect()
+}
+
 /// How a peer broke the protocol. Names the deed; which peer is known to whoever holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {

@@ -17,6 +17,7 @@ pub mod smtp;
 #[cfg(test)]
 mod transcript;
 
+use failure::log_text;
 pub use failure::{ClientText, LoginFailure, UpstreamFailure, Violation};
 pub use input::{Input, Line};
 pub use output::Output;

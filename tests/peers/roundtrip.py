@@ -64,8 +64,13 @@ for mark, (name, content) in expected.items():
     fetched = m.fetch(found[0], '(BODY.PEEK[])')[1][0][1]
     # Postfix and Dovecot put their own headers in front; everything behind them is ours.
     assert fetched.endswith(content), f'{name}: IMAP brought other bytes: {fetched[-200:]!r} instead of {content[-200:]!r}'
-status, answer = m.append('INBOX', None, None, b'Subject: appended\r\n\r\nx\r\n')
+# APPEND carries a literal: nothing is put in front of that one.
+appended = f'Subject: {uuid.uuid4().hex}\r\n\r\n.appended\r\n'.encode() + bytes(range(128, 256)) + b'\r\n'
+status, answer = m.append('INBOX', None, None, appended)
 assert status == 'OK', answer
+m.noop()
+fetched = m.fetch(m.search(None, 'ALL')[1][0].split()[-1], '(BODY.PEEK[])')[1][0][1]
+assert fetched == appended, f'APPEND: IMAP brought other bytes: {fetched!r}'
 m.logout()
 
 p = pop3()

@@ -1,5 +1,6 @@
 //! The peers, started once for all tests of this binary, and Gatepost before them.
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 use gatepost_kit::Authority;
 
 pub(crate) const PASSWORD: &str = "l0cal password";
+/// `\0evmail\0l0cal password`, for SASL PLAIN.
+pub(crate) const PLAIN: &str = "AGV2bWFpbABsMGNhbCBwYXNzd29yZA==";
 
 /// The running peers. Their script ends them when this process ends, for then its standard input closes.
 pub(crate) struct Peers {
@@ -23,30 +26,38 @@ pub(crate) struct Peers {
 pub(crate) fn peers() -> Option<&'static Peers> {
     static PEERS: OnceLock<Option<Peers>> = OnceLock::new();
     PEERS
-        .get_or_init(|| match missing() {
+        .get_or_init(|| match reason_to_skip() {
             None => Some(Peers::start()),
-            Some(missing) => {
-                assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI=true and there is no {missing}");
-                eprintln!(
-                    "\n*** SKIPPED: the real-peer tests need {missing}; `tests/run` as root on Debian installs it ***\n"
-                );
+            Some(reason) => {
+                assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI=true, but {reason}");
+                say(&format!("\n*** SKIPPED: the real-peer tests: {reason} ***\n"));
                 None
             }
         })
         .as_ref()
 }
 
-fn missing() -> Option<String> {
-    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/lib/postfix/sbin";
-    let exists = |program: &str| path.split(':').any(|directory| Path::new(directory).join(program).exists());
-    let needed = ["dovecot", "postfix", "node", "curl", "swaks", "python3"];
-    let program = needed.into_iter().find(|program| !exists(program)).map(str::to_owned);
-    let module = modules().join("node_modules/oidc-provider");
-    program
-        .or_else(|| (!module.exists()).then(|| "oidc-provider (npm)".to_owned()))
-        .or_else(|| (!is_root()).then(|| "root, for Postfix and Dovecot".to_owned()))
+/// Says something that is seen also when all goes well: the test harness keeps what the printing macros of a test that
+/// passes print.
+pub(crate) fn say(text: &str) {
+    std::io::stderr().write_all(text.as_bytes()).unwrap();
 }
 
+fn reason_to_skip() -> Option<String> {
+    if modules().as_os_str() == "none" {
+        return Some("not wanted (--fast)".to_owned());
+    }
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/lib/dovecot";
+    let exists = |program: &str| path.split(':').any(|directory| Path::new(directory).join(program).exists());
+    let needed = ["dovecot", "imap", "pop3", "lmtp", "postfix", "node", "curl", "swaks", "python3"];
+    let program = needed.into_iter().find(|program| !exists(program));
+    program
+        .or_else(|| (!modules().join("node_modules/oidc-provider").exists()).then_some("oidc-provider (npm)"))
+        .map(|missing| format!("there is no {missing}; `tests/run` as root on Debian installs it"))
+        .or_else(|| (!is_root()).then(|| "Postfix and Dovecot have to be started as root".to_owned()))
+}
+
+/// Where `tests/run` puts oidc-provider; `none` for a run without peers.
 fn modules() -> PathBuf {
     std::env::var_os("GATEPOST_PEERS").map_or_else(|| PathBuf::from("target/peers"), PathBuf::from)
 }
@@ -92,14 +103,33 @@ impl Peers {
         write!(tcp, "GET {request} HTTP/1.0\r\n\r\n").unwrap();
         let mut answer = String::new();
         tcp.read_to_string(&mut answer).unwrap();
-        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{request}: {head}");
+        body.to_owned()
     }
 
     /// Token requests of the client of `userN` so far.
     pub(crate) fn token_requests(&self, number: u32) -> u64 {
-        let stats: serde_json::Value = serde_json::from_str(&self.oauth("/stats")).unwrap();
-        stats[format!("app-user{number}@example.test")].as_u64().unwrap_or(0)
+        self.oauth(&format!("/requests?client={}", client_of(number))).parse().unwrap()
     }
+
+    /// The last lines of each peer's log.
+    fn logs(&self) -> String {
+        let mut tails = String::new();
+        for name in ["oauth", "dovecot", "postfix"] {
+            let log = std::fs::read_to_string(self.directory.join("log").join(name).with_extension("log"))
+                .unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = lines[lines.len().saturating_sub(20)..].join("\n");
+            writeln!(tails, "--- last of the log of {name}\n{tail}").unwrap();
+        }
+        tails
+    }
+}
+
+/// The app-only client that may read and send as `userN@example.test`.
+pub(crate) fn client_of(number: u32) -> String {
+    format!("app-user{number}@example.test")
 }
 
 /// Eight ports in a row that are free now, below the range that outgoing connections take theirs from.
@@ -163,6 +193,18 @@ impl Gatepost {
         events.filter(|event| event["event"] == name).collect()
     }
 
+    /// Law 8: the log at its most talkative holds no password, no key and no token, neither as it is nor in base64.
+    pub(crate) fn log_holds_no_secret(&self, peers: &Peers) {
+        let log = self.log();
+        let key = std::fs::read_to_string(self.directory.path().join("gatepost.key")).unwrap();
+        let issued = peers.oauth("/issued");
+        assert!(!issued.is_empty(), "no token was issued");
+        let known = [PASSWORD, "app-s3cret", "conf-s3cret", "$argon2id$", key.trim(), "Bearer", PLAIN];
+        for secret in known.into_iter().chain(issued.lines()) {
+            assert!(!log.contains(secret), "the log holds a secret, {secret:?}:\n{log}");
+        }
+    }
+
     pub(crate) fn address(port: u16) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], port))
     }
@@ -173,7 +215,7 @@ impl Drop for Gatepost {
         drop(self.process.kill());
         drop(self.process.wait());
         if std::thread::panicking() {
-            eprintln!("--- log of gatepost\n{}", self.log());
+            eprintln!("--- log of gatepost\n{}\n{}", self.log(), peers().map(Peers::logs).unwrap_or_default());
         }
     }
 }
@@ -217,10 +259,8 @@ fn configuration(peers: &Peers, setting: Setting, hash: &str) -> String {
     let (imap, pop3, smtp) = (server(2 + offset), server(4 + offset), server(6 + offset));
     let client = match (grant, number % 2) {
         ("refresh_token", _) => "client_id = \"confidential\"\nclient_secret = \"conf-s3cret\"".to_owned(),
-        (_, 1) => format!("client_id = \"app-user{number}@example.test\"\nclient_secret = \"app-s3cret\""),
-        _ => format!(
-            "client_id = \"app-user{number}@example.test\"\nclient_secret = \"app-s3cret\"\nclient_auth = \"basic\""
-        ),
+        (_, 1) => format!("client_id = \"{}\"\nclient_secret = \"app-s3cret\"", client_of(number)),
+        _ => format!("client_id = \"{}\"\nclient_secret = \"app-s3cret\"\nclient_auth = \"basic\"", client_of(number)),
     };
     let listeners = ["smtp", "imap", "pop3"].map(|protocol| {
         format!("[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:0\"\ntls = \"{tls}\"\n")

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::peers::{Gatepost, PASSWORD, Peers, Setting, peers, run};
+use crate::peers::{Gatepost, PASSWORD, Setting, peers, run, say};
 
 /// Python's modules in every kind of TLS, over both mechanisms and both kinds of TLS upstream.
 #[test]
@@ -19,23 +19,14 @@ fn python_reads_back_what_it_sent_byte_for_byte() {
         run(python.arg(peers.directory.join("ca.pem")), "");
         assert_eq!(gatepost.events("message.accepted").len(), 6);
         assert_eq!(gatepost.events("session.login").len(), 3);
-        no_secret_in(&gatepost);
+        gatepost.log_holds_no_secret(peers);
     }
 }
 
-/// Law 8: the log at its most talkative, and what it must not hold.
-fn no_secret_in(gatepost: &Gatepost) {
-    let log = gatepost.log();
-    let key = std::fs::read_to_string(gatepost.directory.path().join("gatepost.key")).unwrap();
-    for secret in [PASSWORD, "app-s3cret", "conf-s3cret", "$argon2id$", key.trim(), "Bearer"] {
-        assert!(!log.contains(secret), "the log holds a secret:\n{log}");
-    }
-}
-
-/// A message and the file it is in, with a mark that finds it again.
+/// A message that does not end its last line, and the file it is in; the mark finds it again.
 fn message(directory: &tempfile::TempDir, mailbox: &str, mark: &str) -> (PathBuf, String) {
     let content = format!(
-        "From: {mailbox}\r\nTo: {mailbox}\r\nSubject: {mark}\r\nDate: Sat, 21 Nov 2026 07:00:00 +0000\r\nMessage-ID: <{mark}@example.test>\r\n\r\n.leading dot\r\n{mark} end\r\n"
+        "From: {mailbox}\r\nTo: {mailbox}\r\nSubject: {mark}\r\nDate: Sat, 21 Nov 2026 07:00:00 +0000\r\nMessage-ID: <{mark}@example.test>\r\n\r\n.leading dot\r\n{mark} end"
     );
     let file = directory.path().join(mark);
     std::fs::write(&file, &content).unwrap();
@@ -61,9 +52,10 @@ fn curl_sends_and_reads() {
         };
         let mut sending = curl(format!("smtp{s}://localhost:{}", gatepost.smtp));
         run(sending.args(["--mail-from", &mailbox, "--mail-rcpt", &mailbox, "-T"]).arg(&file), "");
-        await_delivery(&gatepost, peers, &mut || {
+        await_delivery(&mut || {
             run(&mut curl(format!("imap{s}://localhost:{}/INBOX?SUBJECT%20curl-mark", gatepost.imap)), "")
         });
+        let content = content + "\r\n"; // no line can be sent without its end
         let fetched = run(&mut curl(format!("imap{s}://localhost:{}/INBOX;MAILINDEX=1", gatepost.imap)), "");
         assert!(fetched.ends_with(&content), "{fetched}");
         let fetched = run(&mut curl(format!("pop3{s}://localhost:{}/1", gatepost.pop3)), "");
@@ -72,18 +64,14 @@ fn curl_sends_and_reads() {
 }
 
 /// Waits until a search finds a message.
-fn await_delivery(gatepost: &Gatepost, peers: &Peers, search: &mut dyn FnMut() -> String) {
+fn await_delivery(search: &mut dyn FnMut() -> String) {
     for _ in 0..300 {
         if search().contains("SEARCH 1") {
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-    panic!(
-        "not delivered\n{}\n{}",
-        gatepost.log(),
-        std::fs::read_to_string(peers.directory.join("log/postfix.log")).unwrap_or_default()
-    );
+    panic!("not delivered");
 }
 
 #[test]
@@ -94,16 +82,7 @@ fn swaks_logs_in_by_every_mechanism_and_tls() {
         let mailbox = format!("user{number}@example.test");
         for mechanism in ["PLAIN", "LOGIN"] {
             let mut swaks = Command::new("swaks");
-            swaks.args([
-                "--server",
-                "127.0.0.1",
-                "--port",
-                &gatepost.smtp.to_string(),
-                "--from",
-                &mailbox,
-                "--to",
-                &mailbox,
-            ]);
+            swaks.args(["--server", &format!("localhost:{}", gatepost.smtp), "--from", &mailbox, "--to", &mailbox]);
             swaks.args(["--auth", mechanism, "--auth-user", "evmail", "--auth-password", PASSWORD, "--pipeline"]);
             run(swaks.args(flag), "");
         }
@@ -118,5 +97,5 @@ fn legacy_programs() {
     let gatepost = Gatepost::start(peers, Setting { number: 10, ..Setting::default() });
     let mut legacy = Command::new("tests/peers/legacy");
     legacy.args([gatepost.smtp, gatepost.imap, gatepost.pop3].map(|port| port.to_string()));
-    eprintln!("{}", run(legacy.args(["evmail", PASSWORD, "user10@example.test"]), ""));
+    say(&run(legacy.args(["evmail", PASSWORD, "user10@example.test"]), ""));
 }

@@ -1,6 +1,7 @@
 use super::ImapReady;
 use crate::proto::{
-    Input, Line, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation, sasl,
+    Input, Line, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation,
+    log_text, sasl,
 };
 
 /// The side of the provider, from its greeting to its tagged OK and its capabilities.
@@ -184,12 +185,12 @@ impl ImapUpstream {
         if is_outage(text) {
             return self.unavailable(text);
         }
-        let failure = UpstreamFailure::Refused(printable(text));
+        let failure = UpstreamFailure::Refused(log_text(text));
         (self, Step::Failed(failure))
     }
 
     fn unavailable(self, text: &[u8]) -> Stepped {
-        let failure = UpstreamFailure::Unavailable(printable(text));
+        let failure = UpstreamFailure::Unavailable(log_text(text));
         (self, Step::Failed(failure))
     }
 
@@ -222,11 +223,6 @@ fn is_outage(text: &[u8]) -> bool {
 fn word(line: &[u8]) -> (&[u8], &[u8]) {
     let end = memchr::memchr(b' ', line).unwrap_or(line.len());
     (&line[..end], line[end..].trim_ascii())
-}
-
-fn printable(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(400).collect()
 }
 
 impl UpstreamLogin for ImapUpstream {

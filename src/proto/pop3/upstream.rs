@@ -1,5 +1,6 @@
 use crate::proto::{
-    Input, Line, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation, sasl,
+    Input, Line, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation,
+    log_text, sasl,
 };
 
 /// The side of the provider, from its greeting to `+OK`.
@@ -87,7 +88,7 @@ impl Pop3Upstream {
                 (self, Step::Failed(unavailable(text)))
             }
             (State::Outcome | State::Refusal, Reply::Err(text)) => {
-                (self, Step::Failed(UpstreamFailure::Refused(printable(text))))
+                (self, Step::Failed(UpstreamFailure::Refused(log_text(text))))
             }
             _ => self.fail(NOT_POP3),
         }
@@ -114,18 +115,13 @@ fn parse(line: &[u8]) -> Option<Reply<'_>> {
     }
 }
 
-/// Response codes (RFC 2449, 3206) that no fresh token can mend.
+/// What no fresh token can mend: response codes (RFC 2449, 3206) and, where Exchange sends none, its text.
 fn is_outage(text: &[u8]) -> bool {
-    [&b"[SYS/"[..], b"[IN-USE]", b"[LOGIN-DELAY]"].iter().any(|code| text.starts_with(code))
+    [&b"[SYS/"[..], b"[IN-USE]", b"[LOGIN-DELAY]", b"Server Unavailable"].iter().any(|code| text.starts_with(code))
 }
 
 fn unavailable(text: &[u8]) -> UpstreamFailure {
-    UpstreamFailure::Unavailable(printable(text))
-}
-
-fn printable(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(400).collect()
+    UpstreamFailure::Unavailable(log_text(text))
 }
 
 impl UpstreamLogin for Pop3Upstream {

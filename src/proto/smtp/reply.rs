@@ -1,6 +1,7 @@
 use crate::proto::{Input, Violation};
 
-/// An upstream's reply, whole, as received: it is handed back to the client word for word.
+/// An upstream's reply, whole, as received: it is handed back to the client word for word. Only a bare LF, a bare CR or a NUL
+/// is mended: refusing the reply to an end of data for it would make the client send a delivered message again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     code: u16,
@@ -33,7 +34,7 @@ impl Reply {
                 return Err(NOT_SMTP);
             }
             if last {
-                return Ok(Some(Self { code: this, raw: input.take(end).to_vec() }));
+                return Ok(Some(Self { code: this, raw: mended(input.take(end)) }));
             }
         }
     }
@@ -71,18 +72,28 @@ impl Reply {
 
 pub(super) const NOT_SMTP: Violation = Violation::NotTheProtocol { protocol: "SMTP" };
 
-/// Code, and whether the line is the last of its reply. It must end in CRLF and hold no other control: it goes to the
-/// client as it is.
+/// Code, and whether the line is the last of its reply.
 fn parse(line: &[u8]) -> Option<(u16, bool)> {
-    let line = line.strip_suffix(b"\r\n")?;
     let digits = line.get(..3)?;
-    if !digits.iter().all(u8::is_ascii_digit) || memchr::memchr3(b'\r', 0, b'\n', line).is_some() {
+    if !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let code = digits.iter().fold(0, |code, &digit| code * 10 + u16::from(digit - b'0'));
     match line.get(3) {
-        None | Some(b' ') => Some((code, true)),
+        Some(b' ' | b'\r' | b'\n') => Some((code, true)),
         Some(b'-') => Some((code, false)),
-        Some(_) => None,
+        _ => None,
     }
+}
+
+/// The lines, each ending in CRLF and nothing but CRLF.
+fn mended(raw: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(raw.len());
+    for line in raw.split_inclusive(|&octet| octet == b'\n') {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        lines.extend(text.iter().map(|&octet| if octet == b'\r' || octet == 0 { b'?' } else { octet }));
+        lines.extend_from_slice(b"\r\n");
+    }
+    lines
 }

@@ -148,7 +148,7 @@ fn identity(mechanism: Mechanism) -> UpstreamIdentity {
     UpstreamIdentity {
         mechanism,
         user: "support@example.com".into(),
-        token: "t0k3n".into(),
+        token: "an-opaque-token-of-the-usual-forty-three-chars".into(),
         host: "smtp.example.com".into(),
         port: 587,
         ehlo: "relay.example".into(),
@@ -233,6 +233,15 @@ fn refusals_and_outages_are_told_apart() {
     assert!(upto(3, b"250-host\r\n250 AUTH PLAIN LOGIN\r\n").contains("does not offer the SASL mechanism XOAUTH2"));
 }
 
+/// Law 8: a server that repeats what it did not understand repeats the token.
+#[test]
+fn a_token_that_is_echoed_is_not_logged() {
+    let echo = format!("500 5.5.2 unrecognised: {}\r\n", response().trim_start_matches("C: "));
+    let flights: Vec<&[u8]> = MICROSOFT[..5].iter().copied().chain([echo.as_bytes()]).collect();
+    let failure = up(UpstreamTls::Starttls, &flights).pop().unwrap();
+    assert_eq!(failure, "FAILED the upstream refused the login: 500 5.5.2 unrecognised: …");
+}
+
 #[test]
 fn replies_are_kept_word_for_word_and_bounded() {
     let read = |bytes: &[u8]| {
@@ -244,9 +253,11 @@ fn replies_are_kept_word_for_word_and_bounded() {
     let reply = read(raw).unwrap().unwrap();
     assert_eq!((reply.code(), reply.raw()), (550, &raw[..]));
     assert_eq!(read(b"250-a\r\n25"), Ok(None));
-    for wrong in [&b"250-a\r\n251 b\r\n"[..], b"250\n", b"25x a\r\n", b"250_a\r\n", b"250 a\rb\r\n"] {
+    for wrong in [&b"250-a\r\n251 b\r\n"[..], b"25x a\r\n", b"250_a\r\n", b"\r\n"] {
         assert_eq!(read(wrong), Err(Violation::NotTheProtocol { protocol: "SMTP" }), "{wrong:?}");
     }
+    let mended = read(b"250-a\n250 b\rc\0\n").unwrap().unwrap();
+    assert_eq!(mended.raw(), b"250-a\r\n250 b?c?\r\n");
     assert!(read(&[b'2'; 4000]).is_err());
     assert!(read(&b"250-aaaaaaaaaaaaaaaaaaaa\r\n".repeat(1000)).is_err());
 }

@@ -1,7 +1,8 @@
 use super::reply::NOT_SMTP;
 use super::{Extensions, Reply};
 use crate::proto::{
-    Input, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation, sasl,
+    Input, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation, log_text,
+    sasl,
 };
 
 /// The side of the provider, from its banner to 235.
@@ -73,9 +74,11 @@ impl SmtpUpstream {
                 (Self { state: State::Refusal, ..self }, Step::Write(answer))
             }
             (state @ (State::GoAhead(_) | State::Outcome(_) | State::Refusal), 500..) => {
-                (Self { state, ..self }, Step::Failed(UpstreamFailure::Refused(reply.text())))
+                (Self { state, ..self }, Step::Failed(UpstreamFailure::Refused(log_text(reply.raw()))))
             }
-            (state, 400..) => (Self { state, ..self }, Step::Failed(UpstreamFailure::Unavailable(reply.text()))),
+            (state, 400..) => {
+                (Self { state, ..self }, Step::Failed(UpstreamFailure::Unavailable(log_text(reply.raw()))))
+            }
             (state, _) => (Self { state, ..self }, Step::Failed(NOT_SMTP.into())),
         }
     }
