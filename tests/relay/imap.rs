@@ -32,6 +32,8 @@ async fn a_large_message_arrives_whole() {
     let mut peer = scene.client(Protocol::Imap).await;
     peer.send(format!("a AUTHENTICATE PLAIN {PLAIN}\r\n")).await;
     peer.tagged("a OK").await;
+    peer.send("s SELECT INBOX\r\n").await;
+    peer.tagged("s OK").await;
     peer.send("b FETCH 1 (BODY[])\r\n").await;
     peer.expect("* 1 FETCH ").await;
     assert!(peer.take(content.len()).await == content);
