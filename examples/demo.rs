@@ -5,7 +5,6 @@
 
 #![expect(clippy::print_stdout, reason = "a demo is there to be read")]
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -15,7 +14,8 @@ use gatepost::account::hash_password;
 use gatepost::cli::serve::Running;
 use gatepost::config::Config;
 use gatepost::model::Protocol;
-use gatepost_kit::{Peer, Provider};
+use gatepost_kit::Provider;
+use gatepost_kit::legacy::Program;
 
 const MAILBOX: &str = "support@example.com";
 const USER: &str = "evmail";
@@ -54,11 +54,12 @@ async fn demo(keep: bool) -> anyhow::Result<()> {
     clock.step(&format!("Gatepost, as `gatepost serve` runs it: SMTP {smtp}, IMAP {imap}, POP3 {pop3}"));
 
     let message = message();
-    send(smtp, &message).await;
+    let program = Program { user: USER, password: PASSWORD };
+    program.send_mail(smtp, MAILBOX, &[MAILBOX], &message).await;
     clock.step(&format!("sent by SMTP with user {USER:?} and its password: {} octets", message.len()));
-    let by_imap = read_by_imap(imap).await;
+    let by_imap = program.read_by_imap(imap, 1).await;
     clock.step(&format!("read back by IMAP with the same password: {} octets", by_imap.len()));
-    let by_pop3 = read_by_pop3(pop3).await;
+    let by_pop3 = program.read_by_pop3(pop3, 1).await;
     clock.step(&format!("read back by POP3 with the same password: {} octets", by_pop3.len()));
 
     ensure!(by_imap == message, "IMAP brought other bytes than were sent");
@@ -147,64 +148,4 @@ fn message() -> Vec<u8> {
     );
     let body = format!("Grüße.\r\n.\r\n..two dots\r\n.leading\r\n{}\r\n", "x".repeat(900));
     [head, body].concat().into_bytes()
-}
-
-async fn send(address: SocketAddr, message: &[u8]) {
-    let mut program = Peer::connect(address).await;
-    program.expect("220 ").await;
-    program.send("EHLO demo\r\n").await;
-    program.expect("250").await;
-    program.send("AUTH LOGIN\r\n").await;
-    program.expect("334 VXNlcm5hbWU6").await;
-    program.send(format!("{}\r\n", base64(USER))).await;
-    program.expect("334 UGFzc3dvcmQ6").await;
-    program.send(format!("{}\r\n", base64(PASSWORD))).await;
-    program.expect("235 ").await;
-    program.send(format!("MAIL FROM:<{MAILBOX}>\r\nRCPT TO:<{MAILBOX}>\r\nDATA\r\n")).await;
-    for reply in ["250 ", "250 ", "354 "] {
-        program.expect(reply).await;
-    }
-    for line in message.split_inclusive(|&octet| octet == b'\n') {
-        program.send([if line.starts_with(b".") { &b"."[..] } else { b"" }, line].concat()).await;
-    }
-    program.send(".\r\n").await;
-    program.expect("250 ").await;
-    program.send("QUIT\r\n").await;
-    program.expect("221 ").await;
-}
-
-async fn read_by_imap(address: SocketAddr) -> Vec<u8> {
-    let mut program = Peer::connect(address).await;
-    program.expect("* OK ").await;
-    program.send(format!("a LOGIN {USER} {PASSWORD:?}\r\n")).await;
-    program.tagged("a OK ").await;
-    program.send("b SELECT INBOX\r\n").await;
-    program.tagged("b OK ").await;
-    program.send("c FETCH 1 (BODY[])\r\n").await;
-    let announced = program.expect("* 1 FETCH ").await;
-    let length = announced.trim_end().trim_end_matches('}').rsplit('{').next().and_then(|length| length.parse().ok());
-    let content = program.take(length.unwrap_or(0)).await;
-    program.tagged("c OK ").await;
-    program.send("d LOGOUT\r\n").await;
-    program.tagged("d OK ").await;
-    content
-}
-
-async fn read_by_pop3(address: SocketAddr) -> Vec<u8> {
-    let mut program = Peer::connect(address).await;
-    program.expect("+OK ").await;
-    program.send(format!("USER {USER}\r\n")).await;
-    program.expect("+OK").await;
-    program.send(format!("PASS {PASSWORD}\r\n")).await;
-    program.expect("+OK").await;
-    program.send("RETR 1\r\n").await;
-    program.expect("+OK").await;
-    let content = program.multi_line().await;
-    program.send("QUIT\r\n").await;
-    program.expect("+OK").await;
-    content
-}
-
-fn base64(text: &str) -> String {
-    gatepost::proto::sasl::encode(text.as_bytes())
 }

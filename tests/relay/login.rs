@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepost::model::Protocol;
 use gatepost::store::{Seal, SqliteStore};
 use gatepost::token::import;
-use gatepost_kit::Login;
+use gatepost_kit::{Dialect, Login};
 
 use crate::scene::{MAILBOX, PLAIN, Scene, Setting, WRONG, log_in, start, try_later, wrong_password, yes};
 
@@ -58,33 +58,48 @@ async fn too_many_wrong_passwords_end_the_connection() {
     }
 }
 
+/// Microsoft refuses at once; Google sends a challenge first and waits for its answer.
+const REFUSALS: [(Dialect, &str); 3] =
+    [(Dialect::Microsoft, "xoauth2"), (Dialect::Google, "xoauth2"), (Dialect::Google, "oauthbearer")];
+
 #[tokio::test]
 async fn a_refused_token_is_refreshed_once_and_the_client_notices_nothing() {
-    for protocol in Protocol::ALL {
-        let scene = Scene::new().await;
-        drop(scene.logged_in(protocol).await);
-        scene.provider.revoke_access_tokens();
-        drop(scene.logged_in(protocol).await);
-        let granted: Vec<bool> = scene.provider.logins().iter().map(|login| login.granted).collect();
-        assert_eq!(granted, [true, false, true], "{protocol}");
-        assert_eq!(scene.provider.token_requests().len(), 2, "{protocol}");
+    for (dialect, sasl) in REFUSALS {
+        for protocol in Protocol::ALL {
+            let scene = Scene::with(Setting { dialect, sasl, ..Setting::default() }).await;
+            log_in_anew(&scene, protocol).await;
+            scene.provider.revoke_access_tokens();
+            log_in_anew(&scene, protocol).await;
+            let granted: Vec<bool> = scene.provider.logins().iter().map(|login| login.granted).collect();
+            assert_eq!(granted, [true, false, true], "{dialect:?} {sasl} {protocol}");
+            assert_eq!(scene.provider.token_requests().len(), 2, "{dialect:?} {sasl} {protocol}");
+        }
     }
+}
+
+/// Google's capabilities after login begin otherwise than Microsoft's.
+async fn log_in_anew(scene: &Scene, protocol: Protocol) {
+    let mut peer = scene.client(protocol).await;
+    log_in(&mut peer, protocol, PLAIN).await;
+    peer.expect(yes(protocol).trim_end_matches("IMAP4 IMAP4rev1 ")).await;
 }
 
 #[tokio::test]
 async fn an_upstream_that_refuses_every_token_is_a_temporary_failure() {
-    for protocol in Protocol::ALL {
-        let scene = Scene::new().await;
-        scene.provider.faults(|faults| faults.refuse_logins = 1000);
-        let mut peer = scene.client(protocol).await;
-        log_in(&mut peer, protocol, PLAIN).await;
-        let reply = peer.expect(try_later(protocol)).await;
-        assert!(reply.contains("token 'support'"), "{reply}");
-        assert_eq!(scene.provider.logins().len(), 2, "one retry");
-        // And a program that polls makes no refresh of every login.
-        log_in(&mut peer, protocol, PLAIN).await;
-        peer.expect(try_later(protocol)).await;
-        assert_eq!(scene.provider.token_requests().len(), 2);
+    for (dialect, sasl) in REFUSALS {
+        for protocol in Protocol::ALL {
+            let scene = Scene::with(Setting { dialect, sasl, ..Setting::default() }).await;
+            scene.provider.faults(|faults| faults.refuse_logins = 1000);
+            let mut peer = scene.client(protocol).await;
+            log_in(&mut peer, protocol, PLAIN).await;
+            let reply = peer.expect(try_later(protocol)).await;
+            assert!(reply.contains("token 'support'"), "{reply}");
+            assert_eq!(scene.provider.logins().len(), 2, "one retry");
+            // And a program that polls makes no refresh of every login.
+            log_in(&mut peer, protocol, PLAIN).await;
+            peer.expect(try_later(protocol)).await;
+            assert_eq!(scene.provider.token_requests().len(), 2);
+        }
     }
 }
 
@@ -123,16 +138,17 @@ async fn a_sick_provider_is_a_temporary_failure() {
             assert!(reply.contains("token 'support'"), "{fault}: {reply}");
             assert!(scene.provider.logins().is_empty());
         }
-        for fault in ["silent", "garbage", "unreachable"] {
+        for fault in ["silent", "HTTP/1.1 200 OK\r\n", "", "unreachable"] {
             let scene = Scene::with(Setting {
                 limits: "upstream_login_seconds = 1\nconnect_seconds = 1",
                 ..Setting::default()
             })
             .await;
-            scene.provider.faults(|faults| match fault {
-                "silent" => faults.silent = true,
-                _ => faults.greeting = Some("HTTP/1.1 200 OK\r\n"),
-            });
+            match fault {
+                "silent" => scene.provider.faults(|faults| faults.silent = true),
+                "unreachable" => scene.provider.stop_mail_servers(),
+                greeting => scene.provider.faults(|faults| faults.greeting = Some(greeting)),
+            }
             let mut peer = scene.client(protocol).await;
             log_in(&mut peer, protocol, PLAIN).await;
             peer.expect(try_later(protocol)).await;

@@ -8,7 +8,7 @@ use gatepost::account::hash_password;
 use gatepost::cli::serve::Running;
 use gatepost::config::Config;
 use gatepost::model::Protocol;
-use gatepost_kit::{Authority, Peer, Provider};
+use gatepost_kit::{Authority, Certificate, Dialect, Peer, Provider, Settings};
 
 pub(crate) const MAILBOX: &str = "support@example.com";
 pub(crate) const PASSWORD: &str = "pass word";
@@ -27,6 +27,9 @@ pub(crate) struct Scene {
 /// What differs from the usual.
 #[derive(Clone, Copy)]
 pub(crate) struct Setting {
+    /// Of the provider's servers.
+    pub(crate) dialect: Dialect,
+    pub(crate) certificate: Certificate,
     pub(crate) sasl: &'static str,
     /// STARTTLS upstream instead of implicit TLS.
     pub(crate) starttls: bool,
@@ -43,6 +46,8 @@ pub(crate) struct Setting {
 impl Default for Setting {
     fn default() -> Self {
         Self {
+            dialect: Dialect::Microsoft,
+            certificate: Certificate::Good,
             sasl: "xoauth2",
             starttls: false,
             grant: "client_credentials",
@@ -61,7 +66,7 @@ impl Scene {
     }
 
     pub(crate) async fn with(setting: Setting) -> Self {
-        let provider = Provider::start().await;
+        let provider = Provider::with(Settings { dialect: setting.dialect, certificate: setting.certificate }).await;
         provider.add_client("client", Some("client s3cret"), MAILBOX);
         let directory = tempfile::tempdir().unwrap();
         let authority = Authority::new(&["localhost"]);
@@ -138,7 +143,7 @@ pub(crate) const fn try_later(protocol: Protocol) -> &'static str {
 fn write(directory: &Path, provider: &Provider, authority: &Authority, setting: Setting) {
     static HASH: OnceLock<String> = OnceLock::new();
     let hash = HASH.get_or_init(|| hash_password(&PASSWORD.into()).unwrap().as_str().to_owned());
-    let Setting { sasl, starttls, grant, tls, plaintext_auth, limits, account, trusted } = setting;
+    let Setting { sasl, starttls, grant, tls, plaintext_auth, limits, account, trusted, .. } = setting;
     let upstream = if starttls { "starttls" } else { "implicit" };
     let ports = provider.ports;
     let (smtp, imap, pop3) =

@@ -1,7 +1,7 @@
 //! TLS on both sides: law 6.
 
 use gatepost::model::Protocol;
-use gatepost_kit::tls_peer;
+use gatepost_kit::{Certificate, tls_peer};
 
 use crate::scene::{PLAIN, Scene, Setting, greeting, log_in, try_later, yes};
 
@@ -89,5 +89,22 @@ async fn an_upstream_whose_certificate_is_not_trusted_gets_no_token() {
             peer.expect(try_later(protocol)).await;
         }
         assert!(scene.provider.logins().is_empty() && scene.provider.token_requests().is_empty());
+    }
+}
+
+/// The certificate has to be for this host, for today, and by someone who is trusted; a token is at hand here.
+#[tokio::test]
+async fn an_upstream_with_a_bad_certificate_gets_no_token() {
+    for certificate in [Certificate::WrongName, Certificate::Expired, Certificate::SelfSigned] {
+        for starttls in [false, true] {
+            let scene = Scene::with(Setting { certificate, starttls, ..Setting::default() }).await;
+            for protocol in Protocol::ALL {
+                let mut peer = scene.client(protocol).await;
+                log_in(&mut peer, protocol, PLAIN).await;
+                peer.expect(try_later(protocol)).await;
+            }
+            assert!(scene.provider.logins().is_empty(), "{certificate:?}");
+            assert!(!scene.provider.token_requests().is_empty(), "there was no token to lose");
+        }
     }
 }

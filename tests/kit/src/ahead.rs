@@ -57,9 +57,4 @@ impl Ahead {
         self.octets.splice(..self.start, octets.iter().copied());
         (self.start, self.searched) = (0, 0);
     }
-
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
-    }
 }

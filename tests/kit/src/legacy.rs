@@ -98,3 +98,18 @@ fn stuffed(message: &[u8]) -> Vec<u8> {
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{quoted, stuffed};
+
+    #[test]
+    fn messages_end_and_dots_are_stuffed() {
+        for (message, wire) in
+            [(&b""[..], &b".\r\n"[..]), (b"a", b"a\r\n.\r\n"), (b".\r\n..a\r\nb.\r\n", b"..\r\n...a\r\nb.\r\n.\r\n")]
+        {
+            assert_eq!(stuffed(message), wire);
+        }
+        assert_eq!(quoted(r#"p"a\s"#), r#""p\"a\\s""#);
+    }
+}

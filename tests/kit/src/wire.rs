@@ -95,7 +95,6 @@ impl Wire {
 
     /// Performs the handshake as server; what was read ahead in clear is dropped.
     pub(crate) async fn starttls(mut self) -> io::Result<Self> {
-        self.ahead.clear();
         let tls = self.tls.take().ok_or(io::ErrorKind::InvalidInput)?;
         Ok(Self::encrypted(TlsAcceptor::from(tls).accept(self.stream).await?))
     }
