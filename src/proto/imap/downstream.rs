@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::command::{self, Announcement, Piece};
 use super::{ImapReady, table};
-use crate::proto::sasl::{self, LOGIN_PASSWORD_PROMPT, LOGIN_USER_PROMPT, LoginUser, ServerMechanism};
+use crate::proto::sasl::{Exchange, Progress, SaslError, ServerMechanism};
 use crate::proto::{
     Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, Line, LoginFailure, Offer, Output, Violation,
 };
@@ -21,12 +21,8 @@ pub struct ImapDownstream {
 enum State {
     /// A command, or the rest of one.
     Command(Partial),
-    /// The base64 of a PLAIN message.
-    Plain(Tag),
-    /// The base64 of a user name.
-    LoginUser(Tag),
-    /// The base64 of a password.
-    LoginPassword(Tag, LoginUser),
+    /// A line of a SASL exchange.
+    Response(Tag, Exchange),
     /// The verdict on credentials.
     Verdict(Tag),
 }
@@ -157,51 +153,26 @@ impl ImapDownstream {
         if !self.offer.passwords {
             return self.refuse(tag, &LoginFailure::TlsRequired);
         }
-        let tag = tag.to_owned();
-        match (ServerMechanism::named(name), response) {
-            (None, _) => self.refuse(&tag, &LoginFailure::MechanismNotOffered),
-            (Some(ServerMechanism::Plain), None) => self.challenge(State::Plain(tag), ""),
-            (Some(ServerMechanism::Login), None) => self.challenge(State::LoginUser(tag), LOGIN_USER_PROMPT),
-            (Some(ServerMechanism::Plain), Some(response)) => self.response(State::Plain(tag), response),
-            (Some(ServerMechanism::Login), Some(response)) => self.response(State::LoginUser(tag), response),
+        match ServerMechanism::named(name) {
+            None => self.refuse(tag, &LoginFailure::MechanismNotOffered),
+            Some(mechanism) => self.exchanged(tag.to_owned(), Exchange::begin(mechanism, response)),
         }
     }
 
-    fn challenge(mut self, awaited: State, prompt: &str) -> Stepped {
-        self.state = awaited;
-        self.write(format!("+ {prompt}\r\n"))
-    }
-
-    /// A line of the exchange; `=` stands for an empty one (RFC 4959, 3), `*` cancels.
-    fn response(mut self, awaited: State, line: &[u8]) -> Stepped {
-        let line = line.trim_ascii();
-        let message = match line {
-            b"=" => sasl::decode(b""),
-            line => sasl::decode(line),
-        };
-        let (State::Plain(tag) | State::LoginUser(tag) | State::LoginPassword(tag, _)) = &awaited else {
-            return (self, DownstreamStep::Read);
-        };
-        let tag = tag.clone();
-        if line == b"*" {
-            return self.bad(&tag, "Authentication cancelled");
-        }
-        let Ok(message) = message else { return self.bad(&tag, "Not base64") };
-        let credentials = match awaited {
-            State::LoginUser(tag) => {
-                let user = LoginUser::new(&message);
-                return self.challenge(State::LoginPassword(tag, user), LOGIN_PASSWORD_PROMPT);
+    fn exchanged(mut self, tag: Tag, progress: Progress) -> Stepped {
+        match progress {
+            Progress::Challenge(exchange, prompt) => {
+                self.state = State::Response(tag, exchange);
+                self.write(format!("+ {prompt}\r\n"))
             }
-            State::LoginPassword(_, user) => Ok(user.password(&message)),
-            _ => sasl::plain(&message),
-        };
-        match credentials {
-            Ok(credentials) => {
+            Progress::Credentials(credentials) => {
                 self.state = State::Verdict(tag);
                 (self, DownstreamStep::Login(credentials))
             }
-            Err(sasl::SaslError::Impersonation) => self.refuse(&tag, &LoginFailure::BadCredentials),
-            Err(_) => self.bad(&tag, "Not a PLAIN message"),
+            Progress::Failed(SaslError::Cancelled) => self.bad(&tag, "Authentication cancelled"),
+            Progress::Failed(SaslError::NotBase64) => self.bad(&tag, "Not base64"),
+            Progress::Failed(SaslError::NotPlain) => self.bad(&tag, "Not a PLAIN message"),
+            Progress::Failed(SaslError::Impersonation) => self.refuse(&tag, &LoginFailure::BadCredentials),
         }
     }
 
@@ -282,16 +253,21 @@ impl DownstreamLogin for ImapDownstream {
     fn advance(mut self, input: &mut Input) -> (Self, DownstreamStep) {
         match std::mem::replace(&mut self.state, State::Command(Partial::default())) {
             State::Command(partial) => self.command(partial, input),
-            awaited => match input.line(LINE) {
+            // Nothing is read until `reject` or `accept` has answered.
+            State::Verdict(tag) => {
+                self.state = State::Verdict(tag);
+                (self, DownstreamStep::Read)
+            }
+            State::Response(tag, exchange) => match input.line(LINE) {
                 Line::Incomplete => {
-                    self.state = awaited;
+                    self.state = State::Response(tag, exchange);
                     (self, DownstreamStep::Read)
                 }
                 Line::TooLong => self.bye("Line too long", Violation::LineTooLong { limit: LINE }),
                 Line::Malformed(_) => self.bad("*", "Bare CR, bare LF or NUL in a response"),
                 Line::Whole(line) => {
-                    let line = Zeroizing::new(line.to_vec());
-                    self.response(awaited, &line)
+                    let progress = exchange.advance(line);
+                    self.exchanged(tag, progress)
                 }
             },
         }

@@ -1,7 +1,7 @@
 use zeroize::Zeroizing;
 
 use super::{Pop3Ready, table};
-use crate::proto::sasl::{self, LOGIN_PASSWORD_PROMPT, LOGIN_USER_PROMPT, LoginUser, SaslError, ServerMechanism};
+use crate::proto::sasl::{Exchange, LoginUser, Progress, SaslError, ServerMechanism};
 use crate::proto::{DownstreamLogin, DownstreamStep, Farewell, Input, Line, LoginFailure, Offer, Output, Violation};
 
 /// The side of the local program, from the greeting to its login.
@@ -16,12 +16,8 @@ enum State {
     Command,
     /// PASS, for this user name.
     Pass(LoginUser),
-    /// The base64 of a PLAIN message.
-    Plain,
-    /// The base64 of a user name.
-    LoginUser,
-    /// The base64 of a password.
-    LoginPassword(LoginUser),
+    /// A line of a SASL exchange.
+    Response(Exchange),
 }
 
 type Stepped = (Pop3Downstream, DownstreamStep);
@@ -113,40 +109,23 @@ impl Pop3Downstream {
         if words.next().is_some() {
             return self.bad("-ERR Syntax: AUTH [mechanism [initial-response]]\r\n");
         }
-        match (ServerMechanism::named(name), response) {
-            (None, _) => self.write(table::failure(&LoginFailure::MechanismNotOffered)),
-            (Some(ServerMechanism::Plain), None) => self.challenge(State::Plain, ""),
-            (Some(ServerMechanism::Login), None) => self.challenge(State::LoginUser, LOGIN_USER_PROMPT),
-            (Some(ServerMechanism::Plain), Some(response)) => self.response(State::Plain, response),
-            (Some(ServerMechanism::Login), Some(response)) => self.response(State::LoginUser, response),
+        match ServerMechanism::named(name) {
+            None => self.write(table::failure(&LoginFailure::MechanismNotOffered)),
+            Some(mechanism) => self.exchanged(Exchange::begin(mechanism, response)),
         }
     }
 
-    fn challenge(mut self, awaited: State, prompt: &str) -> Stepped {
-        self.state = awaited;
-        self.write(format!("+ {prompt}\r\n"))
-    }
-
-    /// A line of the exchange; `=` stands for an empty one, `*` cancels (RFC 5034, 4).
-    fn response(self, awaited: State, line: &[u8]) -> Stepped {
-        let line = line.trim_ascii();
-        if line == b"*" {
-            return self.bad("-ERR Authentication cancelled\r\n");
-        }
-        let Ok(message) = sasl::decode(if line == b"=" { b"" } else { line }) else {
-            return self.bad("-ERR Not base64\r\n");
-        };
-        let credentials = match awaited {
-            State::LoginUser => {
-                return self.challenge(State::LoginPassword(LoginUser::new(&message)), LOGIN_PASSWORD_PROMPT);
+    fn exchanged(mut self, progress: Progress) -> Stepped {
+        match progress {
+            Progress::Challenge(exchange, prompt) => {
+                self.state = State::Response(exchange);
+                self.write(format!("+ {prompt}\r\n"))
             }
-            State::LoginPassword(user) => Ok(user.password(&message)),
-            _ => sasl::plain(&message),
-        };
-        match credentials {
-            Ok(credentials) => (self, DownstreamStep::Login(credentials)),
-            Err(SaslError::Impersonation) => self.write(table::failure(&LoginFailure::BadCredentials)),
-            Err(_) => self.bad("-ERR Not a PLAIN message\r\n"),
+            Progress::Credentials(credentials) => (self, DownstreamStep::Login(credentials)),
+            Progress::Failed(SaslError::Cancelled) => self.bad("-ERR Authentication cancelled\r\n"),
+            Progress::Failed(SaslError::NotBase64) => self.bad("-ERR Not base64\r\n"),
+            Progress::Failed(SaslError::NotPlain) => self.bad("-ERR Not a PLAIN message\r\n"),
+            Progress::Failed(SaslError::Impersonation) => self.write(table::failure(&LoginFailure::BadCredentials)),
         }
     }
 
@@ -188,7 +167,7 @@ impl DownstreamLogin for Pop3Downstream {
         match std::mem::replace(&mut self.state, State::Command) {
             State::Command => self.command(&line, input),
             State::Pass(user) => self.pass(user, &line, input),
-            awaited => self.response(awaited, &line),
+            State::Response(exchange) => self.exchanged(exchange.advance(&line)),
         }
     }
 

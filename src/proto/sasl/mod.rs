@@ -3,9 +3,11 @@
 //! `server` reads what local programs send (PLAIN, LOGIN), `client` writes what upstreams read (XOAUTH2, OAUTHBEARER).
 
 mod client;
+mod exchange;
 mod server;
 
 pub use client::{Mechanism, initial_response};
+pub use exchange::{Exchange, Progress};
 pub use server::{LOGIN_PASSWORD_PROMPT, LOGIN_USER_PROMPT, LoginUser, SaslError, ServerMechanism, plain};
 
 use base64::Engine as _;

@@ -30,6 +30,9 @@ impl ServerMechanism {
 /// Why a SASL message cannot be used. None of them carries the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SaslError {
+    /// The client took it back.
+    #[error("cancelled")]
+    Cancelled,
     /// Not base64.
     #[error("not base64")]
     NotBase64,

@@ -1,8 +1,6 @@
 use super::{Extensions, ehlo_reply, table};
-use crate::proto::sasl::{self, LOGIN_PASSWORD_PROMPT, LOGIN_USER_PROMPT, LoginUser, SaslError, ServerMechanism};
-use crate::proto::{
-    Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, Line, LoginFailure, Offer, Output, Violation,
-};
+use crate::proto::sasl::{Exchange, Progress, SaslError, ServerMechanism};
+use crate::proto::{DownstreamLogin, DownstreamStep, Farewell, Input, Line, LoginFailure, Offer, Output, Violation};
 
 use super::SmtpReady;
 
@@ -17,21 +15,15 @@ pub struct SmtpDownstream {
 /// What is awaited.
 enum State {
     Command,
-    /// The base64 of a PLAIN message.
-    Plain,
-    /// The base64 of a user name.
-    LoginUser,
-    /// The base64 of a password.
-    LoginPassword(LoginUser),
+    /// A line of a SASL exchange.
+    Response(Exchange),
 }
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Command => "Command",
-            Self::Plain => "Plain",
-            Self::LoginUser => "LoginUser",
-            Self::LoginPassword(_) => "LoginPassword",
+            Self::Response(_) => "Response",
         })
     }
 }
@@ -99,51 +91,21 @@ impl SmtpDownstream {
         let Some(mechanism) = ServerMechanism::named(name) else {
             return self.write(table::failure(&LoginFailure::MechanismNotOffered));
         };
-        match (mechanism, response) {
-            (ServerMechanism::Plain, None) => self.challenge(State::Plain, ""),
-            (ServerMechanism::Login, None) => self.challenge(State::LoginUser, LOGIN_USER_PROMPT),
-            (ServerMechanism::Plain, Some(response)) => self.response(State::Plain, response),
-            (ServerMechanism::Login, Some(response)) => self.response(State::LoginUser, response),
-        }
+        self.exchanged(Exchange::begin(mechanism, response))
     }
 
-    fn challenge(mut self, awaited: State, prompt: &str) -> (Self, DownstreamStep) {
-        self.state = awaited;
-        self.write(format!("334 {prompt}\r\n"))
-    }
-
-    /// A line of the exchange; `=` stands for an empty one, `*` cancels (RFC 4954, 4).
-    fn response(mut self, awaited: State, line: &[u8]) -> (Self, DownstreamStep) {
-        self.state = State::Command;
-        let line = line.trim_ascii();
-        if line == b"*" {
-            return self.bad("501 5.7.0 Authentication cancelled\r\n");
+    fn exchanged(mut self, progress: Progress) -> (Self, DownstreamStep) {
+        match progress {
+            Progress::Challenge(exchange, prompt) => {
+                self.state = State::Response(exchange);
+                self.write(format!("334 {prompt}\r\n"))
+            }
+            Progress::Credentials(credentials) => (self, DownstreamStep::Login(credentials)),
+            Progress::Failed(SaslError::Cancelled) => self.bad("501 5.7.0 Authentication cancelled\r\n"),
+            Progress::Failed(SaslError::NotBase64) => self.bad("501 5.5.2 Not base64\r\n"),
+            Progress::Failed(SaslError::NotPlain) => self.bad("501 5.5.2 Not a PLAIN message\r\n"),
+            Progress::Failed(SaslError::Impersonation) => self.write(table::failure(&LoginFailure::BadCredentials)),
         }
-        let message = match sasl::decode(if line == b"=" { b"" } else { line }) {
-            Ok(message) => message,
-            Err(error) => return self.unreadable(error),
-        };
-        match awaited {
-            State::Command => (self, DownstreamStep::Read),
-            State::Plain => match sasl::plain(&message) {
-                Ok(credentials) => self.login(credentials),
-                Err(error) => self.unreadable(error),
-            },
-            State::LoginUser => self.challenge(State::LoginPassword(LoginUser::new(&message)), LOGIN_PASSWORD_PROMPT),
-            State::LoginPassword(user) => self.login(user.password(&message)),
-        }
-    }
-
-    fn unreadable(self, error: SaslError) -> (Self, DownstreamStep) {
-        match error {
-            SaslError::NotBase64 => self.bad("501 5.5.2 Not base64\r\n"),
-            SaslError::NotPlain => self.bad("501 5.5.2 Not a PLAIN message\r\n"),
-            SaslError::Impersonation => self.write(table::failure(&LoginFailure::BadCredentials)),
-        }
-    }
-
-    const fn login(self, credentials: Credentials) -> (Self, DownstreamStep) {
-        (self, DownstreamStep::Login(credentials))
     }
 
     fn write(self, output: impl Into<Output>) -> (Self, DownstreamStep) {
@@ -184,7 +146,7 @@ impl DownstreamLogin for SmtpDownstream {
         match std::mem::replace(&mut self.state, State::Command) {
             State::Command if line.trim_ascii_end().eq_ignore_ascii_case(b"STARTTLS") => self.starttls(input),
             State::Command => self.command(&line),
-            awaited => self.response(awaited, &line),
+            State::Response(exchange) => self.exchanged(exchange.advance(&line)),
         }
     }
 
