@@ -22,7 +22,6 @@ fn account(name: &str, aliases: &[&str], passwords: &[&str]) -> Account {
     let provider = Arc::new(Provider {
         name: "corp".into(),
         token_url: "https://id.example.com/token".parse().unwrap(),
-        scopes: Vec::new(),
         sasl: SaslMechanism::Xoauth2,
         ca: None,
         endpoints: Endpoints::default(),

@@ -42,7 +42,6 @@ fn token(name: &str, table: &Table<'_>, providers: &Known) -> Option<Token> {
         provider: Arc::new(model::Provider {
             name: provider.name.clone(),
             token_url,
-            scopes: provider.scopes(grant),
             sasl: provider.sasl,
             ca: provider.ca.clone(),
             endpoints: provider.endpoints.clone(),

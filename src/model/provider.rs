@@ -11,8 +11,6 @@ pub struct Provider {
     pub name: String,
     /// Where tokens are requested and refreshed.
     pub token_url: Url,
-    /// Default scopes of a request.
-    pub scopes: Vec<String>,
     /// How a token is presented to the mail servers.
     pub sasl: SaslMechanism,
     /// PEM file of authorities trusted beside the system's, for mail and token traffic.

@@ -29,12 +29,6 @@ impl Stream {
             Self::Tls(tls) => tls.get_ref().0,
         }
     }
-
-    /// Whether TLS is up.
-    #[must_use]
-    pub const fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls(_))
-    }
 }
 
 /// A stream with deadlines on everything: nothing waits for a peer without end.

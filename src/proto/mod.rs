@@ -99,8 +99,6 @@ pub enum Farewell {
     TooManyAttempts,
     /// Too many sessions (in all, or from this address).
     Busy,
-    /// The relay to the provider broke.
-    UpstreamLost,
 }
 
 /// What to present upstream.

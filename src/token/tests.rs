@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use endpoint::{Endpoint, error, granted};
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 use super::*;
 use crate::clock;
@@ -51,7 +52,6 @@ impl Scene {
         let provider = Arc::new(Provider {
             name: "corp".into(),
             token_url: self.endpoint.url().parse().unwrap(),
-            scopes: vec!["mail".into()],
             sasl: SaslMechanism::Xoauth2,
             ca: None,
             endpoints: Endpoints::default(),
@@ -62,7 +62,7 @@ impl Scene {
             mailbox: "support@example.com".into(),
             client_id: "client".into(),
             client_authentication: ClientAuthentication::SecretPost("client-s3cret".into()),
-            scopes: provider.scopes.clone(),
+            scopes: vec!["mail".into()],
             provider,
         };
         let tls = crate::net::client_config(None).unwrap();
@@ -74,6 +74,17 @@ impl Scene {
             lease: Duration::from_secs(10),
         };
         Tokens::new(store, settings, owner.into(), [(Arc::new(token), http)])
+    }
+
+    /// A login whose request the endpoint has, and will answer with a new refresh token.
+    async fn login_during_a_rotation(&self, tokens: &Tokens) -> JoinHandle<Result<AccessToken, TokenError>> {
+        self.endpoint.next(granted("a1", 3600, Some("r2"))).slow();
+        let tokens = tokens.clone();
+        let login = tokio::spawn(async move { tokens.access_token(NAME).await });
+        while self.endpoint.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        login
     }
 
     /// One process with an imported refresh token.
@@ -294,14 +305,7 @@ async fn lenient_answers() {
 async fn a_client_that_leaves_does_not_cut_a_refresh() {
     let scene = Scene::new().await;
     let (tokens, store) = scene.imported().await;
-    scene.endpoint.next(granted("a1", 3600, Some("r2"))).slow();
-    let login = tokio::spawn({
-        let tokens = tokens.clone();
-        async move { tokens.access_token(NAME).await }
-    });
-    while scene.endpoint.requests().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let login = scene.login_during_a_rotation(&tokens).await;
     login.abort();
     tokens.settle(Duration::from_secs(5)).await;
     assert_eq!(material(&store).await, (some("r2"), None));
@@ -311,14 +315,7 @@ async fn a_client_that_leaves_does_not_cut_a_refresh() {
 async fn an_import_during_a_refresh_wins_and_nothing_is_dropped() {
     let scene = Scene::new().await;
     let (tokens, store) = scene.imported().await;
-    scene.endpoint.next(granted("a1", 3600, Some("r2"))).slow();
-    let login = tokio::spawn({
-        let tokens = tokens.clone();
-        async move { tokens.access_token(NAME).await }
-    });
-    while scene.endpoint.requests().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let login = scene.login_during_a_rotation(&tokens).await;
     import(scene.store().as_ref(), NAME, "imported".into()).await.unwrap();
     assert!(login.await.unwrap().is_ok());
     assert_eq!(material(&store).await, (some("imported"), some("r2")));

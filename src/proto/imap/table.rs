@@ -20,6 +20,5 @@ pub(super) const fn farewell(farewell: Farewell) -> &'static str {
         Farewell::Shutdown => "* BYE [UNAVAILABLE] Service is stopping; try again later\r\n",
         Farewell::TooManyAttempts => "* BYE Too many failed logins\r\n",
         Farewell::Busy => "* BYE [UNAVAILABLE] Too many sessions; try again later\r\n",
-        Farewell::UpstreamLost => "* BYE [UNAVAILABLE] The mail provider ended the session; connect again\r\n",
     }
 }

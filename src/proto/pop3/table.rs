@@ -20,7 +20,6 @@ pub(super) fn farewell(farewell: Farewell) -> Output {
         Farewell::Shutdown => "-ERR [SYS/TEMP] Service is stopping; try again later\r\n",
         Farewell::TooManyAttempts => "-ERR Too many failed logins\r\n",
         Farewell::Busy => "-ERR [SYS/TEMP] Too many sessions; try again later\r\n",
-        Farewell::UpstreamLost => "-ERR [SYS/TEMP] The mail provider ended the session; connect again\r\n",
     }
     .into()
 }

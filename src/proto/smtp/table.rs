@@ -20,7 +20,6 @@ pub(super) fn farewell(farewell: Farewell) -> Output {
         Farewell::Shutdown => ("4.3.2", "Service is stopping; try again later"),
         Farewell::TooManyAttempts => ("4.7.0", "Too many failed logins"),
         Farewell::Busy => ("4.3.2", "Too many sessions; try again later"),
-        Farewell::UpstreamLost => ("4.4.2", "The mail provider ended the session; connect again"),
     };
     format!("421 {status} {text}\r\n").into()
 }
