@@ -16,6 +16,7 @@
 //! | [`cli`] | the command line, and the composition root of the service |
 //! | [`config`] | layers of TOML and environment, all errors at once |
 //! | [`session`] | one login driver for all protocols, then the relay |
+//! | [`upstream`] | the way to a provider: dial, TLS, login with a token |
 //! | [`submit`] | a message's way out: the SMTP conversation after login |
 //! | [`account`] | who may log in, and whether they are who they say |
 //! | [`token`] | token life: cached, refreshed once, durable before use |
@@ -40,3 +41,4 @@ pub mod session;
 pub mod store;
 pub mod submit;
 pub mod token;
+pub mod upstream;

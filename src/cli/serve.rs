@@ -21,6 +21,7 @@ use crate::oauth::{Http, HttpSettings};
 use crate::session::{self, Frontend, Limits, ListenerTls, Service};
 use crate::store::Store as _;
 use crate::token::{TokenSettings, Tokens};
+use crate::upstream;
 
 /// A running service.
 #[derive(Debug)]
@@ -176,8 +177,10 @@ fn bounds(limits: &config::Limits) -> Limits {
         smtp_idle: seconds(limits.smtp_idle_seconds),
         imap_idle: seconds(limits.imap_idle_seconds),
         pop3_idle: seconds(limits.pop3_idle_seconds),
-        connect: seconds(limits.connect_seconds),
-        upstream_login: seconds(limits.upstream_login_seconds),
+        upstream: upstream::Limits {
+            connect: seconds(limits.connect_seconds),
+            login: seconds(limits.upstream_login_seconds),
+        },
         upstream_reply: seconds(limits.upstream_reply_seconds),
         end_of_data: seconds(limits.end_of_data_seconds),
         message_octets: limits.message_octets,

@@ -9,7 +9,6 @@ use tracing::{debug, info, warn};
 
 use super::label::SessionId;
 use super::service::{Frontend, ListenerTls};
-use super::upstream::{NewCore, Target, Upstream, UpstreamError};
 use crate::account::Verdict;
 use crate::model::Account;
 use crate::net::{Link, Stream, accept_tls};
@@ -17,6 +16,7 @@ use crate::proto::{
     ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin,
 };
 use crate::token::TokenError;
+use crate::upstream::{NewCore, Target, Upstream, UpstreamError};
 
 /// The client's connection before login.
 pub(super) struct Client {
@@ -261,15 +261,17 @@ impl<'a> Dialogue<'a> {
         let (Some(endpoint), Some(trust)) = (provider.endpoints.of(protocol), service.trust.get(&provider.name)) else {
             return Err(Unavailable::NoEndpoint);
         };
-        let target = Target { endpoint, trust, limits: &service.limits, ehlo: &service.hostname };
+        let user = account.upstream_user(protocol);
+        let limits = service.limits.upstream;
+        let target = Target { endpoint, sasl: provider.sasl, trust, user, ehlo: &service.hostname, limits };
         let token = service.tokens.access_token(&account.token.name).await?;
-        match target.log_in(account, protocol, &token, core).await {
+        match target.log_in(&token, core).await {
             Err(refused) if refused.is_refusal() => {
                 let fresh = service.tokens.renewed(&account.token.name, &token).await?;
                 if fresh == token {
                     return Err(refused.into());
                 }
-                Ok(target.log_in(account, protocol, &fresh, core).await?)
+                Ok(target.log_in(&fresh, core).await?)
             }
             outcome => Ok(outcome?),
         }

@@ -10,7 +10,6 @@ mod label;
 mod login;
 mod relay;
 mod service;
-mod upstream;
 
 pub use label::process_name;
 pub use service::{Frontend, Limits, ListenerTls, Service};

@@ -12,6 +12,7 @@ use crate::lifecycle::Busy;
 use crate::model::Protocol;
 use crate::proto::Offer;
 use crate::token::Tokens;
+use crate::upstream;
 
 /// All that the sessions of a process share.
 #[derive(Debug)]
@@ -47,10 +48,8 @@ pub struct Limits {
     pub imap_idle: Duration,
     /// See `smtp_idle`; at least 10 minutes (RFC 1939, 3).
     pub pop3_idle: Duration,
-    /// TCP connection to an upstream.
-    pub connect: Duration,
-    /// TLS and login at an upstream.
-    pub upstream_login: Duration,
+    /// A login upstream.
+    pub upstream: upstream::Limits,
     /// One SMTP reply of an upstream.
     pub upstream_reply: Duration,
     /// The reply to the end of a message.

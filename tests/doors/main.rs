@@ -10,10 +10,17 @@ use std::path::{Path, PathBuf};
 use paths::Named;
 
 /// What each room may import beside itself. The map of the house.
-const DOORS: [(&str, &[&str]); 15] = [
-    ("cli", &["admin", "session", "submit", "account", "token", "oauth", "store", "config", "net", "proto", "model"]),
+const DOORS: [(&str, &[&str]); 16] = [
+    (
+        "cli",
+        &[
+            "admin", "session", "upstream", "submit", "account", "token", "oauth", "store", "config", "net", "proto",
+            "model",
+        ],
+    ),
     ("admin", &["token", "oauth", "account", "store", "model", "config"]),
-    ("session", &["submit", "proto", "account", "token", "net", "model"]),
+    ("session", &["upstream", "submit", "proto", "account", "token", "net", "model"]),
+    ("upstream", &["proto", "net", "model"]),
     ("submit", &["proto", "token", "net", "model"]),
     ("account", &["store", "model"]),
     ("token", &["oauth", "store", "model"]),

@@ -1,89 +1,127 @@
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 
-use super::service::Limits;
-use crate::model::{Account, Endpoint, Protocol, SaslMechanism, UpstreamTls as Tls};
+use crate::model::{AccessToken, Endpoint, SaslMechanism, UpstreamTls as Tls};
 use crate::net::{DialError, Link, Stream, TlsError, connect_tls, dial};
 use crate::proto::sasl::Mechanism;
 use crate::proto::{Input, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls};
-use crate::token::AccessToken;
 
 /// An upstream session after login.
 #[derive(Debug)]
-pub(super) struct Upstream<R> {
-    pub(super) link: Link,
+pub struct Upstream<R> {
+    /// The connection.
+    pub link: Link,
     /// What it sent behind its yes.
-    pub(super) ahead: Input,
-    pub(super) ready: R,
+    pub ahead: Input,
+    /// What the login learnt.
+    pub ready: R,
 }
 
 /// Why there is no upstream session.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum UpstreamError {
+pub enum UpstreamError {
+    /// It cannot be reached.
     #[error(transparent)]
     Dial(#[from] DialError),
+    /// It cannot be trusted.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The connection ended.
     #[error("{host} broke the connection during login: {fault}")]
-    Broke { host: String, fault: io::Error },
+    Broke {
+        /// The server.
+        host: String,
+        /// How.
+        fault: io::Error,
+    },
+    /// It took too long.
     #[error("{host} did not finish the login within {seconds} s")]
-    Slow { host: String, seconds: u64 },
+    Slow {
+        /// The server.
+        host: String,
+        /// The limit (`limits.upstream_login_seconds`).
+        seconds: u64,
+    },
+    /// It was reached and did not let us in.
     #[error("{host}: {failure}")]
-    Login { host: String, failure: UpstreamFailure },
+    Login {
+        /// The server.
+        host: String,
+        /// Why.
+        failure: UpstreamFailure,
+    },
 }
 
 impl UpstreamError {
     /// Whether a fresh token might help.
-    pub(super) const fn is_refusal(&self) -> bool {
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
         matches!(self, Self::Login { failure: UpstreamFailure::Refused(_), .. })
     }
 }
 
 /// Where and as whom to log in.
-pub(super) struct Target<'a> {
-    pub(super) endpoint: &'a Endpoint,
-    pub(super) trust: &'a Arc<ClientConfig>,
-    pub(super) limits: &'a Limits,
-    pub(super) ehlo: &'a str,
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The server.
+    pub endpoint: &'a Endpoint,
+    /// How it takes a token.
+    pub sasl: SaslMechanism,
+    /// TLS towards its provider.
+    pub trust: &'a Arc<ClientConfig>,
+    /// The SASL user.
+    pub user: &'a str,
+    /// The name to say in EHLO.
+    pub ehlo: &'a str,
+    /// How long things may take.
+    pub limits: Limits,
+}
+
+/// The bounds of an upstream login.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// TCP connection (`limits.connect_seconds`).
+    pub connect: Duration,
+    /// TLS and login (`limits.upstream_login_seconds`).
+    pub login: Duration,
 }
 
 /// What makes the core of a protocol.
-pub(super) type NewCore<U> = fn(UpstreamIdentity, UpstreamTls) -> U;
+pub type NewCore<U> = fn(UpstreamIdentity, UpstreamTls) -> U;
 
 impl Target<'_> {
     /// Connects and logs in with a token, once.
-    pub(super) async fn log_in<U: UpstreamLogin>(
+    pub async fn log_in<U: UpstreamLogin>(
         &self,
-        account: &Account,
-        protocol: Protocol,
         token: &AccessToken,
         core: NewCore<U>,
     ) -> Result<Upstream<U::Ready>, UpstreamError> {
         let Endpoint { host, port, .. } = self.endpoint;
         let tcp = dial(host, *port, self.limits.connect).await?;
-        let limit = self.limits.upstream_login;
+        let limit = self.limits.login;
         let login = async {
             let (stream, tls) = match self.endpoint.tls {
                 Tls::Implicit => (connect_tls(tcp, host, self.trust, limit).await?, UpstreamTls::Implicit),
                 Tls::Starttls => (Stream::Plain(tcp), UpstreamTls::Starttls),
             };
-            let core = core(self.identity(account, protocol, token), tls);
+            let core = core(self.identity(token), tls);
             self.perform(core, Link { stream, patience: limit }).await
         };
         let slow = |_| UpstreamError::Slow { host: host.clone(), seconds: limit.as_secs() };
         timeout(limit, login).await.map_err(slow)?
     }
 
-    fn identity(&self, account: &Account, protocol: Protocol, token: &AccessToken) -> UpstreamIdentity {
+    fn identity(&self, token: &AccessToken) -> UpstreamIdentity {
         UpstreamIdentity {
-            mechanism: match account.token.provider.sasl {
+            mechanism: match self.sasl {
                 SaslMechanism::Xoauth2 => Mechanism::Xoauth2,
                 SaslMechanism::Oauthbearer => Mechanism::Oauthbearer,
             },
-            user: account.upstream_user(protocol).to_owned(),
+            user: self.user.to_owned(),
             token: token.secret().clone(),
             host: self.endpoint.host.clone(),
             port: self.endpoint.port,
@@ -103,7 +141,7 @@ impl Target<'_> {
             let (next, step) = core.advance(&mut input);
             core = match step {
                 UpstreamStep::Read => {
-                    let chunk = link.read(self.limits.upstream_login).await.map_err(broke)?;
+                    let chunk = link.read(self.limits.login).await.map_err(broke)?;
                     if chunk.is_empty() {
                         return Err(broke(io::ErrorKind::UnexpectedEof.into()));
                     }
@@ -115,7 +153,7 @@ impl Target<'_> {
                     next
                 }
                 UpstreamStep::StartTls => {
-                    let limit = self.limits.upstream_login;
+                    let limit = self.limits.login;
                     link = link.upgrade(|tcp| connect_tls(tcp, host, self.trust, limit)).await?;
                     next.tls_established()
                 }
