@@ -239,10 +239,18 @@ impl ImapUpstream {
     }
 }
 
-/// Refusals that a fresh token cannot mend: response codes of RFC 5530 and, where Exchange sends none, its texts.
+/// Refusals that no fresh token and no other password can mend: response codes of RFC 5530 and, where Exchange and Google
+/// send none, their texts.
 fn is_outage(text: &[u8]) -> bool {
-    const OUTAGES: [&[u8]; 6] =
-        [b"[UNAVAILABLE]", b"[INUSE]", b"[LIMIT]", b"[SERVERBUG]", b"Server Unavailable", b"Request is throttled"];
+    const OUTAGES: [&[u8]; 7] = [
+        b"[UNAVAILABLE]",
+        b"[INUSE]",
+        b"[LIMIT]",
+        b"[SERVERBUG]",
+        b"Server Unavailable",
+        b"Request is throttled",
+        b"[ALERT] Too many simultaneous connections",
+    ];
     OUTAGES.iter().any(|outage| text.get(..outage.len()).is_some_and(|start| start.eq_ignore_ascii_case(outage)))
 }
 

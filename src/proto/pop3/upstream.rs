@@ -71,7 +71,7 @@ impl Pop3Upstream {
         }
         let over = Self { identity, state: State::Over };
         match parse(line) {
-            Some(Reply::Ok) => over.agreed(state, in_clear),
+            Some(Reply::Ok) => over.agreed(&state, in_clear),
             Some(Reply::Continue) => match state {
                 State::GoAhead(answers) | State::Auth(answers) => over.answer(answers),
                 _ => over.fail(NOT_POP3),
@@ -81,9 +81,9 @@ impl Pop3Upstream {
         }
     }
 
-    fn agreed(self, state: State, in_clear: bool) -> Stepped {
+    fn agreed(self, state: &State, in_clear: bool) -> Stepped {
         match state {
-            State::Greeting(tls) => self.greeted(tls),
+            State::Greeting(tls) => self.greeted(*tls),
             // A reply that was injected in front of the handshake would be taken for one under TLS.
             State::Stls if in_clear => self.fail(Violation::BytesBeforeTls),
             State::Stls => (Self { state: State::Encrypted, ..self }, Step::StartTls),
@@ -182,7 +182,7 @@ fn parse(line: &[u8]) -> Option<Reply<'_>> {
     }
 }
 
-/// What no fresh token can mend: response codes (RFC 2449, 3206) and, where Exchange sends none, its text.
+/// What no fresh token and no other password can mend: response codes (RFC 2449, 3206) and, where Exchange sends none, its text.
 fn is_outage(text: &[u8]) -> bool {
     [&b"[SYS/"[..], b"[IN-USE]", b"[LOGIN-DELAY]", b"Server Unavailable"].iter().any(|code| text.starts_with(code))
 }
