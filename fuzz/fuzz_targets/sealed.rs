@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 use gatepost::store::{Place, Seal};
 use libfuzzer_sys::fuzz_target;
 
-static SEAL: LazyLock<Seal> =
-    LazyLock::new(|| Seal::new(&"gpk1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into()).expect("a key"));
+static SEAL: LazyLock<Seal> = LazyLock::new(|| {
+    Seal::new(&"gpk1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into()).expect("a key")
+});
 
 fuzz_target!(|bytes: &[u8]| {
     let place = Place { table: "tokens", row: "support", column: "refresh_token" };
