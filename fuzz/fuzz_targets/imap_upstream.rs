@@ -1,12 +1,7 @@
 #![no_main]
-//! The imap core that faces providers, under TLS from the first byte and with STARTTLS.
+//! The imap core that faces providers.
 
-use gatepost::proto::UpstreamTls;
 use gatepost::proto::imap::ImapUpstream;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
-    for tls in [UpstreamTls::Implicit, UpstreamTls::Starttls] {
-        gatepost_fuzz::upstream(|| ImapUpstream::new(gatepost_fuzz::identity(), tls), bytes);
-    }
-});
+fuzz_target!(|bytes: &[u8]| gatepost_fuzz::upstream(ImapUpstream::new, bytes));

@@ -3,7 +3,7 @@
 use gatepost::proto::sasl::Mechanism;
 use gatepost::proto::{
     Credentials, DownstreamLogin, DownstreamStep, Input, LoginFailure, Offer, UpstreamIdentity, UpstreamLogin,
-    UpstreamStep,
+    UpstreamStep, UpstreamTls,
 };
 use secrecy::ExposeSecret as _;
 
@@ -13,11 +13,11 @@ pub fn offer() -> Offer {
 }
 
 /// What is presented upstream.
-pub fn identity() -> UpstreamIdentity {
+pub fn identity(mechanism: Mechanism) -> UpstreamIdentity {
     UpstreamIdentity {
-        mechanism: Mechanism::Xoauth2,
+        mechanism,
         user: "support@example.com".into(),
-        token: "token".into(),
+        token: "tökén".into(),
         host: "imap.example.com".into(),
         port: 993,
         ehlo: "mail.example".into(),
@@ -31,11 +31,15 @@ pub fn downstream<D: DownstreamLogin>(new: impl Fn() -> D, bytes: &[u8]) {
     assert!(whole == split, "{whole:?}\n{split:?}");
 }
 
-/// See [`downstream`].
-pub fn upstream<U: UpstreamLogin>(new: impl Fn() -> U, bytes: &[u8]) {
-    let whole = play_upstream(new(), bytes.chunks(bytes.len().max(1)));
-    let split = play_upstream(new(), bytes.chunks(1));
-    assert!(whole == split, "{whole:?}\n{split:?}");
+/// See [`downstream`]; with a token and with a password, under TLS from the first byte and with STARTTLS.
+pub fn upstream<U: UpstreamLogin>(new: impl Fn(UpstreamIdentity, UpstreamTls) -> U, bytes: &[u8]) {
+    for mechanism in [Mechanism::Xoauth2, Mechanism::Password] {
+        for tls in [UpstreamTls::Implicit, UpstreamTls::Starttls] {
+            let whole = play_upstream(new(identity(mechanism), tls), bytes.chunks(bytes.len().max(1)));
+            let split = play_upstream(new(identity(mechanism), tls), bytes.chunks(1));
+            assert!(whole == split, "{whole:?}\n{split:?}");
+        }
+    }
 }
 
 fn play_downstream<'a, D: DownstreamLogin>(mut core: D, chunks: impl Iterator<Item = &'a [u8]>) -> Vec<String> {

@@ -48,17 +48,6 @@ impl fmt::Display for ClientText {
     }
 }
 
-/// An upstream's text for the log: one printable line. Long words are left out, for a server may repeat the line that it did
-/// not understand, and that line held a token (law 8).
-#[must_use]
-pub(super) fn log_text(text: &[u8]) -> String {
-    const LONGEST_WORD: usize = 64;
-    let text = String::from_utf8_lossy(text);
-    let words = text.split_whitespace().map(|word| if word.len() > LONGEST_WORD { "…" } else { word });
-    let line = words.collect::<Vec<_>>().join(" ");
-    line.chars().map(|c| if c.is_control() { '?' } else { c }).take(400).collect()
-}
-
 /// How a peer broke the protocol. Names the deed; which peer is known to whoever holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
@@ -81,7 +70,7 @@ pub enum Violation {
     #[error("greeted with PREAUTH, which would skip TLS and login")]
     Preauth,
     /// STARTTLS or STLS is required and not offered, or was refused.
-    #[error("does not offer STARTTLS, which is required before a token is sent")]
+    #[error("does not offer STARTTLS, which is required before any login")]
     NoStartTls,
     /// Something that is no reply of the protocol.
     #[error("sent something that is not {protocol}; is this the right host and port?")]
@@ -97,7 +86,7 @@ pub enum Violation {
         /// The protocol that was expected.
         protocol: &'static str,
     },
-    /// The mechanism that the configuration names is not offered by the upstream.
+    /// No mechanism that fits the configuration is offered by the upstream.
     #[error("does not offer the SASL mechanism {0}")]
     NoMechanism(&'static str),
     /// More bytes than a login can need.
@@ -111,12 +100,15 @@ pub enum Violation {
 /// Why the upstream login did not succeed. Texts are the upstream's own, sanitised, for the log only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamFailure {
-    /// The upstream refused the token or the user: worth one forced refresh.
+    /// The upstream refused the token, the password or the user: worth one forced refresh, where there is one.
     #[error("the upstream refused the login: {0}")]
     Refused(String),
     /// The upstream is there but will not serve now (421, `[UNAVAILABLE]`, `[SYS/TEMP]`, BYE): a new token would not help.
     #[error("the upstream is unavailable: {0}")]
     Unavailable(String),
+    /// The password, or the user name with it, cannot be said in this protocol; nothing was sent.
+    #[error("the user name or password for the upstream {0}, so nothing was sent")]
+    Unsayable(&'static str),
     /// The upstream broke the protocol.
     #[error("the upstream {0}")]
     Violation(#[from] Violation),

@@ -8,6 +8,7 @@
 //! which [`Input`] cuts; what they leave in it is read-ahead that belongs to whoever comes next.
 
 mod failure;
+mod identity;
 pub mod imap;
 mod input;
 mod output;
@@ -17,8 +18,8 @@ pub mod smtp;
 #[cfg(test)]
 mod transcript;
 
-use failure::log_text;
 pub use failure::{ClientText, LoginFailure, UpstreamFailure, Violation};
+pub use identity::UpstreamIdentity;
 pub use input::{Input, Line};
 pub use output::Output;
 
@@ -101,24 +102,7 @@ pub enum Farewell {
     Busy,
 }
 
-/// What to present upstream.
-#[derive(Clone, Debug)]
-pub struct UpstreamIdentity {
-    /// SASL mechanism.
-    pub mechanism: sasl::Mechanism,
-    /// SASL user: the mailbox. Control characters have been refused by the configuration and again by `sasl`.
-    pub user: String,
-    /// The access token.
-    pub token: SecretString,
-    /// Host and port of the upstream, which OAUTHBEARER repeats inside its message (RFC 7628, 3.1).
-    pub host: String,
-    /// See `host`.
-    pub port: u16,
-    /// The name to say in EHLO (SMTP).
-    pub ehlo: String,
-}
-
-/// How the upstream leg gets its TLS. There is no third way: a token never crosses an unencrypted leg (law 6).
+/// How the upstream leg gets its TLS. There is no third way: no token and no password ever crosses an unencrypted leg (law 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamTls {
     /// TLS from the first byte.

@@ -21,7 +21,8 @@ impl Output {
 
     /// Adds more bytes behind these.
     pub fn extend(&mut self, more: &[u8]) {
-        self.0.extend_from_slice(more);
+        // A vector that moves as it grows would leave an unwiped copy behind.
+        self.0 = Zeroizing::new([&self.0, more].concat());
     }
 }
 

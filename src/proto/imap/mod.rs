@@ -2,6 +2,7 @@
 
 mod command;
 mod downstream;
+mod login;
 mod table;
 #[cfg(test)]
 mod tests;

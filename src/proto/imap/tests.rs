@@ -1,3 +1,5 @@
+mod password;
+
 use proptest::prelude::*;
 
 use super::*;

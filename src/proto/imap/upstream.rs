@@ -1,7 +1,8 @@
-use super::ImapReady;
+use super::{ImapReady, login};
+use crate::proto::identity::Lines;
+use crate::proto::sasl::{Answers, Mechanism, Sasl};
 use crate::proto::{
     Input, Line, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation,
-    log_text, sasl,
 };
 
 /// The side of the provider, from its greeting to its tagged OK and its capabilities.
@@ -22,12 +23,12 @@ enum State {
     /// TLS is up and nothing was said yet.
     Encrypted,
     Capability,
-    /// The mechanism was named; the continuation is due.
-    GoAhead,
-    /// The token was sent.
-    Outcome,
-    /// A challenge was answered; only the refusal can follow.
-    Refusal,
+    /// AUTHENTICATE was sent: a challenge is due, or after the last answer the outcome.
+    Auth(Answers),
+    /// LOGIN was begun, and so many lines of it are said: the next `+` is due, or after the last line the outcome.
+    Login {
+        said: usize,
+    },
     /// Logged in, without having heard what the upstream can do now.
     LateCapability,
 }
@@ -94,6 +95,9 @@ impl ImapUpstream {
     }
 
     fn greeted(mut self, tls: UpstreamTls) -> Stepped {
+        if let Err(failure) = self.identity.check(Lines::Wrapped) {
+            return (self, Step::Failed(failure));
+        }
         if tls == UpstreamTls::Starttls {
             // What a greeting in clear says of capabilities may be anybody's word.
             self.capabilities = None;
@@ -108,40 +112,63 @@ impl ImapUpstream {
         self.say("CAPABILITY")
     }
 
-    /// In one line where SASL-IR (RFC 4959) is offered, else in two.
     fn authenticate(mut self) -> Stepped {
         let offered = self.capabilities.take().unwrap_or_default();
-        let offers = |name: &[u8]| offered.split(u8::is_ascii_whitespace).any(|word| word.eq_ignore_ascii_case(name));
-        let name = self.identity.mechanism.name();
-        if !offers([b"AUTH=", name.as_bytes()].concat().as_slice()) {
-            return self.fail(Violation::NoMechanism(name));
+        let offers =
+            |name: &str| offered.split(u8::is_ascii_whitespace).any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+        match self.identity.mechanism.choose(|name| offers(&format!("AUTH={name}"))) {
+            Ok(sasl) => self.begin(sasl, offers("SASL-IR")),
+            Err(_) if self.identity.mechanism == Mechanism::Password && !offers("LOGINDISABLED") => self.log_in(),
+            Err(violation) => self.fail(violation),
         }
-        if !offers(b"SASL-IR") {
-            self.state = State::GoAhead;
+    }
+
+    /// In one line where SASL-IR (RFC 4959) is offered, else in two.
+    fn begin(mut self, sasl: Sasl, initial_response: bool) -> Stepped {
+        let answers = Answers::begin(sasl);
+        let name = sasl.name();
+        let Some((answers, response)) = answers.initial(&self.identity).filter(|_| initial_response) else {
+            self.state = State::Auth(answers);
             return self.say(&format!("AUTHENTICATE {name}"));
-        }
+        };
         let mut command = Output::from(format!("{TAG} AUTHENTICATE {name} "));
-        command.extend(sasl::initial_response(&self.identity).as_bytes());
+        command.extend(response.as_bytes());
         command.extend(b"\r\n");
-        self.state = State::Outcome;
+        self.state = State::Auth(answers);
         (self, Step::Write(command))
+    }
+
+    /// By the LOGIN command, which needs not be offered.
+    fn log_in(mut self) -> Stepped {
+        self.state = State::Login { said: 0 };
+        self.continuation()
     }
 
     fn continuation(mut self) -> Stepped {
         match self.state {
-            State::GoAhead => {
-                let mut response = sasl::initial_response(&self.identity);
-                response.extend(b"\r\n");
-                self.state = State::Outcome;
-                (self, Step::Write(response))
+            State::Auth(answers) => {
+                let Some((answers, mut line)) = answers.answer(&self.identity) else { return self.fail(NOT_IMAP) };
+                line.extend(b"\r\n");
+                self.state = State::Auth(answers);
+                (self, Step::Write(line))
             }
-            // The challenge of a refusal; unanswered, the server would wait for ever.
-            State::Outcome => {
-                let answer = Output::from(self.identity.mechanism.challenge_answer());
-                self.state = State::Refusal;
-                (self, Step::Write(answer))
+            State::Login { said } => {
+                let Some(line) = login::lines(TAG, &self.identity).into_iter().nth(said) else {
+                    return self.fail(NOT_IMAP);
+                };
+                self.state = State::Login { said: said + 1 };
+                (self, Step::Write(line))
             }
             _ => self.fail(NOT_IMAP),
+        }
+    }
+
+    /// Whether the upstream has heard all that it needs to say yes.
+    fn is_presented(&self) -> bool {
+        match self.state {
+            State::Auth(answers) => answers.are_complete(),
+            State::Login { said } => said == login::lines(TAG, &self.identity).len(),
+            _ => false,
         }
     }
 
@@ -164,18 +191,17 @@ impl ImapUpstream {
             }
             (State::StartTls, Status::No) => self.fail(Violation::NoStartTls),
             (State::Capability, Status::Ok) => self.authenticate(),
-            (State::Outcome, Status::Ok) if self.capabilities.is_none() => {
+            (State::Auth(_) | State::Login { .. }, Status::Ok) if !self.is_presented() => self.fail(NOT_IMAP),
+            (State::Auth(_) | State::Login { .. }, Status::Ok) if self.capabilities.is_none() => {
                 self.state = State::LateCapability;
                 self.say("CAPABILITY")
             }
             // Without a list the client asks for itself; that is no reason to turn it away.
-            (State::Outcome | State::LateCapability, _)
-                if status == Status::Ok || self.state == State::LateCapability =>
-            {
+            (State::Auth(_) | State::Login { .. }, Status::Ok) | (State::LateCapability, _) => {
                 let capabilities = self.capabilities.take().unwrap_or_default();
                 (self, Step::Done(ImapReady { capabilities }))
             }
-            (State::GoAhead | State::Outcome | State::Refusal, Status::No) => self.refused(text),
+            (State::Auth(_) | State::Login { .. }, Status::No) => self.refused(text),
             (State::Capability, Status::No) => self.unavailable(text),
             _ => self.fail(NOT_IMAP),
         }
@@ -185,12 +211,12 @@ impl ImapUpstream {
         if is_outage(text) {
             return self.unavailable(text);
         }
-        let failure = UpstreamFailure::Refused(log_text(text));
+        let failure = UpstreamFailure::Refused(self.identity.log_text(text));
         (self, Step::Failed(failure))
     }
 
     fn unavailable(self, text: &[u8]) -> Stepped {
-        let failure = UpstreamFailure::Unavailable(log_text(text));
+        let failure = UpstreamFailure::Unavailable(self.identity.log_text(text));
         (self, Step::Failed(failure))
     }
 
@@ -213,10 +239,18 @@ impl ImapUpstream {
     }
 }
 
-/// Refusals that a fresh token cannot mend: response codes of RFC 5530 and, where Exchange sends none, its texts.
+/// Refusals that no fresh token and no other password can mend: response codes of RFC 5530 and, where Exchange and Google
+/// send none, their texts.
 fn is_outage(text: &[u8]) -> bool {
-    const OUTAGES: [&[u8]; 6] =
-        [b"[UNAVAILABLE]", b"[INUSE]", b"[LIMIT]", b"[SERVERBUG]", b"Server Unavailable", b"Request is throttled"];
+    const OUTAGES: [&[u8]; 7] = [
+        b"[UNAVAILABLE]",
+        b"[INUSE]",
+        b"[LIMIT]",
+        b"[SERVERBUG]",
+        b"Server Unavailable",
+        b"Request is throttled",
+        b"[ALERT] Too many simultaneous connections",
+    ];
     OUTAGES.iter().any(|outage| text.get(..outage.len()).is_some_and(|start| start.eq_ignore_ascii_case(outage)))
 }
 

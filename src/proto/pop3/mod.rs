@@ -1,5 +1,6 @@
 //! POP3 (RFC 1939, 2449, 2595, 5034): login cores of both sides.
 
+mod capa;
 mod downstream;
 mod table;
 #[cfg(test)]

@@ -1,11 +1,15 @@
+use secrecy::ExposeSecret;
+
+use super::capa::Way;
+use crate::proto::identity::Lines;
+use crate::proto::sasl::{Answers, Mechanism};
 use crate::proto::{
     Input, Line, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation,
-    log_text, sasl,
 };
 
 /// The side of the provider, from its greeting to `+OK`.
 ///
-/// Always two lines (`AUTH XOAUTH2`, `+`, response): Exchange breaks off when a line is longer than 255 octets.
+/// SASL always takes two lines (`AUTH XOAUTH2`, `+`, response): Exchange breaks off when a line is longer than 255 octets.
 #[derive(Debug)]
 pub struct Pop3Upstream {
     identity: UpstreamIdentity,
@@ -17,16 +21,23 @@ pub struct Pop3Upstream {
 pub struct Pop3Ready;
 
 /// Which reply is awaited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
     Greeting(UpstreamTls),
     Stls,
     /// TLS is up and nothing was said yet.
     Encrypted,
-    GoAhead,
-    Outcome,
-    /// A challenge was answered; only the refusal can follow.
-    Refusal,
+    Capa,
+    /// More of a capability list, of which these lines were received.
+    List(Vec<u8>),
+    /// The go-ahead for a mechanism that was named without asking for the list.
+    GoAhead(Answers),
+    /// A challenge, or after the last answer the outcome.
+    Auth(Answers),
+    User,
+    Pass,
+    /// None: all is said.
+    Over,
 }
 
 type Step = UpstreamStep<Pop3Ready>;
@@ -34,6 +45,8 @@ type Stepped = (Pop3Upstream, Step);
 
 /// Longest line, in octets (RFC 2449, 4 says 512).
 const LINE: usize = 4096;
+/// Longest capability list, in octets; those of real servers stay below 1 KiB.
+const LIST: usize = 16 * 1024;
 
 const NOT_POP3: Violation = Violation::NotTheProtocol { protocol: "POP3" };
 
@@ -51,53 +64,107 @@ impl Pop3Upstream {
         Self { identity, state: State::Greeting(tls) }
     }
 
-    fn replied(mut self, reply: &Reply<'_>, in_clear: bool) -> Stepped {
-        match (self.state, reply) {
-            (State::Greeting(UpstreamTls::Implicit), Reply::Ok) => self.authenticate(),
-            (State::Greeting(UpstreamTls::Starttls), Reply::Ok) => {
-                self.state = State::Stls;
-                (self, Step::Write("STLS\r\n".into()))
-            }
-            (State::Greeting(_), Reply::Err(text)) => (self, Step::Failed(unavailable(text))),
+    fn line(self, line: &[u8], in_clear: bool) -> Stepped {
+        let Self { identity, state } = self;
+        if let State::List(list) = state {
+            return Self { identity, state: State::Over }.listed(list, line);
+        }
+        let over = Self { identity, state: State::Over };
+        match parse(line) {
+            Some(Reply::Ok) => over.agreed(&state, in_clear),
+            Some(Reply::Continue) => match state {
+                State::GoAhead(answers) | State::Auth(answers) => over.answer(answers),
+                _ => over.fail(NOT_POP3),
+            },
+            Some(Reply::Err(text)) => over.refused(&state, text),
+            None => over.fail(NOT_POP3),
+        }
+    }
+
+    fn agreed(self, state: &State, in_clear: bool) -> Stepped {
+        match state {
+            State::Greeting(tls) => self.greeted(*tls),
             // A reply that was injected in front of the handshake would be taken for one under TLS.
-            (State::Stls, Reply::Ok) if in_clear => self.fail(Violation::BytesBeforeTls),
-            (State::Stls, Reply::Ok) => {
-                self.state = State::Encrypted;
-                (self, Step::StartTls)
+            State::Stls if in_clear => self.fail(Violation::BytesBeforeTls),
+            State::Stls => (Self { state: State::Encrypted, ..self }, Step::StartTls),
+            State::Capa => self.say(State::List(Vec::new()), Output::default()),
+            State::User => {
+                let line = [b"PASS ", self.identity.token.expose_secret().as_bytes(), b"\r\n"].concat();
+                self.say(State::Pass, line.into())
             }
-            (State::Stls, Reply::Err(_)) => self.fail(Violation::NoStartTls),
-            (State::GoAhead, Reply::Continue) => {
-                let mut response = sasl::initial_response(&self.identity);
-                response.extend(b"\r\n");
-                self.state = State::Outcome;
-                (self, Step::Write(response))
-            }
-            (State::GoAhead, Reply::Err(text)) if is_outage(text) => (self, Step::Failed(unavailable(text))),
-            (State::GoAhead, Reply::Err(_)) => {
-                let name = self.identity.mechanism.name();
-                self.fail(Violation::NoMechanism(name))
-            }
-            (State::Outcome, Reply::Ok) => (self, Step::Done(Pop3Ready)),
-            // The challenge of a refusal; unanswered, the server would wait for ever.
-            (State::Outcome, Reply::Continue) => {
-                let answer = Output::from(self.identity.mechanism.challenge_answer());
-                self.state = State::Refusal;
-                (self, Step::Write(answer))
-            }
-            (State::Outcome | State::Refusal, Reply::Err(text)) if is_outage(text) => {
-                (self, Step::Failed(unavailable(text)))
-            }
-            (State::Outcome | State::Refusal, Reply::Err(text)) => {
-                (self, Step::Failed(UpstreamFailure::Refused(log_text(text))))
-            }
+            State::Auth(answers) if answers.are_complete() => (self, Step::Done(Pop3Ready)),
+            State::Pass => (self, Step::Done(Pop3Ready)),
             _ => self.fail(NOT_POP3),
         }
     }
 
-    fn authenticate(mut self) -> Stepped {
-        let command = format!("AUTH {}\r\n", self.identity.mechanism.name());
-        self.state = State::GoAhead;
-        (self, Step::Write(command.into()))
+    fn refused(self, state: &State, text: &[u8]) -> Stepped {
+        let failure = match state {
+            State::Stls => return self.fail(Violation::NoStartTls),
+            State::Greeting(_) => UpstreamFailure::Unavailable(self.identity.log_text(text)),
+            _ if is_outage(text) => UpstreamFailure::Unavailable(self.identity.log_text(text)),
+            // CAPA is younger than USER.
+            State::Capa => return self.log_in(Way::UserPass),
+            State::GoAhead(_) => Violation::NoMechanism(self.identity.mechanism.names()).into(),
+            _ => UpstreamFailure::Refused(self.identity.log_text(text)),
+        };
+        (self, Step::Failed(failure))
+    }
+
+    fn greeted(self, tls: UpstreamTls) -> Stepped {
+        if let Err(failure) = self.identity.check(Lines::Raw) {
+            return (self, Step::Failed(failure));
+        }
+        match tls {
+            UpstreamTls::Implicit => self.authenticate(),
+            UpstreamTls::Starttls => self.say(State::Stls, "STLS\r\n".into()),
+        }
+    }
+
+    /// A token is presented unasked, for there is one way to do it; the ways of a password have to be heard first.
+    fn authenticate(self) -> Stepped {
+        if self.identity.mechanism == Mechanism::Password {
+            return self.say(State::Capa, "CAPA\r\n".into());
+        }
+        match self.identity.mechanism.choose(|_| true) {
+            Ok(sasl) => self.say(State::GoAhead(Answers::begin(sasl)), format!("AUTH {}\r\n", sasl.name()).into()),
+            Err(violation) => self.fail(violation),
+        }
+    }
+
+    fn listed(self, mut list: Vec<u8>, line: &[u8]) -> Stepped {
+        if line == b"." {
+            return match Way::of(&list) {
+                Ok(way) => self.log_in(way),
+                Err(violation) => self.fail(violation),
+            };
+        }
+        list.extend_from_slice(line);
+        list.push(b'\n');
+        if list.len() > LIST {
+            return self.fail(Violation::TooMuch { limit: LIST });
+        }
+        self.say(State::List(list), Output::default())
+    }
+
+    fn log_in(self, way: Way) -> Stepped {
+        match way {
+            Way::Sasl(sasl) => self.say(State::Auth(Answers::begin(sasl)), format!("AUTH {}\r\n", sasl.name()).into()),
+            Way::UserPass => {
+                let line = format!("USER {}\r\n", self.identity.user);
+                self.say(State::User, line.into())
+            }
+        }
+    }
+
+    fn answer(self, answers: Answers) -> Stepped {
+        let Some((answers, mut line)) = answers.answer(&self.identity) else { return self.fail(NOT_POP3) };
+        line.extend(b"\r\n");
+        self.say(State::Auth(answers), line)
+    }
+
+    fn say(self, state: State, line: Output) -> Stepped {
+        (Self { state, ..self }, Step::Write(line))
     }
 
     const fn fail(self, violation: Violation) -> Stepped {
@@ -115,31 +182,26 @@ fn parse(line: &[u8]) -> Option<Reply<'_>> {
     }
 }
 
-/// What no fresh token can mend: response codes (RFC 2449, 3206) and, where Exchange sends none, its text.
+/// What no fresh token and no other password can mend: response codes (RFC 2449, 3206) and, where Exchange sends none, its text.
 fn is_outage(text: &[u8]) -> bool {
     [&b"[SYS/"[..], b"[IN-USE]", b"[LOGIN-DELAY]", b"Server Unavailable"].iter().any(|code| text.starts_with(code))
-}
-
-fn unavailable(text: &[u8]) -> UpstreamFailure {
-    UpstreamFailure::Unavailable(log_text(text))
 }
 
 impl UpstreamLogin for Pop3Upstream {
     type Ready = Pop3Ready;
 
     fn advance(self, input: &mut Input) -> (Self, Step) {
-        if self.state == State::Encrypted {
+        if let State::Encrypted = self.state {
             return self.authenticate();
         }
-        let line = match input.line(LINE) {
-            Line::Incomplete => return (self, Step::Read),
-            Line::Whole(line) => line.to_vec(),
-            Line::Malformed(_) => return self.fail(NOT_POP3),
-            Line::TooLong => return self.fail(Violation::LineTooLong { limit: LINE }),
-        };
-        match parse(&line) {
-            Some(reply) => self.replied(&reply, !input.is_empty()),
-            None => self.fail(NOT_POP3),
+        match input.line(LINE) {
+            Line::Incomplete => (self, Step::Read),
+            Line::Whole(line) => {
+                let line = line.to_vec();
+                self.line(&line, !input.is_empty())
+            }
+            Line::Malformed(_) => self.fail(NOT_POP3),
+            Line::TooLong => self.fail(Violation::LineTooLong { limit: LINE }),
         }
     }
 

@@ -1,12 +1,13 @@
 //! SASL messages, without the protocol around them.
 //!
-//! `server` reads what local programs send (PLAIN, LOGIN), `client` writes what upstreams read (XOAUTH2, OAUTHBEARER).
+//! `server` reads what local programs send (PLAIN, LOGIN), `client` writes what upstreams read (XOAUTH2,
+//! OAUTHBEARER; PLAIN and LOGIN where there is a password).
 
 mod client;
 mod exchange;
 mod server;
 
-pub use client::{Mechanism, initial_response};
+pub use client::{Answers, Mechanism, Sasl, initial_response};
 pub use exchange::{Exchange, Progress};
 pub use server::{LOGIN_PASSWORD_PROMPT, LOGIN_USER_PROMPT, LoginUser, SaslError, ServerMechanism, plain};
 

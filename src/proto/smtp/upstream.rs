@@ -1,14 +1,15 @@
 use super::reply::NOT_SMTP;
 use super::{Extensions, Reply};
+use crate::proto::identity::Lines;
+use crate::proto::sasl::{Answers, Sasl};
 use crate::proto::{
-    Input, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation, log_text,
-    sasl,
+    Input, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation,
 };
 
 /// The side of the provider, from its banner to 235.
 ///
-/// Always two steps (`AUTH XOAUTH2`, 334, response): a token does not fit into RFC 4954's 512 octets of a command, and
-/// Dovecot's submission refuses the long line.
+/// With a token always two steps (`AUTH XOAUTH2`, 334, response): it does not fit into RFC 4954's 512 octets of a command,
+/// and Dovecot's submission refuses the long line.
 #[derive(Debug)]
 pub struct SmtpUpstream {
     identity: UpstreamIdentity,
@@ -31,13 +32,16 @@ enum State {
     /// TLS is up and nothing was said yet.
     Encrypted,
     Ehlo,
-    GoAhead(Extensions),
-    Outcome(Extensions),
-    /// A challenge was answered; only the refusal can follow.
-    Refusal,
+    /// A challenge, or after the last answer the outcome.
+    Auth(Answers, Extensions),
+    /// None: all is said.
+    Over,
 }
 
 type Step = UpstreamStep<SmtpReady>;
+
+/// Fewest octets that do not fit into a command (RFC 4954, 4 says 512 with its line break), with one to spare.
+const COMMAND: usize = 512;
 
 impl SmtpUpstream {
     /// A fresh connection; with implicit TLS the handshake is already done.
@@ -48,10 +52,7 @@ impl SmtpUpstream {
 
     fn replied(self, reply: &Reply, input: &Input) -> (Self, Step) {
         match (self.state, reply.code()) {
-            (State::Banner(tls), 220) => {
-                let state = if tls == UpstreamTls::Starttls { State::EhloInClear } else { State::Ehlo };
-                Self { state, ..self }.ehlo()
-            }
+            (State::Banner(tls), 220) => Self { state: State::Over, ..self }.greeted(tls),
             (State::EhloInClear, 250) if Extensions::of(reply).starttls() => {
                 (Self { state: State::StartTls, ..self }, Step::Write("STARTTLS\r\n".into()))
             }
@@ -60,27 +61,22 @@ impl SmtpUpstream {
             (State::StartTls, 220) if !input.is_empty() => failed(self.identity, Violation::BytesBeforeTls),
             (State::StartTls, 220) => (Self { state: State::Encrypted, ..self }, Step::StartTls),
             (State::Ehlo, 250) => authenticate(self.identity, Extensions::of(reply)),
-            (State::GoAhead(extensions), 334) => {
-                let mut response = sasl::initial_response(&self.identity);
-                response.extend(b"\r\n");
-                (Self { state: State::Outcome(extensions), ..self }, Step::Write(response))
+            (State::Auth(answers, extensions), 334) => answer(self.identity, answers, extensions),
+            (State::Auth(answers, extensions), 235) if answers.are_complete() => {
+                (Self { state: State::Over, ..self }, Step::Done(SmtpReady { extensions }))
             }
-            (State::Outcome(extensions), 235) => {
-                let ready = SmtpReady { extensions };
-                (Self { state: State::Refusal, ..self }, Step::Done(ready))
-            }
-            (State::Outcome(_), 334) => {
-                let answer = Output::from(self.identity.mechanism.challenge_answer());
-                (Self { state: State::Refusal, ..self }, Step::Write(answer))
-            }
-            (state @ (State::GoAhead(_) | State::Outcome(_) | State::Refusal), 500..) => {
-                (Self { state, ..self }, Step::Failed(UpstreamFailure::Refused(log_text(reply.raw()))))
-            }
-            (state, 400..) => {
-                (Self { state, ..self }, Step::Failed(UpstreamFailure::Unavailable(log_text(reply.raw()))))
-            }
-            (state, _) => (Self { state, ..self }, Step::Failed(NOT_SMTP.into())),
+            (State::Auth(..), 500..) => refused(self.identity, reply),
+            (_, 400..) => unavailable(self.identity, reply),
+            _ => failed(self.identity, NOT_SMTP),
         }
+    }
+
+    fn greeted(self, tls: UpstreamTls) -> (Self, Step) {
+        if let Err(failure) = self.identity.check(Lines::Wrapped) {
+            return (self, Step::Failed(failure));
+        }
+        let state = if tls == UpstreamTls::Starttls { State::EhloInClear } else { State::Ehlo };
+        Self { state, ..self }.ehlo()
     }
 
     fn ehlo(self) -> (Self, Step) {
@@ -90,16 +86,48 @@ impl SmtpUpstream {
 }
 
 fn authenticate(identity: UpstreamIdentity, extensions: Extensions) -> (SmtpUpstream, Step) {
-    let name = identity.mechanism.name();
-    if !extensions.offers(name) {
-        return failed(identity, Violation::NoMechanism(name));
+    match identity.mechanism.choose(|name| extensions.offers(name)) {
+        Ok(sasl) => {
+            let (answers, command) = auth(sasl, &identity);
+            let state = State::Auth(answers, extensions);
+            (SmtpUpstream { identity, state }, Step::Write(command))
+        }
+        Err(violation) => failed(identity, violation),
     }
-    let state = State::GoAhead(extensions);
-    (SmtpUpstream { identity, state }, Step::Write(format!("AUTH {name}\r\n").into()))
+}
+
+/// PLAIN in one line where it fits, all else in two or more.
+fn auth(sasl: Sasl, identity: &UpstreamIdentity) -> (Answers, Output) {
+    let answers = Answers::begin(sasl);
+    if sasl == Sasl::Plain
+        && let Some((answered, response)) = answers.initial(identity)
+    {
+        let command = Output::from([b"AUTH PLAIN ", response.as_bytes(), b"\r\n"].concat());
+        if command.as_bytes().len() < COMMAND {
+            return (answered, command);
+        }
+    }
+    (answers, format!("AUTH {}\r\n", sasl.name()).into())
+}
+
+fn answer(identity: UpstreamIdentity, answers: Answers, extensions: Extensions) -> (SmtpUpstream, Step) {
+    let Some((answers, mut line)) = answers.answer(&identity) else { return failed(identity, NOT_SMTP) };
+    line.extend(b"\r\n");
+    (SmtpUpstream { identity, state: State::Auth(answers, extensions) }, Step::Write(line))
+}
+
+fn refused(identity: UpstreamIdentity, reply: &Reply) -> (SmtpUpstream, Step) {
+    let failure = UpstreamFailure::Refused(identity.log_text(reply.raw()));
+    (SmtpUpstream { identity, state: State::Over }, Step::Failed(failure))
+}
+
+fn unavailable(identity: UpstreamIdentity, reply: &Reply) -> (SmtpUpstream, Step) {
+    let failure = UpstreamFailure::Unavailable(identity.log_text(reply.raw()));
+    (SmtpUpstream { identity, state: State::Over }, Step::Failed(failure))
 }
 
 const fn failed(identity: UpstreamIdentity, violation: Violation) -> (SmtpUpstream, Step) {
-    (SmtpUpstream { identity, state: State::Refusal }, Step::Failed(UpstreamFailure::Violation(violation)))
+    (SmtpUpstream { identity, state: State::Over }, Step::Failed(UpstreamFailure::Violation(violation)))
 }
 
 impl UpstreamLogin for SmtpUpstream {
