@@ -103,6 +103,11 @@ impl Request {
         self.0.get(name).map_or("", String::as_str)
     }
 
+    /// Whether one of the words of a parameter is this.
+    fn has(&self, name: &str, word: &str) -> bool {
+        self.field(name).split(' ').any(|known| known == word)
+    }
+
     fn check(&self, client: &Client) {
         let fields = &self.0;
         assert!(client.takes_redirect(self.field("redirect_uri")), "another redirect URI: {fields:?}");
@@ -113,16 +118,16 @@ impl Request {
         assert_eq!(self.field("code_challenge_method"), "S256", "{fields:?}");
         let challenge = URL_SAFE_NO_PAD.decode(self.field("code_challenge"));
         assert_eq!(challenge.map(|hash| hash.len()), Ok(32), "no challenge: {fields:?}");
-        assert_ne!(self.field("prompt"), "none", "nobody could consent");
+        assert!(!self.has("prompt", "none"), "nobody could consent: {fields:?}");
     }
 
     fn code(&self, state: &State, mailbox: &str) -> String {
         let mut state_of = state.lock();
         let first = state_of.consents.known.insert((self.field("client_id").to_owned(), mailbox.to_owned()));
         let offline = match state.dialect {
-            Dialect::Microsoft => self.field("scope").split(' ').any(|scope| scope == "offline_access"),
+            Dialect::Microsoft => self.has("scope", "offline_access"),
             // Google gives a refresh token once, and again only to who asks for consent again.
-            Dialect::Google => self.field("access_type") == "offline" && (first || self.field("prompt") == "consent"),
+            Dialect::Google => self.field("access_type") == "offline" && (first || self.has("prompt", "consent")),
         };
         // About as real ones look, with characters that a query has to escape.
         let code = format!("4/0simulated+{}==", state_of.consents.codes.len());

@@ -73,9 +73,11 @@ async fn a_code_is_good_once_for_who_asked() {
 async fn google_gives_a_refresh_token_to_who_asks_rightly() {
     let provider = provider(Dialect::Google).await;
     let mut peer = endpoint(&provider).await;
-    for (more, refresh) in
-        [("&access_type=online", false), ("&access_type=offline", false), ("&access_type=offline&prompt=consent", true)]
-    {
+    for (more, refresh) in [
+        ("&access_type=online", false),
+        ("&access_type=offline", false),
+        ("&access_type=offline&prompt=select_account+consent", true),
+    ] {
         let redirect = provider.consent(&authorize(&provider, "public", REDIRECT, more), USER);
         let answer = post(&mut peer, &form(code(&redirect), REDIRECT, VERIFIER), "").await.1;
         assert_eq!(answer["refresh_token"].is_string(), refresh, "{more}");
