@@ -10,9 +10,10 @@ use crate::wire::Wire;
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
+    query: String,
     /// Names in lower case.
     headers: HashMap<String, String>,
-    pub(crate) body: String,
+    body: String,
     /// Whether the client closes after the response, or is too old to stay.
     pub(crate) last: bool,
 }
@@ -51,7 +52,13 @@ impl Request {
             Some("keep-alive") => false,
             _ => version != "HTTP/1.1",
         };
-        Ok(Self { method: method.to_owned(), path: path.to_owned(), headers, body, last })
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        Ok(Self { method: method.to_owned(), path: path.to_owned(), query: query.to_owned(), headers, body, last })
+    }
+
+    /// The body, or the query of a request without one.
+    pub(crate) fn said(&self) -> &str {
+        if self.body.is_empty() { &self.query } else { &self.body }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

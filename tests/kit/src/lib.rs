@@ -1,14 +1,15 @@
 //! A simulated mail provider on loopback: an OAuth token endpoint, and SMTP, IMAP and POP3 servers over TLS that take
-//! nothing but XOAUTH2 and OAUTHBEARER with a token of that endpoint.
+//! nothing but XOAUTH2 and OAUTHBEARER with a token of that endpoint, unless they are told an app password.
 //!
 //! It shares no code with Gatepost, so that the two judge each other.
 //!
 //! ```text
 //!              authority      certificates, good and bad
 //!                  │
-//!  token_endpoint ─┤ http      refresh_token, client_credentials; tokens keeps the book
+//!         consent ─┤           the person with a browser who says yes or no to an authorize URL
+//!  token_endpoint ─┤ http      every grant, device codes, the metadata service; tokens keeps the book of clients' tokens
 //!            smtp ─┤
-//!            imap ─┼─ sasl ─── tokens: who may come in          mailstore: what was sent can be read
+//!            imap ─┼─ sasl ─── tokens, passwords: who may come in          mailstore: what was sent can be read
 //!            pop3 ─┘           faults: how each of them misbehaves
 //!        provider              starts them all on free ports; what was asked of them, and what no client may do
 //!            peer              the other side: a client that knows only bytes
@@ -20,12 +21,17 @@
 
 mod ahead;
 mod authority;
+mod client;
+mod consent;
 mod dialect;
 mod faults;
+mod form;
 mod http;
 mod imap;
+mod jwt;
 pub mod legacy;
 mod mailstore;
+mod passwords;
 mod peer;
 mod pop3;
 mod provider;
@@ -37,10 +43,12 @@ mod tokens;
 mod wire;
 
 pub use authority::{Authority, Certificate};
+pub use client::Client;
 pub use dialect::Dialect;
 pub use faults::{Answer, Break, Faults};
 pub use mailstore::Mail;
 pub use peer::{Peer, tls_peer};
 pub use provider::{Ports, Provider, Settings};
 pub use state::{Login, TokenRequest};
-pub use tokens::{Client, Rotation};
+pub use token_endpoint::Device;
+pub use tokens::Rotation;

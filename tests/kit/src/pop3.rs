@@ -17,6 +17,7 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
     };
     wire.send(state.greeting(usual)).await?;
     let mut session: Option<Session> = None;
+    let mut user = None;
     loop {
         let line = wire.line().await?;
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -38,7 +39,19 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
             }
             ("STLS", None) if !wire.is_encrypted() => wire = stls(wire, &state).await?,
             ("AUTH", None) => session = authenticate(&mut wire, &state, arguments).await?,
+            ("USER", None) if wire.is_encrypted() && sasl::takes(&state, "PLAIN") => {
+                user = line.get(5..).map(str::to_owned);
+                wire.send("+OK\r\n").await?;
+            }
+            ("PASS", None) if user.is_some() => {
+                let password = line.get(5..).unwrap_or_default().to_owned();
+                let verdict = sasl::password(&state, "pop3", "USER", user.take().unwrap_or_default(), password);
+                session = admit(&mut wire, &state, verdict).await?;
+            }
             ("USER" | "PASS" | "APOP", None) => {
+                if verb == "PASS" && !wire.is_encrypted() {
+                    state.violation("pop3: a password in clear");
+                }
                 state.refused("pop3", "PASSWORD", "");
                 wire.send("-ERR Basic authentication is disabled\r\n").await?;
             }
@@ -59,15 +72,19 @@ async fn stls(mut wire: Wire, state: &State) -> io::Result<Wire> {
     wire.starttls().await
 }
 
-fn capabilities(wire: &Wire, state: &State) -> &'static str {
-    match (state.dialect, wire.is_encrypted()) {
+fn capabilities(wire: &Wire, state: &State) -> String {
+    let usual = match (state.dialect, wire.is_encrypted()) {
         (Dialect::Microsoft, false) => "+OK\r\nTOP\r\nUIDL\r\nSTLS\r\n.\r\n",
         (Dialect::Microsoft, true) => "+OK\r\nTOP\r\nUIDL\r\nSASL XOAUTH2 OAUTHBEARER\r\nUSER\r\n.\r\n",
         (Dialect::Google, false) => "+OK Capability list follows\r\nRESP-CODES\r\nSTLS\r\n.\r\n",
         (Dialect::Google, true) => {
             "+OK Capability list follows\r\nUSER\r\nRESP-CODES\r\nEXPIRE 0\r\nLOGIN-DELAY 300\r\nTOP\r\nUIDL\r\nX-GOOGLE-RICO\r\nSASL PLAIN XOAUTH2 OAUTHBEARER\r\n.\r\n"
         }
+    };
+    if state.dialect == Dialect::Microsoft && sasl::takes(state, "PLAIN") {
+        return usual.replace("SASL ", "SASL PLAIN LOGIN ");
     }
+    usual.to_owned()
 }
 
 async fn authenticate(wire: &mut Wire, state: &State, arguments: &[&str]) -> io::Result<Option<Session>> {
@@ -80,18 +97,18 @@ async fn authenticate(wire: &mut Wire, state: &State, arguments: &[&str]) -> io:
         wire.send("-ERR Command is not valid in this state.\r\n").await?;
         return Ok(None);
     }
-    if !sasl::takes(&mechanism) {
+    if !sasl::takes(state, &mechanism) {
         state.refused("pop3", "PASSWORD", "");
         wire.send("-ERR Protocol error. Unsupported mechanism.\r\n").await?;
         return Ok(None);
     }
-    let response = if let Some(&response) = arguments.get(1) {
-        response.to_owned()
-    } else {
-        wire.send("+ \r\n").await?;
-        wire.line().await?
-    };
-    let (reply, session) = match (sasl::judge(wire, state, "pop3", &mechanism, &response).await?, state.dialect) {
+    let verdict = sasl::exchange(wire, state, "pop3", &mechanism, arguments.get(1).copied()).await?;
+    admit(wire, state, verdict).await
+}
+
+/// Says how a login ended.
+async fn admit(wire: &mut Wire, state: &State, verdict: Verdict) -> io::Result<Option<Session>> {
+    let (reply, session) = match (verdict, state.dialect) {
         (Verdict::Granted(user), Dialect::Microsoft) => {
             ("+OK User successfully authenticated.\r\n", Some(Session::new(state, user)))
         }

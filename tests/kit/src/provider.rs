@@ -8,11 +8,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::authority::{Authority, Certificate};
+use crate::client::Client;
 use crate::dialect::Dialect;
 use crate::faults::Faults;
 use crate::mailstore::Mail;
 use crate::state::{Login, State, TokenRequest};
-use crate::tokens::{Client, Rotation};
+use crate::tokens::Rotation;
 use crate::wire::Wire;
 use crate::{imap, pop3, smtp, token_endpoint};
 
@@ -25,8 +26,8 @@ pub struct Provider {
     pub authority: Authority,
     /// Where it listens, on 127.0.0.1.
     pub ports: Ports,
-    state: Arc<State>,
-    token_task: AbortHandle,
+    pub(crate) state: Arc<State>,
+    token_tasks: [AbortHandle; 2],
     mail_tasks: Vec<AbortHandle>,
 }
 
@@ -39,11 +40,12 @@ pub struct Settings {
     pub certificate: Certificate,
 }
 
-/// The ports of a provider's servers: `smtp`, `imap` and `pop3` begin in clear and offer STARTTLS.
+/// The ports of a provider's servers: `identity` is the metadata service, in clear; `smtp`, `imap` and `pop3` begin in clear and offer STARTTLS.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Ports {
     pub token: u16,
+    pub identity: u16,
     pub smtp: u16,
     pub smtps: u16,
     pub imap: u16,
@@ -55,6 +57,7 @@ pub struct Ports {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Server {
     Token,
+    Identity,
     Smtp,
     Imap,
     Pop3,
@@ -92,7 +95,7 @@ impl Entrance {
         tcp.set_nodelay(true)?;
         let wire =
             if implicit { Wire::encrypted(TlsAcceptor::from(tls).accept(tcp).await?) } else { Wire::clear(tcp, tls) };
-        if server != Server::Token {
+        if !matches!(server, Server::Token | Server::Identity) {
             let (silent, greeting) = {
                 let faults = &state.lock().faults;
                 (faults.silent, faults.greeting)
@@ -105,7 +108,7 @@ impl Entrance {
             }
         }
         match server {
-            Server::Token => token_endpoint::serve(wire, state).await,
+            Server::Token | Server::Identity => token_endpoint::serve(wire, state).await,
             Server::Smtp => smtp::serve(wire, state).await,
             Server::Imap => imap::serve(wire, state).await,
             Server::Pop3 => pop3::serve(wire, state).await,
@@ -128,6 +131,7 @@ impl Provider {
             Entrance { server, implicit, tls, state: Arc::clone(&state) }
         };
         let (token, token_task) = entrance(Server::Token, true, Certificate::Good).open().await;
+        let (identity, identity_task) = entrance(Server::Identity, false, Certificate::Good).open().await;
         let mut mail_tasks = Vec::new();
         let mut open = async |server, implicit| {
             let (port, task) = entrance(server, implicit, settings.certificate).open().await;
@@ -136,6 +140,7 @@ impl Provider {
         };
         let ports = Ports {
             token,
+            identity,
             smtp: open(Server::Smtp, false).await,
             smtps: open(Server::Smtp, true).await,
             imap: open(Server::Imap, false).await,
@@ -143,7 +148,9 @@ impl Provider {
             pop3: open(Server::Pop3, false).await,
             pop3s: open(Server::Pop3, true).await,
         };
-        Self { authority, ports, state, token_task, mail_tasks }
+        let provider = Self { authority, ports, state, token_tasks: [token_task, identity_task], mail_tasks };
+        provider.state.lock().token_url = provider.token_url();
+        provider
     }
 
     /// The token endpoint.
@@ -216,9 +223,9 @@ impl Provider {
         self.mail_tasks.iter().for_each(AbortHandle::abort);
     }
 
-    /// Closes the token endpoint; the mail servers stay.
+    /// Closes the token endpoint and the metadata service; the mail servers stay.
     pub fn stop_token_endpoint(&self) {
-        self.token_task.abort();
+        self.token_tasks.iter().for_each(AbortHandle::abort);
     }
 
     /// The mail of a mailbox, the oldest first.

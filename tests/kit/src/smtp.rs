@@ -130,24 +130,19 @@ impl Session {
         if self.user.is_some() || self.transaction.is_some() {
             return Ok("503 5.5.1 Bad sequence of commands\r\n".into());
         }
-        if !sasl::takes(&mechanism) {
+        if !sasl::takes(state, &mechanism) {
             state.refused("smtp", "PASSWORD", "");
             return Ok(
                 "535 5.7.139 Authentication unsuccessful, basic authentication is disabled. [SIMULATED.EXAMPLE]\r\n"
                     .into(),
             );
         }
-        let response = if let Some(response) = words.next() {
-            // RFC 4954, 4: with the initial response, the command is still held to 512 octets with its CRLF.
-            if line.len() > 510 && state.dialect == Dialect::Microsoft {
-                state.violation("smtp: AUTH with an initial response of more than 512 octets");
-            }
-            response.to_owned()
-        } else {
-            wire.send("334 \r\n").await?;
-            wire.line().await?
-        };
-        Ok(match (sasl::judge(wire, state, "smtp", &mechanism, &response).await?, state.dialect) {
+        let initial = words.next();
+        // RFC 4954, 4: with the initial response, the command is still held to 512 octets with its CRLF.
+        if initial.is_some() && line.len() > 510 && state.dialect == Dialect::Microsoft {
+            state.violation("smtp: AUTH with an initial response of more than 512 octets");
+        }
+        Ok(match (sasl::exchange(wire, state, "smtp", &mechanism, initial).await?, state.dialect) {
             (Verdict::Granted(user), dialect) => {
                 self.user = Some(user);
                 match dialect {
@@ -156,6 +151,10 @@ impl Session {
                 }
             }
             (Verdict::Cancelled, _) => "501 5.7.0 Authentication cancelled\r\n".into(),
+            (Verdict::Refused, Dialect::Microsoft) if matches!(&mechanism[..], "PLAIN" | "LOGIN") => {
+                "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. [SIMULATED.EXAMPLE]\r\n"
+                    .into()
+            }
             (Verdict::Refused, Dialect::Microsoft) => {
                 "535 5.7.3 Authentication unsuccessful [SIMULATED.EXAMPLE 2026-01-01T00:00:00.000Z 08DE]\r\n".into()
             }
@@ -274,5 +273,9 @@ fn ehlo(wire: &Wire, state: &State) -> String {
     };
     let (final_line, others) = list.split_last().unwrap();
     let others: Vec<_> = others.iter().map(|extension| format!("250-{extension}\r\n")).collect();
-    format!("250-simulated.example Hello [127.0.0.1]\r\n{}250 {final_line}\r\n", others.concat())
+    let mut others = others.concat();
+    if sasl::takes(state, "PLAIN") {
+        others = others.replace("AUTH LOGIN XOAUTH2", "AUTH LOGIN PLAIN XOAUTH2");
+    }
+    format!("250-simulated.example Hello [127.0.0.1]\r\n{others}250 {final_line}\r\n")
 }

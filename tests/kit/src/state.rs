@@ -2,9 +2,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::consent::Consents;
 use crate::dialect::Dialect;
 use crate::faults::{Break, Faults};
 use crate::mailstore::{Mail, MailStore};
+use crate::passwords::Passwords;
+use crate::token_endpoint::Devices;
 use crate::tokens::{Tokens, Worth};
 
 /// A login attempt at a mail server.
@@ -12,7 +15,8 @@ use crate::tokens::{Tokens, Worth};
 pub struct Login {
     /// `smtp`, `imap` or `pop3`.
     pub protocol: &'static str,
-    /// SASL mechanism in upper case; `PASSWORD` for anything that carries one, which is never granted.
+    /// SASL mechanism in upper case; for IMAP's own command `LOGIN`, for POP3's `USER`; `PASSWORD` for anything that carries
+    /// one while none is taken.
     pub mechanism: String,
     /// SASL user; empty when none could be read.
     pub user: String,
@@ -20,16 +24,24 @@ pub struct Login {
     pub granted: bool,
 }
 
-/// A request to the token endpoint.
+/// What a user comes with.
+pub(crate) enum Proof {
+    Token(String),
+    Password(String),
+}
+
+/// A request to the token endpoint or one of its neighbours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRequest {
-    /// The `grant_type`.
+    /// `/token`, `/devicecode` or the metadata service's.
+    pub path: String,
+    /// The `grant_type`; empty elsewhere than at `/token`.
     pub grant: String,
     /// The client's id, however it authenticated.
     pub client: String,
     /// The refresh token that was used.
     pub refresh_token: Option<String>,
-    /// The body as received.
+    /// The body as received, with any assertion; of a GET, the query.
     pub body: String,
 }
 
@@ -45,6 +57,12 @@ pub(crate) struct State {
 pub(crate) struct Inner {
     pub(crate) mail: MailStore,
     pub(crate) tokens: Tokens,
+    pub(crate) token_url: String,
+    pub(crate) consents: Consents,
+    pub(crate) devices: Devices,
+    /// The client whose identity the machine has.
+    pub(crate) machine: Option<String>,
+    pub(crate) passwords: Passwords,
     pub(crate) logins: Vec<Login>,
     pub(crate) requests: Vec<TokenRequest>,
     pub(crate) faults: Faults,
@@ -61,10 +79,14 @@ impl State {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this user may come in with this token, now; the attempt is remembered.
-    pub(crate) fn admit(&self, mut login: Login, token: &str) -> Worth {
+    /// Whether this user may come in with this, now; the attempt is remembered.
+    pub(crate) fn admit(&self, mut login: Login, proof: &Proof) -> Worth {
         let mut state = self.lock();
-        let mut worth = state.tokens.worth(&login.user, token);
+        let mut worth = match proof {
+            Proof::Token(token) => state.tokens.worth(&login.user, token),
+            Proof::Password(password) if state.passwords.opens_mail(&login.user, password) => Worth::Good,
+            Proof::Password(_) => Worth::Invalid,
+        };
         if worth == Worth::Good && state.faults.refuse_logins > 0 {
             state.faults.refuse_logins -= 1;
             worth = Worth::Invalid;

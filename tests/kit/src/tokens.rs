@@ -1,15 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-/// An OAuth client as the provider knows it.
-#[derive(Clone, Debug)]
-pub struct Client {
-    id: String,
-    secret: Option<String>,
-    mailboxes: Vec<String>,
-    rotation: Option<Rotation>,
-    life: Option<Duration>,
-}
+use crate::client::Client;
 
 /// What a refresh does to the refresh token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,43 +13,6 @@ pub enum Rotation {
     Lenient,
     /// The answer brings a new one; who uses the old one again ends the whole family (RFC 9700, 4.14.2).
     Strict,
-}
-
-impl Client {
-    /// A public client whose app-only tokens open a mailbox.
-    #[must_use]
-    pub fn new(id: &str, mailbox: &str) -> Self {
-        Self { id: id.to_owned(), secret: None, mailboxes: vec![mailbox.to_owned()], rotation: None, life: None }
-    }
-
-    /// Makes it a confidential client.
-    #[must_use]
-    pub fn secret(self, secret: &str) -> Self {
-        Self { secret: Some(secret.to_owned()), ..self }
-    }
-
-    /// One more mailbox that its app-only tokens open.
-    #[must_use]
-    pub fn mailbox(mut self, mailbox: &str) -> Self {
-        self.mailboxes.push(mailbox.to_owned());
-        self
-    }
-
-    /// How its refresh tokens rotate, instead of the provider's way.
-    #[must_use]
-    pub fn rotation(self, rotation: Rotation) -> Self {
-        Self { rotation: Some(rotation), ..self }
-    }
-
-    /// How long its access tokens live, instead of the provider's rule.
-    #[must_use]
-    pub fn life(self, life: Duration) -> Self {
-        Self { life: Some(life), ..self }
-    }
-
-    pub(crate) fn has_secret(&self, secret: Option<&str>) -> bool {
-        self.secret.as_deref() == secret
-    }
 }
 
 /// The provider's book of clients and tokens.
@@ -93,6 +48,8 @@ pub(crate) struct Granted {
     pub(crate) access: String,
     pub(crate) refresh: Option<String>,
     pub(crate) life: Duration,
+    /// Whose consent it is, if it is somebody's.
+    pub(crate) mailbox: Option<String>,
 }
 
 /// What an access token is worth to a user, now.
@@ -149,7 +106,19 @@ impl Tokens {
     /// The grant `client_credentials`.
     pub(crate) fn by_client(&mut self, client: &Client) -> Granted {
         let life = client.life.unwrap_or(self.life);
-        Granted { access: self.issue_access(client.mailboxes.clone(), life), refresh: None, life }
+        Granted { access: self.issue_access(client.mailboxes.clone(), life), refresh: None, life, mailbox: None }
+    }
+
+    /// What somebody consents to: one access token, or a new family of refresh tokens, too.
+    pub(crate) fn by_consent(&mut self, client: &Client, mailbox: &str, offline: bool) -> Granted {
+        let life = client.life.unwrap_or(self.life);
+        let refresh = offline.then(|| self.issue_refresh(mailbox, Some(&client.id)));
+        Granted {
+            access: self.issue_access(vec![mailbox.to_owned()], life),
+            refresh,
+            life,
+            mailbox: Some(mailbox.to_owned()),
+        }
     }
 
     /// The grant `refresh_token`; `None` is `invalid_grant`.
@@ -168,7 +137,8 @@ impl Tokens {
             used.spent = true;
         }
         let life = client.life.unwrap_or(self.life);
-        Some(Granted { access: self.issue_access(vec![used.mailbox], life), refresh: successor, life })
+        let access = self.issue_access(vec![used.mailbox.clone()], life);
+        Some(Granted { access, refresh: successor, life, mailbox: Some(used.mailbox) })
     }
 
     pub(crate) fn worth(&self, user: &str, token: &str) -> Worth {

@@ -119,14 +119,14 @@ impl Conversation {
     async fn log_in(&mut self, wire: &mut Wire, state: &State, command: &Command) -> io::Result<Reply> {
         let mechanism = match (command.verb.as_str(), command.text(0)) {
             ("AUTHENTICATE", Some(mechanism)) => mechanism.to_uppercase(),
-            ("LOGIN", _) => "PASSWORD".into(),
+            ("LOGIN", Some(_)) => "LOGIN".into(),
             _ => return Ok(None),
         };
         if !wire.is_encrypted() {
             state.violation("imap: login in clear");
             return done("BAD Command received in Invalid state.");
         }
-        if !sasl::takes(&mechanism) {
+        if !sasl::takes(state, &mechanism) {
             state.refused("imap", "PASSWORD", "");
             return done(match state.dialect {
                 Dialect::Microsoft => "NO Basic authentication is disabled.",
@@ -135,23 +135,23 @@ impl Conversation {
                 }
             });
         }
-        let response = if let Some(response) = command.text(1) {
-            response
+        let verdict = if command.verb == "LOGIN" {
+            let word = |at| command.text(at).unwrap_or_default();
+            sasl::password(state, "imap", "LOGIN", word(0), word(1))
         } else {
-            wire.send("+ \r\n").await?;
-            wire.line().await?
+            sasl::exchange(wire, state, "imap", &mechanism, command.text(1).as_deref()).await?
         };
-        match (sasl::judge(wire, state, "imap", &mechanism, &response).await?, state.dialect) {
+        match (verdict, state.dialect) {
             (Verdict::Granted(user), dialect) => {
                 *self = Self::LoggedIn { user: user.clone() };
                 if dialect == Dialect::Google {
                     wire.send(format!("* CAPABILITY {}\r\n", capabilities(wire, state, true))).await?;
                     return Ok(Some(format!("OK {user} authenticated (Success)")));
                 }
-                done("OK AUTHENTICATE completed.")
+                done(&format!("OK {} completed.", command.verb))
             }
             (Verdict::Cancelled, _) => done("BAD The AUTH protocol exchange was canceled by the client."),
-            (Verdict::Refused, Dialect::Microsoft) => done("NO AUTHENTICATE failed."),
+            (Verdict::Refused, Dialect::Microsoft) => done(&format!("NO {} failed.", command.verb)),
             (Verdict::Refused, Dialect::Google) => done("NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)"),
         }
     }
@@ -223,8 +223,8 @@ fn is_inbox(command: &Command, at: usize) -> bool {
 }
 
 /// The provider's own lists, less what is not simulated (COMPRESS, CONDSTORE, ENABLE and their kin).
-fn capabilities(wire: &Wire, state: &State, logged_in: bool) -> &'static str {
-    match (state.dialect, wire.is_encrypted(), logged_in) {
+fn capabilities(wire: &Wire, state: &State, logged_in: bool) -> String {
+    let usual = match (state.dialect, wire.is_encrypted(), logged_in) {
         (Dialect::Microsoft, false, _) => {
             "IMAP4 IMAP4rev1 STARTTLS LOGINDISABLED SASL-IR UIDPLUS ID UNSELECT CHILDREN IDLE NAMESPACE LITERAL+"
         }
@@ -243,7 +243,12 @@ fn capabilities(wire: &Wire, state: &State, logged_in: bool) -> &'static str {
         (Dialect::Google, true, true) => {
             "IMAP4rev1 UNSELECT IDLE NAMESPACE QUOTA ID XLIST CHILDREN X-GM-EXT-1 UIDPLUS MOVE LITERAL+ APPENDLIMIT=35651584"
         }
+    };
+    // Exchange, where passwords are still taken; Gmail names them anyway.
+    if state.dialect == Dialect::Microsoft && wire.is_encrypted() && sasl::takes(state, "PLAIN") {
+        return usual.replace("AUTH=XOAUTH2", "AUTH=PLAIN AUTH=XOAUTH2").replace(" LOGINDISABLED", "");
     }
+    usual.to_owned()
 }
 
 async fn list(wire: &mut Wire, command: &Command) -> io::Result<Reply> {

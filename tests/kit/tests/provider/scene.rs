@@ -1,12 +1,12 @@
 //! What the tests share.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use gatepost_kit::{Peer, Provider, tls_peer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) const USER: &str = "support@example.com";
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
@@ -74,13 +74,49 @@ pub(crate) async fn endpoint(provider: &Provider) -> Peer {
 
 /// Posts a form on a connection that is kept; status and body.
 pub(crate) async fn post(peer: &mut Peer, form: &str, fields: &str) -> (u16, Value) {
+    post_to(peer, "/token", form, fields).await
+}
+
+/// Posts a form anywhere.
+pub(crate) async fn post_to(peer: &mut Peer, path: &str, form: &str, fields: &str) -> (u16, Value) {
     let length = form.len();
     peer.send(format!(
-        "POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n{fields}\r\n{form}"
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n{fields}\r\n{form}"
     ))
     .await;
     let (status, body) = response(peer).await;
     (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+/// Escapes what a form or a query cannot hold.
+pub(crate) fn escaped(text: &str) -> String {
+    let escape = |octet: u8| match octet {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' => char::from(octet).to_string(),
+        octet => format!("%{octet:02X}"),
+    };
+    text.bytes().map(escape).collect()
+}
+
+/// The claims of a JWT.
+pub(crate) fn claims(token: &str) -> Value {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&claims).unwrap()
+}
+
+/// A JWT with these claims, made now and good for so many seconds, whose signature is rubbish.
+pub(crate) fn jwt(mut claims: Value, life: i64) -> String {
+    let now = i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+    (claims["iat"], claims["exp"]) = (now.into(), (now + life).into());
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.c2ln", part(json!({ "alg": "PS256", "x5t#S256": "thumbprint" })), part(claims))
+}
+
+/// Whether an access token opens this mailbox.
+pub(crate) async fn opens(provider: &Provider, access: &str, mailbox: &str) -> bool {
+    let mut peer = client(provider, provider.ports.imaps).await;
+    peer.send(format!("a AUTHENTICATE XOAUTH2 {}\r\n", xoauth2(mailbox, access))).await;
+    let answer = peer.line().await;
+    answer.starts_with("* CAPABILITY") || answer.starts_with("a OK")
 }
 
 /// Status and body of a response.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatepost_kit::{Answer, Client, Dialect, Provider, Rotation, Settings};
 
-use crate::scene::{USER, client, endpoint, post, response, xoauth2};
+use crate::scene::{USER, client, endpoint, escaped, post, response, xoauth2};
 
 const REFRESH: &str = "grant_type=refresh_token&client_id=c&client_secret=s%2B%C3%A9+s&refresh_token=";
 const APP_ONLY: &str = "grant_type=client_credentials&client_id=c&client_secret=s%2B%C3%A9+s";
@@ -13,10 +13,6 @@ async fn provider() -> Provider {
     let provider = Provider::start().await;
     provider.add_client("c", Some("s+é s"), USER);
     provider
-}
-
-fn escaped(token: &str) -> String {
-    token.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
 }
 
 #[tokio::test]
@@ -40,8 +36,8 @@ async fn clients_authenticate_by_post_or_basic_on_one_connection() {
         post(&mut peer, "grant_type=client_credentials&client_id=d", "").await.1["error"],
         "unauthorized_client"
     );
-    let password = "grant_type=password&client_id=c&client_secret=s%2B%C3%A9+s";
-    assert_eq!(post(&mut peer, password, "").await.1["error"], "unsupported_grant_type");
+    let ciba = "grant_type=urn:openid:params:grant-type:ciba&client_id=c&client_secret=s%2B%C3%A9+s";
+    assert_eq!(post(&mut peer, ciba, "").await.1["error"], "unsupported_grant_type");
     assert_eq!(post(&mut peer, "", "Connection: close\r\n").await.0, 400);
     peer.expect_end().await;
     let requests = provider.token_requests();
