@@ -22,18 +22,31 @@ pub struct Account {
     pub networks: Vec<IpNet>,
     /// SASL user for IMAP and POP3, instead of the token's mailbox (shared mailboxes).
     pub mailbox: Option<String>,
-    /// SASL user for SMTP, instead of the token's mailbox (delegates).
+    /// SASL user for SMTP, instead of the token's mailbox (delegates). A token that nobody signed in for has no mailbox that
+    /// sends in its name: there it follows `mailbox`.
     pub smtp_user: Option<String>,
     /// Switched off: a right password is refused as not allowed.
     pub disabled: bool,
 }
 
 impl Account {
+    /// All user names that it answers to.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
+    }
+
+    /// Whether this user name is one of its own, as a login is compared.
+    #[must_use]
+    pub fn answers_to(&self, user: &str) -> bool {
+        let folded = |name: &str| name.trim_matches([' ', '\t']).to_lowercase();
+        self.names().any(|name| folded(name) == folded(user))
+    }
+
     /// The SASL user to present upstream.
     #[must_use]
     pub fn upstream_user(&self, protocol: Protocol) -> &str {
         let chosen = match protocol {
-            Protocol::Smtp => self.smtp_user.as_ref(),
+            Protocol::Smtp => self.smtp_user.as_ref().or(self.mailbox.as_ref().filter(|_| self.token.acts_as_any())),
             Protocol::Imap | Protocol::Pop3 => self.mailbox.as_ref(),
         };
         chosen.unwrap_or(&self.token.mailbox)

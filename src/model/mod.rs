@@ -1,14 +1,22 @@
 //! The words of the house as plain data: accounts, tokens, providers. No IO, no clock.
 
 mod account;
+mod certificate;
+mod deadline;
 mod provider;
+mod scopes;
+mod service_account;
 mod state;
 mod token;
 
 pub use account::{Account, PasswordHash, UnusableHash};
-pub use provider::{Endpoint, Endpoints, Provider, SaslMechanism, UpstreamTls};
-pub use state::{AccessToken, Granted, TokenState, Trouble, TroubleClass};
-pub use token::{ClientAuthentication, Grant, Token};
+pub use certificate::{ClientCertificate, SigningAlgorithm};
+pub use deadline::{Deadline, DeadlineKind, deadlines};
+pub use provider::{Endpoint, Endpoints, Family, Loopback, Manners, OauthUrls, Provider, SaslMechanism, UpstreamTls};
+pub use scopes::{Objection, object, same_scope};
+pub use service_account::{DownloadedClient, ServiceAccount, UnusableJson};
+pub use state::{AccessToken, Granted, Identity, LONGEST_BACK_OFF, TokenState, Trouble, TroubleClass};
+pub use token::{ClientAuthentication, Grant, ManagedIdentity, Token};
 
 /// The mail protocols that are relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]

@@ -48,6 +48,14 @@ pub struct TokenState {
     pub quarantined: Option<SecretString>,
     /// Scopes that the provider granted, separated by blanks.
     pub scopes: Option<String>,
+    /// Who issued the refresh token, and to which client ([`super::Token::binding`]).
+    pub bound_to: Option<String>,
+    /// Who signed in, as far as the provider said so.
+    pub identity: Option<String>,
+    /// When the grant was given or imported.
+    pub authorized_at: Option<DateTime<Utc>>,
+    /// When the refresh token ends, where the provider says so.
+    pub refresh_ends_at: Option<DateTime<Utc>>,
     /// The last success.
     pub refreshed_at: Option<DateTime<Utc>>,
     /// What has been wrong since the last success.
@@ -59,8 +67,10 @@ pub struct TokenState {
 pub struct Trouble {
     /// Whose turn it is.
     pub class: TroubleClass,
-    /// One line for the operator: who said what, and the next step.
+    /// One line for the operator: who said what, and what it means.
     pub summary: String,
+    /// The next step.
+    pub remedy: String,
     /// The first failure in a row.
     pub since: DateTime<Utc>,
     /// How many in a row.
@@ -104,16 +114,66 @@ pub struct Granted {
     pub refresh: Option<SecretString>,
     /// Granted scopes, where the provider says them.
     pub scopes: Option<String>,
+    /// When the refresh token ends, where the provider says so.
+    pub refresh_ends_at: Option<DateTime<Utc>>,
+    /// Who signed in, where the provider says so.
+    pub identity: Option<Identity>,
 }
+
+/// Who signed in: every address-like claim of an id token, the most telling first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity(pub Vec<String>);
+
+impl Identity {
+    /// Whether this mailbox is among them.
+    #[must_use]
+    pub fn is(&self, mailbox: &str) -> bool {
+        self.0.iter().any(|known| known.eq_ignore_ascii_case(mailbox.trim()))
+    }
+}
+
+impl std::fmt::Display for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.first().map_or("somebody unknown", String::as_str))
+    }
+}
+
+/// The longest that a refresh token is left unused.
+const KEEP_ALIVE: TimeDelta = TimeDelta::days(3);
+/// No endpoint is obeyed that asks for more.
+pub const LONGEST_BACK_OFF: TimeDelta = TimeDelta::hours(24);
+/// How far two looks at a clock that is being slewed may differ.
+const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(2);
 
 /// Most that is taken off the life of a token, so that it does not expire on its way.
 const MARGIN: TimeDelta = TimeDelta::seconds(60);
 
 impl TokenState {
-    /// A refresh token from elsewhere. A quarantined one stays beside it.
+    /// A refresh token from elsewhere, for this client. The one in use before goes to quarantine.
     #[must_use]
-    pub fn imported(self, refresh: SecretString) -> Self {
-        Self { refresh: Some(refresh), quarantined: self.quarantined, ..Self::default() }
+    pub fn imported(self, refresh: SecretString, binding: String, now: DateTime<Utc>) -> Self {
+        Self {
+            refresh: Some(refresh),
+            quarantined: self.refresh.or(self.quarantined),
+            bound_to: Some(binding),
+            authorized_at: Some(now),
+            ..Self::default()
+        }
+    }
+
+    /// A grant that a person has just given. What was held before goes to quarantine.
+    #[must_use]
+    pub fn authorized(self, granted: Granted, binding: String, now: DateTime<Utc>) -> Self {
+        let before = Self { quarantined: self.refresh.or(self.quarantined), ..Self::default() };
+        let identity = granted.identity.as_ref().map(ToString::to_string);
+        let renewed = before.renewed(granted, now);
+        Self { bound_to: Some(binding), authorized_at: Some(now), identity, ..renewed }
+    }
+
+    /// Takes the quarantined refresh token into use again, at an administrator's wish.
+    #[must_use]
+    pub fn reinstated(self) -> Self {
+        Self { refresh: self.refresh.or_else(|| self.quarantined.clone()), ..self }
     }
 
     /// The provider granted a token. The old refresh token is replaced only by a new one.
@@ -122,10 +182,11 @@ impl TokenState {
         Self {
             access: Some(granted.access),
             refresh: granted.refresh.or(self.refresh),
-            quarantined: self.quarantined,
             scopes: granted.scopes.or(self.scopes),
+            refresh_ends_at: granted.refresh_ends_at.or(self.refresh_ends_at),
             refreshed_at: Some(now),
             trouble: None,
+            ..self
         }
     }
 
@@ -142,16 +203,29 @@ impl TokenState {
         self
     }
 
-    /// The access token, if it has life enough left to be used: a minute, or a quarter of a life that is short.
+    /// The access token, if it has life enough left to be used: a minute, or a quarter of a life that is short. One that
+    /// was obtained in the future was obtained while the clock was wrong, and so is its expiry.
     #[must_use]
     pub fn usable(&self, now: DateTime<Utc>) -> Option<&AccessToken> {
-        self.access.as_ref().filter(|access| access.expires_at - now > self.margin(MARGIN))
+        let sane = self.refreshed_at.is_none_or(|at| at - now <= CLOCK_SLACK);
+        self.access.as_ref().filter(|access| sane && access.expires_at - now > self.margin(MARGIN))
     }
 
-    /// When to refresh: so long ahead of expiry, but never in the first half of its life.
+    /// When to refresh: so long ahead of expiry, but never in the first half of its life; and at the latest after
+    /// [`KEEP_ALIVE`], so that a refresh token never dies of idleness.
     #[must_use]
     pub fn due(&self, ahead: TimeDelta) -> Option<DateTime<Utc>> {
-        self.access.as_ref().map(|access| access.expires_at - self.margin(ahead).max(self.margin(MARGIN)))
+        let expiry = self.access.as_ref()?.expires_at - self.margin(ahead).max(self.margin(MARGIN));
+        let idle = self.refreshed_at.filter(|_| self.refresh.is_some()).map(|at| at + KEEP_ALIVE);
+        Some(idle.map_or(expiry, |idle| idle.min(expiry)))
+    }
+
+    /// Until when no attempt is to be made. A time that lies further ahead than any back-off was noted while the clock was
+    /// wrong.
+    #[must_use]
+    pub fn held_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let until = self.trouble.as_ref()?.retry_at;
+        (until > now && until - now <= LONGEST_BACK_OFF).then_some(until)
     }
 
     /// `most`, or the part of a short life that stands for it.
@@ -171,11 +245,28 @@ mod tests {
     }
 
     fn granted(refresh: Option<&str>, life: i64) -> Granted {
-        Granted { access: AccessToken::new("at".into(), at(life)), refresh: refresh.map(Into::into), scopes: None }
+        Granted {
+            access: AccessToken::new("at".into(), at(life)),
+            refresh: refresh.map(Into::into),
+            scopes: None,
+            refresh_ends_at: None,
+            identity: None,
+        }
+    }
+
+    fn imported(refresh: &str) -> TokenState {
+        TokenState::default().imported(refresh.into(), "host client".into(), at(0))
     }
 
     fn trouble(class: TroubleClass, seconds: i64) -> Trouble {
-        Trouble { class, summary: "x".into(), since: at(seconds), failures: 1, retry_at: at(seconds + 1) }
+        Trouble {
+            class,
+            summary: "x".into(),
+            remedy: "y".into(),
+            since: at(seconds),
+            failures: 1,
+            retry_at: at(seconds + 1),
+        }
     }
 
     fn secret(secret: Option<&SecretString>) -> Option<&str> {
@@ -184,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_old_refresh_token_stays_until_there_is_a_new_one() {
-        let state = TokenState::default().imported("r1".into()).renewed(granted(None, 3600), at(0));
+        let state = imported("r1").renewed(granted(None, 3600), at(0));
         assert_eq!(secret(state.refresh.as_ref()), Some("r1"));
         let state = state.renewed(granted(Some("r2"), 3600), at(0));
         assert_eq!(secret(state.refresh.as_ref()), Some("r2"));
@@ -192,14 +283,14 @@ mod tests {
 
     #[test]
     fn only_an_ended_grant_is_quarantined_and_nothing_is_destroyed() {
-        let state = TokenState::default().imported("r1".into()).renewed(granted(None, 3600), at(0));
+        let state = imported("r1").renewed(granted(None, 3600), at(0));
         let state = state.failed(trouble(TroubleClass::Transient, 1)).failed(trouble(TroubleClass::Configuration, 2));
         assert_eq!(secret(state.refresh.as_ref()), Some("r1"));
         assert_eq!(state.trouble.as_ref().map(|t| (t.since, t.failures)), Some((at(1), 2)));
         let state = state.failed(trouble(TroubleClass::Ended, 3)).failed(trouble(TroubleClass::Ended, 4));
         assert_eq!((secret(state.refresh.as_ref()), secret(state.quarantined.as_ref())), (None, Some("r1")));
         assert!(state.usable(at(5)).is_some(), "the access token lives on");
-        let state = state.imported("r2".into());
+        let state = state.imported("r2".into(), "host client".into(), at(6));
         assert_eq!((secret(state.refresh.as_ref()), secret(state.quarantined.as_ref())), (Some("r2"), Some("r1")));
     }
 
@@ -215,9 +306,35 @@ mod tests {
 
     #[test]
     fn nothing_secret_is_printed() {
-        let granted =
-            Granted { access: AccessToken::new("s3cret".into(), at(1)), refresh: Some("s3cret".into()), scopes: None };
-        let state = TokenState::default().imported("s3cret".into()).renewed(granted.clone(), at(0));
+        let mut granted = granted(Some("s3cret"), 1);
+        granted.access = AccessToken::new("s3cret".into(), at(1));
+        let state = imported("s3cret").renewed(granted.clone(), at(0));
         assert!(!format!("{state:?} {granted:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_new_grant_keeps_the_old_one_aside() {
+        let state = imported("r1").authorized(granted(Some("r2"), 3600), "host client".into(), at(5));
+        assert_eq!((secret(state.refresh.as_ref()), secret(state.quarantined.as_ref())), (Some("r2"), Some("r1")));
+        let ended = state.failed(trouble(TroubleClass::Ended, 6));
+        assert_eq!(secret(ended.reinstated().refresh.as_ref()), Some("r2"));
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_holds_nothing_up() {
+        let state = imported("r1").renewed(granted(None, 3600), at(0));
+        let before = at(-86_400);
+        assert!(state.usable(before).is_none(), "obtained tomorrow: its expiry is no good either");
+        let state = state.failed(trouble(TroubleClass::Transient, 90 * 86_400));
+        assert_eq!(state.held_until(at(0)), None, "nobody backs off for three months");
+        assert_eq!(state.held_until(at(90 * 86_400)), Some(at(90 * 86_400 + 1)));
+    }
+
+    #[test]
+    fn a_refresh_token_is_used_every_few_days() {
+        let year = imported("r1").renewed(granted(None, 365 * 86_400), at(0));
+        assert_eq!(year.due(TimeDelta::minutes(5)), Some(at(3 * 86_400)));
+        let app_only = TokenState::default().renewed(granted(None, 365 * 86_400), at(0));
+        assert!(app_only.due(TimeDelta::minutes(5)) > Some(at(300 * 86_400)));
     }
 }
