@@ -17,6 +17,11 @@ pub(super) struct Answer {
     refresh_token: Option<RefreshToken>,
     #[serde(default, rename = "scope")]
     pub(super) granted: Option<String>,
+    #[serde(default)]
+    pub(super) id_token: Option<String>,
+    /// Google writes the first, Keycloak the second, where 0 is for ever.
+    #[serde(default, alias = "refresh_expires_in", deserialize_with = "seconds")]
+    pub(super) refresh_token_expires_in: Option<u64>,
 }
 
 impl TokenResponse for Answer {
@@ -53,7 +58,7 @@ fn any_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BasicTokenType
     serde::de::IgnoredAny::deserialize(deserializer).map(|_| BasicTokenType::Bearer)
 }
 
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Seconds {
@@ -84,6 +89,11 @@ pub(super) struct Refusal {
     pub(super) error_codes: Vec<u32>,
     #[serde(default, alias = "error_subtype")]
     pub(super) suberror: Option<String>,
+    /// What Microsoft's support asks for.
+    #[serde(default)]
+    pub(super) trace_id: Option<String>,
+    #[serde(default)]
+    pub(super) correlation_id: Option<String>,
 }
 
 impl std::fmt::Display for Refusal {

@@ -1,12 +1,14 @@
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::answer::Refusal;
 use super::http::Seen;
+use crate::explain::{self, Answered, Explanation};
 use crate::model::TroubleClass;
 
 /// Why a token request failed. Decided by the OAuth `error` value and the HTTP status alone; the texts are for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{host} {said}; {}", remedy(*class, code.as_deref()))]
+#[error("{host} {said}{}", cause(*explanation))]
 pub struct OauthError {
     /// Whose turn it is.
     pub class: TroubleClass,
@@ -14,28 +16,32 @@ pub struct OauthError {
     pub code: Option<String>,
     /// How long the endpoint asked to be left alone.
     pub retry_after: Option<Duration>,
-    /// The token endpoint's host.
+    /// Who was asked.
     host: String,
     /// What it did, in one printable line without token material.
     said: String,
+    explanation: Option<Explanation>,
+    /// The next step where there is no explanation.
+    own_remedy: Option<String>,
 }
 
 impl OauthError {
     /// The endpoint answered with an OAuth error.
     pub(super) fn refused(host: &str, refusal: &Refusal, seen: Seen) -> Self {
-        let code = printable(&refusal.error, 60);
-        let numbers: Vec<_> = refusal.error_codes.iter().take(3).map(|number| format!(" AADSTS{number}")).collect();
-        let numbers = numbers.concat();
-        let subcode = refusal.suberror.as_deref().map(|sub| format!(" ({})", printable(sub, 60))).unwrap_or_default();
-        // A description may quote what was sent; its first sentence is enough for people, the code for us.
-        let description = refusal.error_description.as_deref().map(first_sentence).unwrap_or_default();
-        let said = format!("answered {code}{subcode}{numbers}{description}");
+        let explanation = explain::oauth(&Answered {
+            error: &refusal.error,
+            subcode: refusal.suberror.as_deref(),
+            numbers: &refusal.error_codes,
+            description: refusal.error_description.as_deref().unwrap_or_default(),
+        });
         Self {
             class: class(&refusal.error, seen.status),
-            code: Some(code),
+            code: Some(printable(&refusal.error, 60)),
             host: host.into(),
-            said,
+            said: said(refusal),
             retry_after: seen.retry_after,
+            explanation,
+            own_remedy: None,
         }
     }
 
@@ -43,7 +49,40 @@ impl OauthError {
     pub(super) fn unanswered(host: &str, said: &str, seen: Seen) -> Self {
         let status = seen.status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
         let said = format!("{}{status}", printable(said, 300));
-        Self { class: TroubleClass::Transient, code: None, host: host.into(), said, retry_after: seen.retry_after }
+        let class = TroubleClass::Transient;
+        let retry_after = seen.retry_after;
+        Self { class, code: None, host: host.into(), said, retry_after, explanation: None, own_remedy: None }
+    }
+
+    /// Something on this side is not as it has to be.
+    pub(super) fn unprepared(culprit: &str, said: &str, remedy: &str) -> Self {
+        Self {
+            class: TroubleClass::Configuration,
+            code: None,
+            retry_after: None,
+            host: culprit.into(),
+            said: said.into(),
+            explanation: None,
+            own_remedy: Some(remedy.into()),
+        }
+    }
+
+    /// The same, on a way where only people can mend it: a device code that ran out, a consent that was declined.
+    pub(super) fn ended(self) -> Self {
+        Self { class: TroubleClass::Ended, ..self }
+    }
+
+    /// The next step for this token.
+    #[must_use]
+    pub fn remedy(&self, token: &str) -> String {
+        let known = self.own_remedy.clone().or_else(|| self.explanation.map(|known| known.remedy_for(token)));
+        known.unwrap_or_else(|| match self.class {
+            TroubleClass::Transient => "nothing; it is tried again by itself".into(),
+            TroubleClass::Configuration => {
+                format!("compare `gatepost token show {token}` with the app registration at the provider")
+            }
+            TroubleClass::Ended => format!("get a new grant: `gatepost token authorize {token}`"),
+        })
     }
 }
 
@@ -58,32 +97,38 @@ fn class(error: &str, status: Option<u16>) -> TroubleClass {
     }
 }
 
-fn remedy(class: TroubleClass, code: Option<&str>) -> &'static str {
-    match (class, code) {
-        (TroubleClass::Transient, _) => "it is tried again by itself",
-        (TroubleClass::Ended, _) => {
-            "the grant has ended: get a new refresh token and import it with `gatepost token import`"
-        }
-        (_, Some("invalid_client")) => {
-            "check client_id and client_secret (the Value, not the Secret ID; is it expired?)"
-        }
-        (_, Some("unauthorized_client")) => "check the app registration: is this grant allowed, and is consent given?",
-        (_, Some("invalid_scope")) => {
-            "check `scopes`: one resource only, spelling, and what the app registration allows"
-        }
-        (TroubleClass::Configuration, _) => "check the token's settings and the app registration at the provider",
+fn cause(explanation: Option<Explanation>) -> String {
+    explanation.map(|known| format!(": {}", known.cause)).unwrap_or_default()
+}
+
+fn said(refusal: &Refusal) -> String {
+    let mut said = format!("answered {}", printable(&refusal.error, 60));
+    if let Some(sub) = &refusal.suberror {
+        let _ = write!(said, " ({})", printable(sub, 60));
     }
+    for number in refusal.error_codes.iter().take(3) {
+        let _ = write!(said, " AADSTS{number}");
+    }
+    // A description may quote what was sent; its first sentence is enough for people, the code for us.
+    if let Some(description) = &refusal.error_description {
+        let _ = write!(said, " \"{}\"", first_sentence(description));
+    }
+    let ids = [("trace", &refusal.trace_id), ("correlation", &refusal.correlation_id)];
+    for (name, id) in ids.into_iter().filter_map(|(name, id)| Some((name, id.as_ref()?))) {
+        let _ = write!(said, " [{name} {}]", printable(id, 60));
+    }
+    said
 }
 
 fn first_sentence(description: &str) -> String {
     let end = description.find(['\r', '\n']).unwrap_or(description.len());
     let line = &description[..end];
     let sentence = line.split(" Trace ID").next().unwrap_or(line);
-    format!(": {}", printable(sentence, 300))
+    printable(sentence, 300)
 }
 
 /// One line, without controls; long words that could be a token or an assertion are cut out.
-fn printable(text: &str, longest: usize) -> String {
+pub(super) fn printable(text: &str, longest: usize) -> String {
     let shown = text.split_ascii_whitespace().map(|word| if word.len() > 80 { "…" } else { word });
     let line = shown.collect::<Vec<_>>().join(" ");
     line.chars().filter(|c| !c.is_control()).take(longest).collect()

@@ -1,111 +1,151 @@
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use chrono::{DateTime, TimeDelta, Utc};
-use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::{
-    AsyncHttpClient, AuthType, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    RefreshToken, RequestTokenError, Scope, StandardRevocableToken, TokenResponse as _, TokenUrl,
+    AuthorizationCode, PkceCodeVerifier, RedirectUrl, RefreshToken, ResourceOwnerPassword, ResourceOwnerUsername,
+    Scope, TokenResponse as _,
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 
-use super::answer::{Answer, Refusal};
+use super::answer::Answer;
+use super::assertion::{self, JWT_BEARER, Proof};
+use super::claims;
+use super::client::{Watched, client, failed};
+use super::discover;
 use super::error::OauthError;
-use super::http::{Http, HttpError, Seen};
+use super::http::{Form, Http, Seen};
+use super::identity;
 use crate::clock;
-use crate::model::{AccessToken, ClientAuthentication, Granted, Token};
+use crate::model::{AccessToken, ClientAuthentication, Grant, Granted, ServiceAccount, Token};
 
-/// The oauth2 crate's client with our answers and a token endpoint.
-type TokenClient = Client<
-    Refusal,
-    Answer,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointSet,
->;
+/// By what a token is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask<'a> {
+    /// A refresh token (RFC 6749, 6).
+    Refresh(&'a SecretString),
+    /// The code of a consent (RFC 6749, 4.1.3; RFC 7636).
+    Code {
+        /// The code.
+        code: &'a SecretString,
+        /// What proves that the consent was begun here.
+        verifier: &'a SecretString,
+        /// Where it came back to.
+        redirect: &'a Url,
+    },
+    /// Nothing but what is configured, in the name of this mailbox.
+    Own {
+        /// Whose mailbox a service account acts for.
+        user: &'a str,
+    },
+}
 
 /// What a life that the provider does not tell is taken for.
 const UNTOLD: TimeDelta = TimeDelta::hours(1);
 /// The longest life that is believed.
 const LONGEST: TimeDelta = TimeDelta::days(365);
 
-/// Requests a token: with a refresh token (RFC 6749, 6), or without one by client credentials (4.4).
-pub async fn exchange(http: &Http, token: &Token, refresh: Option<&SecretString>) -> Result<Granted, OauthError> {
+/// Requests a token.
+pub async fn exchange(http: &Http, token: &Token, ask: Ask<'_>) -> Result<Granted, OauthError> {
     let now = clock::now();
-    let seen = Arc::new(Mutex::new(Seen::default()));
-    let send = Watched { http: http.clone(), seen: Arc::clone(&seen), now };
-    let client = client(token);
-    let scopes = token.scopes.iter().cloned().map(Scope::new);
-    let answer = match refresh {
-        Some(refresh) => {
-            let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
-            // Microsoft picks the resource by them; others take any part of what was granted.
-            client.exchange_refresh_token(&refresh).add_scopes(scopes).request_async(&send).await
-        }
-        None => client.exchange_client_credentials().add_scopes(scopes).request_async(&send).await,
+    let answer = match (&token.grant, ask) {
+        (Grant::ServiceAccount(account), Ask::Own { user }) => service_account(http, token, account, user, now).await?,
+        (Grant::ClientCredentials, _) if token.client_id.is_empty() => match &token.client_authentication {
+            ClientAuthentication::ManagedIdentity(machine) => identity::token(http, token, machine, now).await?,
+            _ => return Err(OauthError::unprepared("client_id", "is not set", "set client_id")),
+        },
+        _ => standard(http, token, ask, now).await?,
     };
-    let seen = *seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let host = token.provider.token_url.host_str().unwrap_or_default();
-    let answer = answer.map_err(|error| failed(host, &error, seen))?;
+    Ok(granted(token, &answer, now))
+}
+
+/// The grants that the oauth2 crate speaks.
+async fn standard(http: &Http, token: &Token, ask: Ask<'_>, now: DateTime<Utc>) -> Result<Answer, OauthError> {
+    let url = discover::token_url(http, &token.provider, now).await?;
+    let proof = assertion::proof(http, token, &url, now).await?;
+    let send = Watched::new(http, now);
+    let client = client(token, &url);
+    let scopes = || token.scopes.iter().cloned().map(Scope::new);
+    let extra = parameters(token, proof.as_ref());
+    macro_rules! sent {
+        ($request:expr) => {{
+            let mut request = $request;
+            for (name, value) in &extra {
+                request = request.add_extra_param(*name, value.expose_secret());
+            }
+            request.request_async(&send).await
+        }};
+    }
+    let answer = match (ask, &token.grant) {
+        (Ask::Refresh(refresh), _) => {
+            let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
+            // Microsoft picks the resource by the scopes; others take any part of what was granted.
+            sent!(client.exchange_refresh_token(&refresh).add_scopes(scopes()))
+        }
+        (Ask::Code { code, verifier, redirect }, _) => {
+            let code = AuthorizationCode::new(code.expose_secret().to_owned());
+            let verifier = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
+            let redirect = std::borrow::Cow::Owned(RedirectUrl::from_url(redirect.clone()));
+            sent!(client.exchange_code(code).set_pkce_verifier(verifier).set_redirect_uri(redirect))
+        }
+        (Ask::Own { .. }, Grant::Password(password)) => {
+            let user = ResourceOwnerUsername::new(token.mailbox.clone());
+            let password = ResourceOwnerPassword::new(password.expose_secret().to_owned());
+            sent!(client.exchange_password(&user, &password).add_scopes(scopes()))
+        }
+        (Ask::Own { .. }, _) => sent!(client.exchange_client_credentials().add_scopes(scopes())),
+    };
+    let host = url.host_str().unwrap_or_default();
+    let answer = answer.map_err(|error| failed(host, &error, send.seen()))?;
+    not_empty(host, answer, send.seen())
+}
+
+/// What goes with every request: the provider's own wishes, and the client's assertion.
+fn parameters<'t>(token: &'t Token, proof: Option<&Proof>) -> Vec<(&'t str, SecretString)> {
+    let wishes = token.provider.manners.token_parameters.iter();
+    let mut all: Vec<(&'t str, SecretString)> = Vec::new();
+    for (name, value) in wishes {
+        all.push((name, value.as_str().into()));
+    }
+    for (name, value) in proof.into_iter().flat_map(Proof::parameters) {
+        all.push((name, value));
+    }
+    all
+}
+
+/// RFC 7523, 2.1. The crate would send `grant_type` twice.
+async fn service_account(
+    http: &Http,
+    token: &Token,
+    account: &ServiceAccount,
+    user: &str,
+    now: DateTime<Utc>,
+) -> Result<Answer, OauthError> {
+    let url = match &account.token_url {
+        Some(url) => url.clone(),
+        None => discover::token_url(http, &token.provider, now).await?,
+    };
+    let assertion = assertion::service_account(account, user, &token.scopes, &url, now)?;
+    let form = Form::new().with("grant_type", JWT_BEARER).secret("assertion", &assertion);
+    let answered = http.post::<Answer>(&url, form, now).await?;
+    not_empty(url.host_str().unwrap_or_default(), answered, Seen::default())
+}
+
+pub(super) fn not_empty(host: &str, answer: Answer, seen: Seen) -> Result<Answer, OauthError> {
     if answer.access_token().secret().is_empty() {
         return Err(OauthError::unanswered(host, "answered without an access token", seen));
     }
-    Ok(granted(&answer, now))
+    Ok(answer)
 }
 
-/// The HTTP client as the oauth2 crate wants it, which also notes what the crate does not hand on.
-struct Watched {
-    http: Http,
-    seen: Arc<Mutex<Seen>>,
-    now: DateTime<Utc>,
-}
-
-impl<'c> AsyncHttpClient<'c> for Watched {
-    type Error = HttpError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.http.send(request, &self.seen, self.now))
-    }
-}
-
-fn client(token: &Token) -> TokenClient {
-    let client = Client::new(ClientId::new(token.client_id.clone()))
-        .set_token_uri(TokenUrl::from_url(token.provider.token_url.clone()));
-    let secret = |secret: &SecretString| ClientSecret::new(secret.expose_secret().to_owned());
-    match &token.client_authentication {
-        ClientAuthentication::Public => client.set_auth_type(AuthType::RequestBody),
-        ClientAuthentication::SecretPost(post) => {
-            client.set_auth_type(AuthType::RequestBody).set_client_secret(secret(post))
-        }
-        ClientAuthentication::SecretBasic(basic) => {
-            client.set_auth_type(AuthType::BasicAuth).set_client_secret(secret(basic))
-        }
-    }
-}
-
-fn granted(answer: &Answer, now: DateTime<Utc>) -> Granted {
+pub(super) fn granted(token: &Token, answer: &Answer, now: DateTime<Utc>) -> Granted {
     let told = answer.expires_in().and_then(|life| TimeDelta::from_std(life).ok());
     let life = told.unwrap_or(UNTOLD).min(LONGEST);
+    let ends = answer.refresh_token_expires_in.filter(|seconds| *seconds > 0);
+    let ends = ends.and_then(|seconds| TimeDelta::try_seconds(i64::try_from(seconds).ok()?));
     Granted {
         access: AccessToken::new(answer.access_token().secret().clone().into(), now + life),
         refresh: answer.refresh_token().map(|refresh| refresh.secret().clone().into()),
         scopes: answer.granted.clone(),
-    }
-}
-
-/// The body that could not be read may hold tokens: it is dropped unseen.
-fn failed(host: &str, error: &RequestTokenError<HttpError, Refusal>, seen: Seen) -> OauthError {
-    match error {
-        RequestTokenError::ServerResponse(refusal) => OauthError::refused(host, refusal, seen),
-        RequestTokenError::Request(error) => OauthError::unanswered(host, &format!("did not answer: {error}"), seen),
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            OauthError::unanswered(host, "sent something that is no token answer", seen)
-        }
+        refresh_ends_at: ends.and_then(|ends| now.checked_add_signed(ends)),
+        identity: answer.id_token.as_deref().and_then(|id| claims::identity(id, &token.client_id)),
     }
 }

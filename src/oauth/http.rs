@@ -1,12 +1,20 @@
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use http::header::{HeaderMap, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use oauth2::{HttpRequest, HttpResponse};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::DeserializeOwned;
 use tokio_rustls::rustls::ClientConfig;
+use url::Url;
+use zeroize::Zeroizing;
 
+use super::answer::Refusal;
+use super::discover::Found;
+use super::error::OauthError;
 use crate::net;
 
 /// The HTTP client of one provider: its own TLS trust, no redirects, nothing without end.
@@ -15,6 +23,31 @@ pub struct Http {
     client: reqwest::Client,
     /// Longest answer, in octets.
     longest: usize,
+    /// What issuers said of themselves.
+    pub(super) found: Arc<Mutex<HashMap<Url, Found>>>,
+}
+
+/// The fields of a form, encoded; wiped when dropped.
+#[derive(Default)]
+pub(super) struct Form(Zeroizing<String>);
+
+impl Form {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        let encode =
+            |text: &str| Zeroizing::new(url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
+        let separator = if self.0.is_empty() { "" } else { "&" };
+        let longer = [self.0.as_str(), separator, &encode(name), "=", &encode(value)].concat();
+        self.0 = Zeroizing::new(longer);
+        self
+    }
+
+    pub(super) fn secret(self, name: &str, value: &SecretString) -> Self {
+        self.with(name, value.expose_secret())
+    }
 }
 
 /// Bounds of an [`Http`].
@@ -61,7 +94,64 @@ impl Http {
             .timeout(settings.total)
             .user_agent(concat!("gatepost/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { client, longest: settings.longest })
+        Ok(Self { client, longest: settings.longest, found: Arc::default() })
+    }
+
+    /// Posts a form and reads the answer as JSON, or as an OAuth error.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        form: Form,
+        now: DateTime<Utc>,
+    ) -> Result<T, OauthError> {
+        let request = http::Request::post(url.as_str())
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form.0.as_bytes().to_vec());
+        self.json(url, request, now).await
+    }
+
+    /// Gets JSON.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        headers: &[(&str, &str)],
+        now: DateTime<Utc>,
+    ) -> Result<T, OauthError> {
+        let request = headers
+            .iter()
+            .fold(http::Request::get(url.as_str()), |request, (name, value)| request.header(*name, *value));
+        self.json(url, request.body(Vec::new()), now).await
+    }
+
+    async fn json<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        request: http::Result<HttpRequest>,
+        now: DateTime<Utc>,
+    ) -> Result<T, OauthError> {
+        let host = url.host_str().unwrap_or_default();
+        let seen = Mutex::default();
+        let unanswered = |fault: &dyn std::fmt::Display, seen| {
+            OauthError::unanswered(host, &format!("did not answer: {fault}"), seen)
+        };
+        let request = request.map_err(|fault| unanswered(&fault, Seen::default()))?;
+        let answered = self.send(request, &seen, now).await;
+        let seen = *seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let body = answered.map_err(|fault| unanswered(&fault, seen))?.into_body();
+        if let Ok(refusal) = serde_json::from_slice::<Refusal>(&body) {
+            return Err(OauthError::refused(host, &refusal, seen));
+        }
+        let read = serde_json::from_slice(&body).ok().filter(|_| seen.status == Some(200));
+        read.ok_or_else(|| super::client::not_oauth(host, seen))
+    }
+
+    /// Posts JSON to an address that is told of events. The answer's body does not matter.
+    pub async fn tell(&self, url: &Url, body: String) -> Result<(), String> {
+        let request = self.client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        let answer = request.send().await.map_err(|fault| failed(fault).to_string())?;
+        let status = answer.status();
+        if status.is_success() { Ok(()) } else { Err(format!("answered HTTP {}", status.as_u16())) }
     }
 
     /// Sends one request; status and Retry-After are left in `seen`.

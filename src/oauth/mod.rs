@@ -1,10 +1,22 @@
-//! Token requests (RFC 6749), and what their failures mean.
+//! Token requests (RFC 6749) by every grant, and what their failures mean.
 
 mod answer;
+mod assertion;
+mod authorize;
+mod claims;
+mod client;
+mod device;
+mod discover;
 mod error;
 mod exchange;
 mod http;
+mod identity;
+mod loopback;
 
+pub use authorize::{Authorization, Declined, Returned, authorization};
+pub use claims::telling_claims;
+pub use device::{DeviceCode, device_code, device_grant};
 pub use error::OauthError;
-pub use exchange::exchange;
+pub use exchange::{Ask, exchange};
 pub use http::{Http, HttpSettings, Unusable};
+pub use loopback::{Loopback, LoopbackError};
