@@ -3,13 +3,17 @@
 //! Several processes may have it open at once (the service and the command line). Every write of a token is a
 //! compare-and-swap on its version, so that no one overwrites what another has just saved.
 
+mod keys;
+mod record;
 mod row;
 mod seal;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 
-pub use seal::{MalformedKey, Place, Seal, SealError, generate_key};
+pub use keys::Keys;
+pub use record::{Kind, Record};
+pub use seal::{MalformedKey, Place, SealError, generate_key};
 pub use sqlite::SqliteStore;
 
 use std::fmt;
@@ -28,6 +32,24 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Saves a state, durably, if the version is still the one that was read.
     fn save(&self, name: &str, read: Version, state: &TokenState) -> Answer<'_, Saved>;
+
+    /// Removes a token's state for good, with what people were told of it.
+    fn forget(&self, name: &str) -> Answer<'_, ()>;
+
+    /// All records of a kind that have not ended, in the order of their names.
+    fn records(&self, kind: Kind) -> Answer<'_, Vec<Record>>;
+
+    /// One record; one that was never put, or has ended, is empty.
+    fn record(&self, kind: Kind, name: &str) -> Answer<'_, Record>;
+
+    /// Puts a record, or removes it, if the version is still the one that was read. It ends by itself after its life.
+    fn put(&self, record: Record, life: Option<Duration>) -> Answer<'_, Saved>;
+
+    /// Notes that people are told something of a token. `false`: they have been told before.
+    fn announce(&self, token: &str, notice: &str) -> Answer<'_, bool>;
+
+    /// What was told and begins so is over. `false`: nothing was told.
+    fn withdraw(&self, token: &str, beginning: &str) -> Answer<'_, bool>;
 
     /// Takes or extends the right to refresh a token, by the store's own clock. `false`: another owner has it.
     fn lease(&self, token: &str, owner: &str, length: Duration) -> Answer<'_, bool>;
@@ -89,20 +111,28 @@ pub enum StoreError {
         known: i64,
     },
     /// A sealed value does not open. Nothing was changed.
-    #[error("token {token:?} in the store: {fault}")]
+    #[error("{what} in the store: {fault}")]
     Sealed {
         /// Whose.
-        token: String,
+        what: String,
         /// Why.
         fault: SealError,
     },
     /// A row that is no state.
-    #[error("token {token:?} in the store is inconsistent: {fault}")]
+    #[error("{what} in the store is inconsistent: {fault}")]
     Inconsistent {
         /// Whose.
-        token: String,
+        what: String,
         /// What does not fit.
         fault: String,
+    },
+    /// The keys do not open this store.
+    #[error("the store {file}: {fault}")]
+    Key {
+        /// The database file.
+        file: String,
+        /// Why.
+        fault: SealError,
     },
     /// The thread of the store has ended; the process is stopping.
     #[error("the store is closed")]

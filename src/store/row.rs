@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Place, Seal, SealError, StoreError};
+use super::keys::Keys;
+use super::seal::Seal;
+use super::{Place, SealError, StoreError};
 use crate::model::{AccessToken, TokenState, Trouble, TroubleClass};
 
 /// The columns of a state, in the order of [`COLUMNS`].
@@ -14,24 +16,30 @@ pub(super) struct Row {
     pub(super) refresh_token: Option<Vec<u8>>,
     pub(super) quarantined_token: Option<Vec<u8>>,
     pub(super) scopes: Option<String>,
+    pub(super) bound_to: Option<String>,
+    pub(super) identity: Option<String>,
+    pub(super) authorized_at: Option<i64>,
+    pub(super) refresh_ends_at: Option<i64>,
     pub(super) refreshed_at: Option<i64>,
     pub(super) trouble_class: Option<String>,
     pub(super) trouble_summary: Option<String>,
+    pub(super) trouble_remedy: Option<String>,
     pub(super) trouble_since: Option<i64>,
     pub(super) trouble_failures: Option<i64>,
     pub(super) retry_at: Option<i64>,
 }
 
 /// Names of the columns that hold a state.
-pub(super) const COLUMNS: &str = "access_token, expires_at, refresh_token, quarantined_token, scopes, refreshed_at, \
-    trouble_class, trouble_summary, trouble_since, trouble_failures, retry_at";
+pub(super) const COLUMNS: &str = "access_token, expires_at, refresh_token, quarantined_token, scopes, bound_to, identity, \
+    authorized_at, refresh_ends_at, refreshed_at, trouble_class, trouble_summary, trouble_remedy, trouble_since, \
+    trouble_failures, retry_at";
 
 impl Row {
     pub(super) fn seal(token: &str, state: &TokenState, seal: &Seal) -> Result<Self, StoreError> {
         let sealed = |column, secret: Option<&SecretString>| {
             let place = Place { table: "tokens", row: token, column };
             let sealing = secret.map(|secret| seal.seal(place, secret.expose_secret().as_bytes()));
-            sealing.transpose().map_err(|fault| StoreError::Sealed { token: token.to_owned(), fault })
+            sealing.transpose().map_err(|fault| StoreError::Sealed { what: shown(token), fault })
         };
         let trouble = state.trouble.as_ref();
         Ok(Self {
@@ -40,26 +48,31 @@ impl Row {
             refresh_token: sealed("refresh_token", state.refresh.as_ref())?,
             quarantined_token: sealed("quarantined_token", state.quarantined.as_ref())?,
             scopes: state.scopes.clone(),
+            bound_to: state.bound_to.clone(),
+            identity: state.identity.clone(),
+            authorized_at: state.authorized_at.map(|at| at.timestamp_millis()),
+            refresh_ends_at: state.refresh_ends_at.map(|at| at.timestamp_millis()),
             refreshed_at: state.refreshed_at.map(|at| at.timestamp_millis()),
             trouble_class: trouble.map(|trouble| trouble.class.name().to_owned()),
             trouble_summary: trouble.map(|trouble| trouble.summary.clone()),
+            trouble_remedy: trouble.map(|trouble| trouble.remedy.clone()),
             trouble_since: trouble.map(|trouble| trouble.since.timestamp_millis()),
             trouble_failures: trouble.map(|trouble| i64::from(trouble.failures)),
             retry_at: trouble.map(|trouble| trouble.retry_at.timestamp_millis()),
         })
     }
 
-    pub(super) fn open(self, token: &str, seal: &Seal) -> Result<TokenState, StoreError> {
+    pub(super) fn open(self, token: &str, keys: &Keys) -> Result<TokenState, StoreError> {
         let opened = |column, envelope: Option<&Vec<u8>>| {
             let place = Place { table: "tokens", row: token, column };
             let opening = envelope.map(|envelope| {
-                let value = seal.open(place, envelope)?;
+                let value = keys.open(place, envelope)?;
                 let text = std::str::from_utf8(&value).map_err(|_| SealError::Malformed)?;
                 Ok(SecretString::from(text))
             });
-            opening.transpose().map_err(|fault| StoreError::Sealed { token: token.to_owned(), fault })
+            opening.transpose().map_err(|fault| StoreError::Sealed { what: shown(token), fault })
         };
-        let inconsistent = |fault: &str| StoreError::Inconsistent { token: token.to_owned(), fault: fault.to_owned() };
+        let inconsistent = |fault: &str| StoreError::Inconsistent { what: shown(token), fault: fault.to_owned() };
         let access = match (opened("access_token", self.access_token.as_ref())?, self.expires_at) {
             (Some(secret), Some(expires_at)) => {
                 let expires_at = time(expires_at).ok_or_else(|| inconsistent("expires_at is no time"))?;
@@ -73,6 +86,10 @@ impl Row {
             refresh: opened("refresh_token", self.refresh_token.as_ref())?,
             quarantined: opened("quarantined_token", self.quarantined_token.as_ref())?,
             scopes: self.scopes.clone(),
+            bound_to: self.bound_to.clone(),
+            identity: self.identity.clone(),
+            authorized_at: self.authorized_at.and_then(time),
+            refresh_ends_at: self.refresh_ends_at.and_then(time),
             refreshed_at: self.refreshed_at.and_then(time),
             trouble: self.trouble().map_err(inconsistent)?,
         })
@@ -86,10 +103,19 @@ impl Row {
         let (since, retry_at) = times.ok_or("trouble without its times")?;
         let failures =
             self.trouble_failures.and_then(|count| u32::try_from(count).ok()).ok_or("trouble without a count")?;
-        Ok(Some(Trouble { class, summary: self.trouble_summary.unwrap_or_default(), since, failures, retry_at }))
+        let (summary, remedy) = (self.trouble_summary.unwrap_or_default(), self.trouble_remedy.unwrap_or_default());
+        Ok(Some(Trouble { class, summary, remedy, since, failures, retry_at }))
     }
 }
 
 const fn time(milliseconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(milliseconds)
+}
+
+/// A state's name as people know it.
+fn shown(state_name: &str) -> String {
+    match crate::model::Token::of_state(state_name) {
+        (token, Some(user)) => format!("token {token:?} ({user})"),
+        (token, None) => format!("token {token:?}"),
+    }
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 ///
 /// Envelope: version (1 octet), key id (8), nonce (12), ciphertext and tag. The associated data names table, row, column
 /// and key, so that a value moved elsewhere does not open there.
-pub struct Seal {
+pub(super) struct Seal {
     key: RandomizedNonceKey,
     id: KeyId,
 }
@@ -25,7 +25,8 @@ pub struct Place<'a> {
     pub column: &'a str,
 }
 
-type KeyId = [u8; 8];
+/// Names a key without telling it.
+pub(super) type KeyId = [u8; 8];
 
 /// Why a sealed value does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +35,9 @@ pub enum SealError {
     #[error("a sealed value is damaged")]
     Malformed,
     /// Another key.
-    #[error("sealed with another key; is `store.key` the key that this store was made with? Nothing was changed")]
+    #[error(
+        "sealed with another key; is `store.key` the key that this store was made with? The store is unharmed, nothing was changed"
+    )]
     OtherKey,
     /// Altered, or moved from another place.
     #[error("a sealed value was altered or moved; restore the store from a backup, or import the token again")]
@@ -62,8 +65,12 @@ pub fn generate_key() -> Result<SecretString, SealError> {
 }
 
 impl Seal {
+    pub(super) const fn id(&self) -> KeyId {
+        self.id
+    }
+
     /// Reads a key made by [`generate_key`].
-    pub fn new(key: &SecretString) -> Result<Self, MalformedKey> {
+    pub(super) fn new(key: &SecretString) -> Result<Self, MalformedKey> {
         let text = key.expose_secret().trim().strip_prefix(PREFIX).ok_or(MalformedKey)?;
         let octets = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| MalformedKey)?);
         let key = RandomizedNonceKey::new(&AES_256_GCM, &octets).map_err(|_| MalformedKey)?;
@@ -71,7 +78,7 @@ impl Seal {
     }
 
     /// Seals a value for its place.
-    pub fn seal(&self, place: Place<'_>, value: &[u8]) -> Result<Vec<u8>, SealError> {
+    pub(super) fn seal(&self, place: Place<'_>, value: &[u8]) -> Result<Vec<u8>, SealError> {
         let mut sealed = value.to_vec();
         let aad = Aad::from(associated(place, self.id));
         let nonce = self.key.seal_in_place_append_tag(aad, &mut sealed).map_err(|_| SealError::NoRandomness)?;
@@ -79,16 +86,12 @@ impl Seal {
     }
 
     /// Opens a value in its place.
-    pub fn open(&self, place: Place<'_>, envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub(super) fn open(&self, place: Place<'_>, envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (header, sealed) = envelope.split_at_checked(HEADER).ok_or(SealError::Malformed)?;
-        let (version, rest) = header.split_at(1);
-        let (id, nonce) = rest.split_at(size_of::<KeyId>());
-        if version != [VERSION] {
-            return Err(SealError::Malformed);
-        }
-        if id != self.id {
+        if sealed_by(envelope)? != self.id {
             return Err(SealError::OtherKey);
         }
+        let nonce = &header[1 + size_of::<KeyId>()..];
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Malformed)?;
         let mut value = Zeroizing::new(sealed.to_vec());
         let aad = Aad::from(associated(place, self.id));
@@ -104,7 +107,13 @@ impl std::fmt::Debug for Seal {
     }
 }
 
-/// Names a key without telling it.
+/// The key that an envelope needs.
+pub(super) fn sealed_by(envelope: &[u8]) -> Result<KeyId, SealError> {
+    let id = envelope.get(1..=size_of::<KeyId>()).and_then(|id| KeyId::try_from(id).ok());
+    let version = envelope.first().is_some_and(|version| *version == VERSION);
+    id.filter(|_| version).ok_or(SealError::Malformed)
+}
+
 fn key_id(key: &[u8]) -> KeyId {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(b"gatepost key id\0");

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use secrecy::ExposeSecret as _;
 
 use super::*;
@@ -14,10 +14,18 @@ fn state() -> TokenState {
         access: AccessToken::new("acc3ss".into(), at),
         refresh: Some("refr3sh".into()),
         scopes: Some("mail offline_access".into()),
+        refresh_ends_at: Some(at + TimeDelta::days(7)),
+        identity: None,
     };
-    let trouble =
-        Trouble { class: TroubleClass::Transient, summary: "down".into(), since: at, failures: 1, retry_at: at };
-    TokenState::default().renewed(granted, at).failed(trouble)
+    let trouble = Trouble {
+        class: TroubleClass::Transient,
+        summary: "down".into(),
+        remedy: "wait".into(),
+        since: at,
+        failures: 1,
+        retry_at: at,
+    };
+    TokenState::default().authorized(granted, "host client".into(), at).failed(trouble)
 }
 
 #[tokio::test]
@@ -25,18 +33,22 @@ async fn a_state_comes_back_as_it_was_saved_after_a_restart_too() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("gatepost.db");
     let key = generate_key().unwrap();
-    let store = SqliteStore::open(&file, Seal::new(&key).unwrap()).unwrap();
+    let store = SqliteStore::open(&file, Keys::new(&key).unwrap()).unwrap();
     let fresh = store.token("support").await.unwrap();
     assert_eq!(fresh.version, Version::default());
     assert!(matches!(store.save("support", fresh.version, &state()).await.unwrap(), Saved::Done(_)));
     drop(store);
 
-    let store = SqliteStore::open(&file, Seal::new(&key).unwrap()).unwrap();
+    let store = SqliteStore::open(&file, Keys::new(&key).unwrap()).unwrap();
     let Stored { state: read, version } = store.token("support").await.unwrap();
     assert_eq!(read.access, state().access);
     assert_eq!(read.access.unwrap().expires_at(), state().access.unwrap().expires_at());
     assert_eq!(read.refresh.unwrap().expose_secret(), "refr3sh");
     assert_eq!((read.scopes, read.refreshed_at, read.trouble), (state().scopes, state().refreshed_at, state().trouble));
+    assert_eq!(
+        (read.bound_to, read.authorized_at, read.refresh_ends_at),
+        (state().bound_to, state().authorized_at, state().refresh_ends_at)
+    );
     assert_eq!(version, Version(1));
     assert_eq!(store.names().await.unwrap(), ["support"]);
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -53,8 +65,8 @@ async fn a_save_by_an_old_version_is_a_conflict_and_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("gatepost.db");
     let key = generate_key().unwrap();
-    let one = SqliteStore::open(&file, Seal::new(&key).unwrap()).unwrap();
-    let other = SqliteStore::open(&file, Seal::new(&key).unwrap()).unwrap();
+    let one = SqliteStore::open(&file, Keys::new(&key).unwrap()).unwrap();
+    let other = SqliteStore::open(&file, Keys::new(&key).unwrap()).unwrap();
     let read = one.token("support").await.unwrap().version;
     let Saved::Done(next) = other.save("support", read, &state()).await.unwrap() else { panic!("conflict") };
     assert_eq!(one.save("support", read, &TokenState::default()).await.unwrap(), Saved::Conflict);
@@ -65,7 +77,7 @@ async fn a_save_by_an_old_version_is_a_conflict_and_changes_nothing() {
 #[tokio::test]
 async fn a_lease_has_one_owner_until_it_is_released_or_ends() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&directory.path().join("db"), Seal::new(&generate_key().unwrap()).unwrap()).unwrap();
+    let store = SqliteStore::open(&directory.path().join("db"), Keys::new(&generate_key().unwrap()).unwrap()).unwrap();
     let hour = Duration::from_hours(1);
     assert!(store.lease("support", "a", hour).await.unwrap());
     assert!(store.lease("support", "a", hour).await.unwrap(), "an owner may extend");
@@ -83,19 +95,18 @@ async fn another_key_a_later_schema_and_a_wrong_path_say_so_and_touch_nothing() 
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("gatepost.db");
     let key = generate_key().unwrap();
-    let store = SqliteStore::open(&file, Seal::new(&key).unwrap()).unwrap();
+    let store = SqliteStore::open(&file, Keys::new(&key).unwrap()).unwrap();
     assert!(matches!(store.save("support", Version(0), &state()).await, Ok(Saved::Done(_))));
-    let other = SqliteStore::open(&file, Seal::new(&generate_key().unwrap()).unwrap()).unwrap();
-    let error = other.token("support").await.unwrap_err().to_string();
-    assert!(error.contains("\"support\"") && error.contains("store.key"), "{error}");
+    let error = SqliteStore::open(&file, Keys::new(&generate_key().unwrap()).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("gatepost.db") && error.contains("store.key") && error.contains("unharmed"), "{error}");
     assert!(store.token("support").await.unwrap().state.refresh.is_some());
-    drop((store, other));
+    drop(store);
 
     rusqlite::Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    let error = SqliteStore::open(&file, Seal::new(&key).unwrap()).unwrap_err().to_string();
+    let error = SqliteStore::open(&file, Keys::new(&key).unwrap()).unwrap_err().to_string();
     assert!(error.contains("later version"), "{error}");
     let nowhere = directory.path().join("missing/gatepost.db");
-    let error = SqliteStore::open(&nowhere, Seal::new(&key).unwrap()).unwrap_err().to_string();
+    let error = SqliteStore::open(&nowhere, Keys::new(&key).unwrap()).unwrap_err().to_string();
     assert!(error.contains("does the directory exist"), "{error}");
 }
 
@@ -103,7 +114,7 @@ async fn another_key_a_later_schema_and_a_wrong_path_say_so_and_touch_nothing() 
 async fn a_value_moved_to_another_row_or_column_does_not_open() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("gatepost.db");
-    let store = SqliteStore::open(&file, Seal::new(&generate_key().unwrap()).unwrap()).unwrap();
+    let store = SqliteStore::open(&file, Keys::new(&generate_key().unwrap()).unwrap()).unwrap();
     for name in ["a", "b", "c"] {
         assert!(matches!(store.save(name, Version(0), &state()).await, Ok(Saved::Done(_))));
     }

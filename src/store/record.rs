@@ -1,0 +1,52 @@
+use super::{StoreError, Version};
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A token that stands in no file: its settings.
+    Token,
+    /// An account that stands in no file: its settings.
+    Account,
+    /// A consent under way, by the hash of its state.
+    Authorization,
+}
+
+impl Kind {
+    /// The name in the store and in errors.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Account => "account",
+            Self::Authorization => "authorization",
+        }
+    }
+}
+
+/// Something that is kept sealed, by kind and name.
+#[derive(Clone)]
+pub struct Record {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name among its kind.
+    pub name: String,
+    /// The version to put its successor by.
+    pub version: Version,
+    /// What it holds; none is no record (any more). One that does not open says why, and spoils no other.
+    pub content: Result<Option<String>, StoreError>,
+}
+
+impl Record {
+    /// Its successor.
+    #[must_use]
+    pub fn with(self, content: Option<String>) -> Self {
+        Self { content: Ok(content), ..self }
+    }
+}
+
+/// The content may be a secret.
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Record({} {:?}, {:?})", self.kind.name(), self.name, self.version)
+    }
+}
