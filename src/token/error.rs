@@ -1,4 +1,4 @@
-use crate::model::{Trouble, TroubleClass};
+use crate::model::{Grant, Token, Trouble, TroubleClass};
 use crate::store::StoreError;
 
 /// Why there is no access token now. For the operator; [`TokenError::for_client`] is what a mail client may hear.
@@ -8,8 +8,25 @@ pub enum TokenError {
     #[error("token {0:?} is not declared")]
     Unknown(String),
     /// It was never given.
-    #[error("token {0:?} holds no refresh token yet; import one with `gatepost token import {0}`")]
-    Empty(String),
+    #[error("token {token:?} holds no grant yet; {remedy}")]
+    Empty {
+        /// Which.
+        token: String,
+        /// The next step.
+        remedy: String,
+    },
+    /// Its endpoint or client was changed, and what it holds belongs to the old ones.
+    #[error(
+        "token {token:?} holds a grant of {issued}, and is configured for {now}; authorize it anew, or take the change back: nothing was dropped or sent"
+    )]
+    Moved {
+        /// Which.
+        token: String,
+        /// Who issued the refresh token, and to which client.
+        issued: String,
+        /// Who would get it now.
+        now: String,
+    },
     /// The grant has ended.
     #[error("token {token:?} needs to be authorized again: {why}")]
     NeedsAuthorization {
@@ -42,18 +59,32 @@ pub enum TokenError {
 impl TokenError {
     /// What a trouble means to those who ask for the token.
     pub(super) fn of(token: &str, trouble: &Trouble) -> Self {
-        let (token, why) = (token.to_owned(), trouble.summary.clone());
+        let token = Token::of_state(token).0.to_owned();
+        let why = format!("{}; next: {}", trouble.summary, trouble.remedy);
         match trouble.class {
             TroubleClass::Ended => Self::NeedsAuthorization { token, why },
             TroubleClass::Transient | TroubleClass::Configuration => Self::Unavailable { token, why },
         }
     }
 
+    /// A token that was never given.
+    pub(super) fn empty(token: &Token) -> Self {
+        let name = &token.name;
+        let remedy = match token.grant {
+            Grant::RefreshToken => format!("import one with `gatepost token import {name}`"),
+            _ => format!("run `gatepost token authorize {name}`"),
+        };
+        Self::Empty { token: name.clone(), remedy }
+    }
+
     /// One line that says what the person at the client can do, without anything of the provider's.
     #[must_use]
     pub fn for_client(&self) -> String {
         match self {
-            Self::Unknown(token) | Self::Empty(token) | Self::NeedsAuthorization { token, .. } => {
+            Self::Unknown(token)
+            | Self::Empty { token, .. }
+            | Self::Moved { token, .. }
+            | Self::NeedsAuthorization { token, .. } => {
                 format!("token '{token}' needs to be authorized again, ask the administrator")
             }
             Self::Unavailable { token, .. } | Self::Timeout { token, .. } => {

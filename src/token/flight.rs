@@ -11,8 +11,8 @@ use tracing::{error, info, warn};
 use super::error::TokenError;
 use super::life::{Entry, Shared, Want, suitable};
 use crate::clock;
-use crate::model::{AccessToken, Grant, Granted, TokenState, Trouble, TroubleClass};
-use crate::oauth::{OauthError, exchange};
+use crate::model::{AccessToken, Grant, Granted, LONGEST_BACK_OFF, TokenState, Trouble, TroubleClass};
+use crate::oauth::{Ask, OauthError, exchange};
 use crate::store::{Saved, StoreError, Stored};
 
 /// A grant that was received, together with the refresh token it was received for.
@@ -35,7 +35,7 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
     if let Some(found) = look(shared, entry, want).await?.brought {
         return Ok(found);
     }
-    let name = &entry.token.name;
+    let name = &entry.name;
     let deadline = Instant::now() + shared.settings.patience;
     while !leased(shared, entry).await? {
         sleep(POLL).await;
@@ -43,7 +43,10 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
             return Ok(found);
         }
         if Instant::now() >= deadline {
-            return Err(TokenError::Timeout { token: name.clone(), seconds: shared.settings.patience.as_secs() });
+            return Err(TokenError::Timeout {
+                token: entry.token.name.clone(),
+                seconds: shared.settings.patience.as_secs(),
+            });
         }
     }
     let brought = refresh(shared, entry, want).await;
@@ -56,9 +59,9 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
 /// Takes the lease. A store that cannot be written stops the refresh of a grant that might rotate, for its successor could
 /// not be kept; a grant without a refresh token has nothing to lose.
 async fn leased(shared: &Shared, entry: &Entry) -> Result<bool, StoreError> {
-    let name = &entry.token.name;
+    let name = &entry.name;
     match shared.store.lease(name, &shared.owner, shared.settings.lease).await {
-        Err(fault) if entry.token.grant == Grant::ClientCredentials => {
+        Err(fault) if !entry.token.grant.lives_by_refresh() => {
             warn!(token = name, error = %fault, "store.failed");
             Ok(true)
         }
@@ -76,9 +79,9 @@ struct Look {
 async fn look(shared: &Shared, entry: &Entry, want: &Want) -> Result<Look, TokenError> {
     // Counted before the read: a change that comes in between is noticed, at the worst twice.
     let changes = shared.store.foreign_changes();
-    let stored = shared.store.token(&entry.token.name).await?;
+    let stored = shared.store.token(&entry.name).await?;
     entry.cache(&stored.state, changes);
-    let brought = suitable(&stored.state, want, clock::now());
+    let brought = suitable(&stored.state, &entry.token, want, clock::now());
     Ok(Look { stored, brought })
 }
 
@@ -88,32 +91,34 @@ async fn refresh(shared: &Shared, entry: &Entry, want: &Want) -> Result<AccessTo
     if let Some(found) = brought {
         return Ok(found);
     }
-    let name = &entry.token.name;
     let state = &stored.state;
     let now = clock::now();
-    if let Some(trouble) = state.trouble.as_ref().filter(|trouble| trouble.retry_at > now) {
-        return Err(TokenError::of(name, trouble));
-    }
-    let used = match (entry.token.grant, &state.refresh, &state.trouble) {
-        (Grant::ClientCredentials, ..) => None,
-        (Grant::RefreshToken, Some(refresh), _) => Some(refresh.clone()),
-        (Grant::RefreshToken, None, Some(trouble)) => return Err(TokenError::of(name, trouble)),
-        (Grant::RefreshToken, None, None) => return Err(TokenError::Empty(name.clone())),
-    };
+    let urged = matches!(want, Want::Since(_));
+    held(entry, state, urged, now)?;
+    let used = material(entry, state, urged)?;
+    let ask = used.as_ref().map_or(Ask::Own { user: &entry.user }, Ask::Refresh);
     let asked = Instant::now();
-    match exchange(&entry.http, &entry.token, used.as_ref()).await {
+    match exchange(&entry.http, &entry.token, ask).await {
         Ok(granted) => {
             let access = granted.access.clone();
+            // Only a grant that lives by it keeps a refresh token.
+            let refresh = granted.refresh.filter(|_| entry.token.grant.lives_by_refresh());
+            let granted = Granted { refresh, ..granted };
             let rotated = granted.refresh.is_some();
             if !rotated {
                 // Nothing of it has to be kept, so it serves even while the store cannot be written.
-                entry.cache(&state.clone().renewed(granted.clone(), now), shared.store.foreign_changes());
+                let next = bound(entry, state.clone().renewed(granted.clone(), now));
+                entry.cache(&next, shared.store.foreign_changes());
             }
-            *entry.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(Pending { used, granted, at: now });
+            *entry.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(Pending { used, granted, at: now });
             let saved = save_pending(shared, entry).await;
             let expires_in = (access.expires_at() - now).num_seconds();
             let ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
-            info!(token = name, expires_in, rotated, ms, "token.refreshed");
+            info!(token = entry.token.name, user = subject(entry), expires_in, rotated, ms, "token.refreshed");
+            if saved.is_ok() {
+                shared.notices.recovered(shared.store.as_ref(), entry).await;
+            }
             // A rotated refresh token is durable before its access token is used; without one nothing can be lost.
             if rotated { saved.map(|()| access) } else { Ok(access) }
         }
@@ -124,15 +129,49 @@ async fn refresh(shared: &Shared, entry: &Entry, want: &Want) -> Result<AccessTo
     }
 }
 
+/// Whether the time of another attempt has come. New settings and an administrator's wish do not wait for what people had to
+/// mend.
+fn held(entry: &Entry, state: &TokenState, urged: bool, now: DateTime<Utc>) -> Result<(), TokenError> {
+    let Some(trouble) = state.trouble.as_ref().filter(|_| state.held_until(now).is_some()) else { return Ok(()) };
+    let mended = trouble.class != TroubleClass::Transient && entry.take_fresh();
+    if mended || urged { Ok(()) } else { Err(TokenError::of(&entry.name, trouble)) }
+}
+
+/// The refresh token to use; none where the grant needs none. It never goes to another than the one that issued it.
+fn material(entry: &Entry, state: &TokenState, urged: bool) -> Result<Option<secrecy::SecretString>, TokenError> {
+    let token = &entry.token;
+    if !token.grant.lives_by_refresh() {
+        return Ok(None);
+    }
+    let quarantined = state.quarantined.as_ref().filter(|_| urged);
+    match (state.refresh.as_ref().or(quarantined), &state.bound_to, &state.trouble) {
+        (Some(_), Some(issued), _) if *issued != token.binding() => {
+            Err(TokenError::Moved { token: token.name.clone(), issued: issued.clone(), now: token.binding() })
+        }
+        (Some(refresh), ..) => Ok(Some(refresh.clone())),
+        (None, _, Some(trouble)) => Err(TokenError::of(&entry.name, trouble)),
+        (None, _, None) => Err(TokenError::empty(token)),
+    }
+}
+
+fn bound(entry: &Entry, state: TokenState) -> TokenState {
+    TokenState { bound_to: Some(entry.token.binding()), ..state }
+}
+
+/// For the log: whose token a service account's is.
+fn subject(entry: &Entry) -> Option<&str> {
+    entry.token.is_per_mailbox().then_some(entry.user.as_str())
+}
+
 /// Saves what was received. While the store fails it stays in memory, and is tried again by every later flight.
 async fn save_pending(shared: &Shared, entry: &Entry) -> Result<(), TokenError> {
-    let take = || entry.pending.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let take = || entry.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let Some(pending) = take() else { return Ok(()) };
     let mut attempt = 1;
     loop {
         match save_grant(shared, entry, &pending).await {
             Ok(()) => {
-                *entry.pending.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                *entry.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 return Ok(());
             }
             Err(fault) if attempt < SAVE_ATTEMPTS => {
@@ -153,9 +192,9 @@ async fn save_pending(shared: &Shared, entry: &Entry) -> Result<(), TokenError> 
 async fn save_grant(shared: &Shared, entry: &Entry, pending: &Pending) -> Result<(), StoreError> {
     loop {
         let changes = shared.store.foreign_changes();
-        let Stored { state, version } = shared.store.token(&entry.token.name).await?;
-        let next = succeed(state, pending);
-        if let Saved::Done(_) = shared.store.save(&entry.token.name, version, &next).await? {
+        let Stored { state, version } = shared.store.token(&entry.name).await?;
+        let next = bound(entry, succeed(state, pending));
+        if let Saved::Done(_) = shared.store.save(&entry.name, version, &next).await? {
             entry.cache(&next, changes);
             return Ok(());
         }
@@ -166,7 +205,9 @@ fn succeed(state: TokenState, pending: &Pending) -> TokenState {
     let exposed = |secret: &secrecy::SecretString| secret.expose_secret().to_owned();
     let used = pending.used.as_ref().map(exposed);
     let replaced = used.is_some() && state.refresh.as_ref().map(exposed) != used;
-    if replaced && state.refresh.is_some() {
+    // A quarantined one that proved good is in use again, unless the answer brought another.
+    let state = if state.refresh.is_none() { state.reinstated() } else { state };
+    if replaced && state.refresh.as_ref().map(exposed) != used {
         let quarantined = pending.granted.refresh.clone().or_else(|| state.quarantined.clone());
         return TokenState { quarantined, ..state };
     }
@@ -175,16 +216,17 @@ fn succeed(state: TokenState, pending: &Pending) -> TokenState {
 
 /// Remembers a failure, so that the next attempt waits its turn and an operator can read why.
 async fn note_failure(shared: &Shared, entry: &Entry, stored: Stored, refusal: &OauthError) -> TokenError {
-    let (name, now) = (&entry.token.name, clock::now());
+    let (name, now) = (&entry.name, clock::now());
+    entry.take_fresh();
     let failures = stored.state.trouble.as_ref().map_or(0, |trouble| trouble.failures);
-    let class = match (refusal.class, entry.token.grant) {
+    let class = match (refusal.class, &entry.token.grant) {
         // There is no grant to end: the registration is at fault.
-        (TroubleClass::Ended, Grant::ClientCredentials) => TroubleClass::Configuration,
+        (TroubleClass::Ended, Grant::ClientCredentials | Grant::ServiceAccount(_)) => TroubleClass::Configuration,
         (class, _) => class,
     };
     let wait = back_off(class, failures, refusal.retry_after);
-    let trouble = Trouble { class, summary: refusal.to_string(), since: now, failures: 1, retry_at: now + wait };
-    let first = stored.state.trouble.as_ref().is_none_or(|before| before.class != class);
+    let (summary, remedy) = (refusal.to_string(), refusal.remedy(&entry.token.name));
+    let trouble = Trouble { class, summary, remedy: remedy.clone(), since: now, failures: 1, retry_at: now + wait };
     let answer = TokenError::of(name, &trouble);
     let next = stored.state.failed(trouble);
     let changes = shared.store.foreign_changes();
@@ -196,11 +238,9 @@ async fn note_failure(shared: &Shared, entry: &Entry, stored: Stored, refusal: &
     }
     let retry_in = wait.num_seconds();
     if class == TroubleClass::Ended {
-        if first {
-            error!(token = name, error = %refusal, "token.needs_authorization");
-        }
+        shared.notices.needs_authorization(shared.store.as_ref(), entry, &refusal.to_string(), &remedy).await;
     } else {
-        warn!(token = name, class = class.name(), error = %refusal, retry_in, "token.refresh_failed");
+        warn!(token = entry.token.name, user = subject(entry), class = class.name(), error = %refusal, remedy, retry_in, "token.refresh_failed");
     }
     answer
 }
@@ -211,8 +251,9 @@ fn back_off(class: TroubleClass, failures: u32, wish: Option<Duration>) -> TimeD
     let own = match class {
         TroubleClass::Transient => (1_i64 << failures.min(10)).min(LONGEST),
         TroubleClass::Configuration => (30_i64 << failures.min(5)).min(LONGEST),
-        TroubleClass::Ended => LONGEST,
+        // A password that is wrong must not be tried until the account is locked.
+        TroubleClass::Ended => (LONGEST << failures.min(9)).min(LONGEST_BACK_OFF.num_seconds()),
     };
     let wish = wish.and_then(|wish| i64::try_from(wish.as_secs()).ok()).unwrap_or(0);
-    TimeDelta::seconds(own.max(wish.min(24 * 3600)))
+    TimeDelta::seconds(own.max(wish).min(LONGEST_BACK_OFF.num_seconds()))
 }

@@ -1,8 +1,9 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use tokio::sync::watch;
@@ -11,6 +12,7 @@ use tracing::warn;
 
 use super::error::TokenError;
 use super::flight::{Pending, fly};
+use super::notice::Notices;
 use crate::clock;
 use crate::lifecycle::Busy;
 use crate::model::{AccessToken, Grant, Token, TokenState};
@@ -38,16 +40,34 @@ pub(super) struct Shared {
     pub(super) settings: TokenSettings,
     /// Names this process in leases.
     pub(super) owner: String,
-    entries: HashMap<String, Arc<Entry>>,
+    pub(super) notices: Notices,
+    /// By the names of their states. Only ever replaced as a whole: who reads waits for nobody.
+    entries: ArcSwap<HashMap<String, Arc<Entry>>>,
+    declared: ArcSwap<HashMap<String, Declared>>,
     flights: Busy,
 }
 
-/// One token.
+/// A declared token with the HTTP client of its provider.
+type Declared = (Arc<Token>, Http);
+
+/// One state of a token, and whatever is under way for it.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) token: Arc<Token>,
     pub(super) http: Http,
+    /// Whose mailbox a service account acts for.
+    pub(super) user: String,
+    /// The name of its state in the store.
+    pub(super) name: String,
     cached: ArcSwapOption<Cached>,
+    /// The settings are new: what people had to mend may be mended, and is tried once without waiting.
+    fresh: AtomicBool,
+    /// Outlives a change of the settings.
+    pub(super) under_way: Arc<UnderWay>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct UnderWay {
     flight: Mutex<Option<Flight>>,
     /// The last forced refresh: a mailbox that refuses every token must not make one refresh per login.
     forced: Mutex<Option<Instant>>,
@@ -74,49 +94,65 @@ pub(super) enum Want {
     Another(AccessToken),
     /// One that does not expire so soon.
     Fresh(TimeDelta),
+    /// One that was obtained after this time, whatever the trouble: an administrator wishes so.
+    Since(DateTime<Utc>),
 }
 
 /// Between two forced refreshes of a token.
 const BETWEEN_FORCED: Duration = Duration::from_secs(30);
 
 impl Tokens {
-    /// The declared tokens, each with the HTTP client of its provider.
+    /// No tokens yet; see [`Tokens::declare`].
     #[must_use]
-    pub fn new(
-        store: Arc<dyn Store>,
-        settings: TokenSettings,
-        owner: String,
-        tokens: impl IntoIterator<Item = (Arc<Token>, Http)>,
-    ) -> Self {
-        let entry = |(token, http): (Arc<Token>, Http)| {
-            let name = token.name.clone();
-            let entry = Entry {
-                token,
-                http,
-                cached: ArcSwapOption::empty(),
-                flight: Mutex::default(),
-                forced: Mutex::default(),
-                pending: Mutex::default(),
-            };
-            (name, Arc::new(entry))
-        };
-        let entries = tokens.into_iter().map(entry).collect();
-        Self(Arc::new(Shared { store, settings, owner, entries, flights: Busy::default() }))
+    pub fn new(store: Arc<dyn Store>, settings: TokenSettings, owner: String, notices: Notices) -> Self {
+        let (entries, declared) = (ArcSwap::default(), ArcSwap::default());
+        Self(Arc::new(Shared { store, settings, owner, notices, entries, declared, flights: Busy::default() }))
+    }
+
+    /// The tokens there are from now on, each with the HTTP client of its provider. What is under way goes on, and what was
+    /// received for a token that stays is kept.
+    pub fn declare(&self, tokens: impl IntoIterator<Item = (Arc<Token>, Http)>) {
+        let declared: HashMap<_, _> =
+            tokens.into_iter().map(|(token, http)| (token.name.clone(), (token, http))).collect();
+        let known = self.0.entries.load();
+        let mut entries = HashMap::new();
+        for entry in known.values() {
+            if let Some((token, http)) = declared.get(&entry.token.name)
+                && token.state_name(&entry.user) == entry.name
+            {
+                let same = Arc::ptr_eq(token, &entry.token);
+                let entry = if same { Arc::clone(entry) } else { Arc::new(entry.with(token, http)) };
+                entries.insert(entry.name.clone(), entry);
+            }
+        }
+        for (token, http) in declared.values().filter(|(token, _)| !token.mailbox.is_empty() || !token.is_per_mailbox())
+        {
+            let name = token.state_name(&token.mailbox);
+            entries.entry(name).or_insert_with(|| Arc::new(Entry::new(token, http, &token.mailbox)));
+        }
+        self.0.declared.store(Arc::new(declared));
+        self.0.entries.store(Arc::new(entries));
     }
 
     /// A token to log in with. At once when one is cached; otherwise after a refresh, or with the reason why not.
-    pub async fn access_token(&self, name: &str) -> Result<AccessToken, TokenError> {
-        let entry = self.entry(name)?;
+    pub async fn access_token(&self, name: &str, user: &str) -> Result<AccessToken, TokenError> {
+        let entry = self.entry(name, user)?;
+        if let Some(password) = entry.app_password() {
+            return Ok(password);
+        }
         match entry.cached_token(&Want::Usable, &self.0, clock::now()) {
             Some(access) => Ok(access),
-            None => self.obtain(entry, Want::Usable).await,
+            None => self.0.obtain(&entry, Want::Usable).await,
         }
     }
 
     /// A token to log in with after an upstream refused this one: newer, by one forced refresh that all who were refused
     /// share. The same again means that a refresh has just been tried.
-    pub async fn renewed(&self, name: &str, refused: &AccessToken) -> Result<AccessToken, TokenError> {
-        let entry = self.entry(name)?;
+    pub async fn renewed(&self, name: &str, user: &str, refused: &AccessToken) -> Result<AccessToken, TokenError> {
+        let entry = self.entry(name, user)?;
+        if let Some(password) = entry.app_password() {
+            return Ok(password);
+        }
         let want = Want::Another(refused.clone());
         if let Some(access) = entry.cached_token(&want, &self.0, clock::now()) {
             return Ok(access);
@@ -124,7 +160,22 @@ impl Tokens {
         if !entry.may_force() {
             return Ok(refused.clone());
         }
-        self.obtain(entry, want).await
+        self.0.obtain(&entry, want).await
+    }
+
+    /// A new token now, at an administrator's wish: no back-off holds it up, and a quarantined refresh token is tried again.
+    pub async fn refresh(&self, name: &str, user: &str) -> Result<AccessToken, TokenError> {
+        let entry = self.entry(name, user)?;
+        match entry.app_password() {
+            Some(password) => Ok(password),
+            None => self.0.obtain(&entry, Want::Since(clock::now())).await,
+        }
+    }
+
+    /// A declared token and the client of its endpoint.
+    #[must_use]
+    pub fn declared(&self, name: &str) -> Option<(Arc<Token>, Http)> {
+        self.0.declared.load().get(name).cloned()
     }
 
     /// Waits until no refresh is under way, at most `limit`: one that is cut off may lose a rotated refresh token.
@@ -139,18 +190,27 @@ impl Tokens {
         &self.0
     }
 
-    fn entry(&self, name: &str) -> Result<&Arc<Entry>, TokenError> {
-        self.0.entries.get(name).ok_or_else(|| TokenError::Unknown(name.to_owned()))
-    }
-
-    async fn obtain(&self, entry: &Arc<Entry>, want: Want) -> Result<AccessToken, TokenError> {
-        self.0.obtain(entry, want).await
+    /// The state of a token for a user; a service account gets one for each mailbox that an account names.
+    fn entry(&self, name: &str, user: &str) -> Result<Arc<Entry>, TokenError> {
+        let declared = self.0.declared.load();
+        let (token, http) = declared.get(name).ok_or_else(|| TokenError::Unknown(name.to_owned()))?;
+        let state_name = token.state_name(user);
+        if let Some(entry) = self.0.entries.load().get(&state_name) {
+            return Ok(Arc::clone(entry));
+        }
+        let new = Arc::new(Entry::new(token, http, user));
+        self.0.entries.rcu(|entries| {
+            let mut entries = HashMap::clone(entries);
+            entries.entry(state_name.clone()).or_insert_with(|| Arc::clone(&new));
+            entries
+        });
+        Ok(self.0.entries.load().get(&state_name).map_or(new, Arc::clone))
     }
 }
 
 impl Shared {
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.entries.values()
+    pub(super) fn entries(&self) -> Arc<HashMap<String, Arc<Entry>>> {
+        self.entries.load_full()
     }
 
     /// Joins the token's flight, or starts one. A flight that someone else started may bring what is not wanted; then
@@ -172,7 +232,7 @@ impl Shared {
     }
 
     fn flight(self: &Arc<Self>, entry: &Arc<Entry>, want: &Want) -> (Flight, bool) {
-        let mut slot = entry.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = entry.under_way.flight.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = slot.as_ref().filter(|flight| flight.borrow().is_none() && flight.has_changed().is_ok()) {
             return (flight.clone(), true);
         }
@@ -198,31 +258,65 @@ async fn landed(flight: &mut Flight) -> Result<AccessToken, TokenError> {
 }
 
 impl Entry {
+    fn new(token: &Arc<Token>, http: &Http, user: &str) -> Self {
+        Self {
+            name: token.state_name(user),
+            token: Arc::clone(token),
+            http: http.clone(),
+            user: user.to_owned(),
+            cached: ArcSwapOption::empty(),
+            fresh: AtomicBool::new(true),
+            under_way: Arc::default(),
+        }
+    }
+
+    /// The same with other settings.
+    fn with(&self, token: &Arc<Token>, http: &Http) -> Self {
+        Self { under_way: Arc::clone(&self.under_way), ..Self::new(token, http, &self.user) }
+    }
+
+    /// A password needs no flight; it never expires here.
+    fn app_password(&self) -> Option<AccessToken> {
+        match &self.token.grant {
+            Grant::AppPassword(password) => Some(AccessToken::new(password.clone(), DateTime::<Utc>::MAX_UTC)),
+            _ => None,
+        }
+    }
+
+    /// Whether the settings are new, once.
+    pub(super) fn take_fresh(&self) -> bool {
+        self.fresh.swap(false, Ordering::Relaxed)
+    }
+
     /// The cached token, if it is what is wanted. Reads no store and waits for no lock.
     pub(super) fn cached_token(&self, want: &Want, shared: &Shared, now: DateTime<Utc>) -> Option<AccessToken> {
         let cached = self.cached.load();
         let cached = cached.as_ref().filter(|cached| cached.changes == shared.store.foreign_changes())?;
-        suitable(&cached.state, want, now)
+        suitable(&cached.state, &self.token, want, now)
     }
 
     pub(super) fn cache(&self, state: &TokenState, changes: u64) {
         self.cached.store(Some(Arc::new(Cached { state: state.clone(), changes })));
     }
 
-    /// When the token has to be looked at, so far ahead of its expiry. `None`: not before someone imports a refresh token.
+    /// When the token has to be looked at, so far ahead of its expiry. `None`: not before someone gives a grant.
     pub(super) fn due(&self, ahead: TimeDelta, changes: u64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let cached = self.cached.load();
-        let Some(cached) = cached.as_ref().filter(|cached| cached.changes == changes) else { return Some(now) };
-        let state = &cached.state;
-        if self.token.grant == Grant::RefreshToken && state.refresh.is_none() {
+        if matches!(self.token.grant, Grant::AppPassword(_)) {
             return None;
         }
-        let due = state.due(ahead).unwrap_or(now);
-        Some(state.trouble.as_ref().map_or(due, |trouble| due.max(trouble.retry_at)))
+        let Some(cached) = cached.as_ref().filter(|cached| cached.changes == changes) else { return Some(now) };
+        let state = &cached.state;
+        let moved = state.bound_to.as_ref().is_some_and(|bound| *bound != self.token.binding());
+        if self.token.grant.lives_by_refresh() && (state.refresh.is_none() || moved) {
+            return None;
+        }
+        let due = if moved || state.usable(now).is_none() { now } else { state.due(ahead).unwrap_or(now) };
+        Some(state.held_until(now).map_or(due, |held| due.max(held)))
     }
 
     fn may_force(&self) -> bool {
-        let mut forced = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut forced = self.under_way.forced.lock().unwrap_or_else(PoisonError::into_inner);
         let may = forced.is_none_or(|last| last.elapsed() >= BETWEEN_FORCED);
         if may {
             *forced = Some(Instant::now());
@@ -231,15 +325,17 @@ impl Entry {
     }
 }
 
-/// The token of a state, if it is what is wanted.
-pub(super) fn suitable(state: &TokenState, want: &Want, now: DateTime<Utc>) -> Option<AccessToken> {
+/// The token of a state, if it is what is wanted. What another provider issued is good for nothing here.
+pub(super) fn suitable(state: &TokenState, token: &Token, want: &Want, now: DateTime<Utc>) -> Option<AccessToken> {
     let usable = state.usable(now)?;
+    let ours = state.bound_to.as_ref().is_none_or(|bound| *bound == token.binding());
     let wanted = match want {
         Want::Usable => true,
         Want::Another(refused) => usable != refused,
         Want::Fresh(ahead) => state.due(*ahead).is_some_and(|due| due > now),
+        Want::Since(time) => state.refreshed_at.is_some_and(|at| at > *time),
     };
-    wanted.then(|| usable.clone())
+    (ours && wanted).then(|| usable.clone())
 }
 
 impl Shared {
@@ -248,13 +344,23 @@ impl Shared {
     }
 }
 
-/// Imports a refresh token into the store. Beside a running service, which sees it at the next login.
-pub async fn import(store: &dyn Store, name: &str, refresh: SecretString) -> Result<(), TokenError> {
+/// Changes a token's state in the store, whoever else does at the same time. Beside a running service, which sees it at the
+/// next login.
+pub async fn update(
+    store: &dyn Store,
+    name: &str,
+    change: impl Fn(TokenState) -> TokenState,
+) -> Result<(), TokenError> {
     loop {
         let stored = store.token(name).await?;
-        let state = stored.state.imported(refresh.clone());
-        if let Saved::Done(_) = store.save(name, stored.version, &state).await? {
+        if let Saved::Done(_) = store.save(name, stored.version, &change(stored.state)).await? {
             return Ok(());
         }
     }
+}
+
+/// Imports a refresh token into the store.
+pub async fn import(store: &dyn Store, token: &Token, refresh: SecretString) -> Result<(), TokenError> {
+    let now = clock::now();
+    update(store, &token.name, |state| state.imported(refresh.clone(), token.binding(), now)).await
 }

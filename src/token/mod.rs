@@ -8,11 +8,14 @@
 mod error;
 mod flight;
 mod life;
+mod notice;
 mod refresher;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use error::TokenError;
-pub use life::{TokenSettings, Tokens, import};
+pub use life::{TokenSettings, Tokens, import, update};
+pub use notice::{Notice, Notices};
 
 pub use crate::model::AccessToken;

@@ -27,12 +27,12 @@ impl Tokens {
         loop {
             let now = clock::now();
             let mut next = now + LONGEST;
-            for entry in self.shared().entries() {
+            for entry in self.shared().entries().values() {
                 let ahead = self.ahead(entry);
                 let Some(due) = entry.due(ahead, self.shared().store.foreign_changes(), now) else { continue };
                 if due > now {
                     next = next.min(due);
-                } else if busy.insert(entry.token.name.clone()) {
+                } else if busy.insert(entry.name.clone()) {
                     under_way.spawn(refresh(self.clone(), Arc::clone(entry), ahead, Arc::clone(&places)));
                 }
             }
@@ -53,12 +53,12 @@ impl Tokens {
     /// together are not refreshed together for ever.
     fn ahead(&self, entry: &Entry) -> TimeDelta {
         let ahead = self.shared().ahead();
-        ahead + ahead * i32::from(entry.token.name.bytes().fold(0_u8, u8::wrapping_add)) / (4 * 255)
+        ahead + ahead * i32::from(entry.name.bytes().fold(0_u8, u8::wrapping_add)) / (4 * 255)
     }
 }
 
 async fn refresh(tokens: Tokens, entry: Arc<Entry>, ahead: TimeDelta, places: Arc<Semaphore>) -> String {
-    let name = entry.token.name.clone();
+    let name = entry.name.clone();
     if let Ok(_place) = places.acquire().await {
         // What went wrong was logged by the flight, and stands in the store.
         if tokens.shared().obtain(&entry, Want::Fresh(ahead)).await.is_err() {

@@ -13,11 +13,9 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::clock;
-use crate::model::{
-    ClientAuthentication, Endpoints, Grant, Provider, SaslMechanism, Token, TokenState, Trouble, TroubleClass,
-};
+use crate::model::{ClientAuthentication, Grant, OauthUrls, Provider, Token, TokenState, Trouble, TroubleClass};
 use crate::oauth::{Http, HttpSettings};
-use crate::store::{Saved, Seal, SqliteStore, Store, generate_key};
+use crate::store::{Keys, Saved, SqliteStore, Store, generate_key};
 
 /// A token, its endpoint and its store; several processes may use them.
 struct Scene {
@@ -39,7 +37,7 @@ impl Scene {
 
     fn store(&self) -> Arc<SqliteStore> {
         let file = self.directory.path().join("gatepost.db");
-        Arc::new(SqliteStore::open(&file, Seal::new(&self.key).unwrap()).unwrap())
+        Arc::new(SqliteStore::open(&file, Keys::new(&self.key).unwrap()).unwrap())
     }
 
     /// A process: tokens over a connection of its own.
@@ -49,14 +47,23 @@ impl Scene {
     }
 
     fn tokens(&self, owner: &str, grant: Grant, store: Arc<dyn Store>) -> Tokens {
+        let settings = TokenSettings {
+            ahead: Duration::from_mins(5),
+            patience: Duration::from_secs(5),
+            lease: Duration::from_secs(10),
+        };
+        let tokens = Tokens::new(store, settings, owner.into(), Notices::default());
+        tokens.declare([(Arc::new(self.token(grant)), http())]);
+        tokens
+    }
+
+    fn token(&self, grant: Grant) -> Token {
         let provider = Arc::new(Provider {
             name: "corp".into(),
-            token_url: self.endpoint.url().parse().unwrap(),
-            sasl: SaslMechanism::Xoauth2,
-            ca: None,
-            endpoints: Endpoints::default(),
+            oauth: OauthUrls { token: Some(self.endpoint.url().parse().unwrap()), ..OauthUrls::default() },
+            ..Provider::default()
         });
-        let token = Token {
+        Token {
             name: NAME.into(),
             grant,
             mailbox: "support@example.com".into(),
@@ -64,23 +71,18 @@ impl Scene {
             client_authentication: ClientAuthentication::SecretPost("client-s3cret".into()),
             scopes: vec!["mail".into()],
             provider,
-        };
-        let tls = crate::net::client_config(None).unwrap();
-        let settings = HttpSettings { connect: Duration::from_secs(5), total: Duration::from_secs(1), longest: 65536 };
-        let http = Http::new(&tls, settings).unwrap();
-        let settings = TokenSettings {
-            ahead: Duration::from_mins(5),
-            patience: Duration::from_secs(5),
-            lease: Duration::from_secs(10),
-        };
-        Tokens::new(store, settings, owner.into(), [(Arc::new(token), http)])
+            redirect_uri: None,
+            delegate: false,
+            testing: false,
+            secret_ends: None,
+        }
     }
 
     /// A login whose request the endpoint has, and will answer with a new refresh token.
     async fn login_during_a_rotation(&self, tokens: &Tokens) -> JoinHandle<Result<AccessToken, TokenError>> {
         self.endpoint.next(granted("a1", 3600, Some("r2"))).slow();
         let tokens = tokens.clone();
-        let login = tokio::spawn(async move { tokens.access_token(NAME).await });
+        let login = tokio::spawn(async move { tokens.access_token(NAME, USER).await });
         while self.endpoint.requests().is_empty() {
             tokio::task::yield_now().await;
         }
@@ -90,9 +92,17 @@ impl Scene {
     /// One process with an imported refresh token.
     async fn imported(&self) -> (Tokens, Arc<SqliteStore>) {
         let (tokens, store) = self.process("one");
-        import(store.as_ref(), NAME, "r1".into()).await.unwrap();
+        import(store.as_ref(), &self.token(Grant::RefreshToken), "r1".into()).await.unwrap();
         (tokens, store)
     }
+}
+
+const USER: &str = "support@example.com";
+
+fn http() -> Http {
+    let tls = crate::net::client_config(None).unwrap();
+    let settings = HttpSettings { connect: Duration::from_secs(5), total: Duration::from_secs(1), longest: 65536 };
+    Http::new(&tls, settings).unwrap()
 }
 
 async fn state(store: &SqliteStore) -> TokenState {
@@ -129,7 +139,7 @@ async fn many_logins_at_an_expired_token_make_one_request() {
         .map(|_| {
             tokio::spawn({
                 let tokens = tokens.clone();
-                async move { tokens.access_token(NAME).await }
+                async move { tokens.access_token(NAME, USER).await }
             })
         })
         .collect();
@@ -140,7 +150,7 @@ async fn many_logins_at_an_expired_token_make_one_request() {
         scene.endpoint.requests(),
         ["grant_type=refresh_token&refresh_token=r1&scope=mail&client_id=client&client_secret=client-s3cret"]
     );
-    assert_eq!(tokens.access_token(NAME).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(tokens.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
     assert_eq!(scene.endpoint.requests().len(), 1, "the second login is served from memory");
 }
 
@@ -149,10 +159,10 @@ async fn a_rotated_refresh_token_is_saved_and_an_answer_without_one_keeps_the_ol
     let scene = Scene::new().await;
     let (tokens, store) = scene.imported().await;
     scene.endpoint.next(granted("a1", 3600, Some("r2")));
-    let first = tokens.access_token(NAME).await.unwrap();
+    let first = tokens.access_token(NAME, USER).await.unwrap();
     assert_eq!(material(&store).await, (some("r2"), None));
     scene.endpoint.next(granted("a2", 3600, None));
-    assert_eq!(tokens.renewed(NAME, &first).await.unwrap().secret().expose_secret(), "a2");
+    assert_eq!(tokens.renewed(NAME, USER, &first).await.unwrap().secret().expose_secret(), "a2");
     assert_eq!(material(&store).await, (some("r2"), None));
     assert!(scene.endpoint.requests()[1].contains("refresh_token=r2"));
 }
@@ -162,13 +172,13 @@ async fn many_who_were_refused_with_the_same_token_make_one_refresh() {
     let scene = Scene::new().await;
     let (tokens, _store) = scene.imported().await;
     scene.endpoint.next(granted("a1", 3600, None));
-    let refused = tokens.access_token(NAME).await.unwrap();
+    let refused = tokens.access_token(NAME, USER).await.unwrap();
     scene.endpoint.next(granted("a2", 3600, None)).slow();
     let asking: Vec<_> = (0..16)
         .map(|_| {
             tokio::spawn({
                 let (tokens, refused) = (tokens.clone(), refused.clone());
-                async move { tokens.renewed(NAME, &refused).await }
+                async move { tokens.renewed(NAME, USER, &refused).await }
             })
         })
         .collect();
@@ -179,8 +189,8 @@ async fn many_who_were_refused_with_the_same_token_make_one_refresh() {
     assert!(fresh >= 1);
     assert_eq!(scene.endpoint.requests().len(), 2);
     // A mailbox that refuses every token does not make a refresh of every login.
-    let second = tokens.access_token(NAME).await.unwrap();
-    assert_eq!(tokens.renewed(NAME, &second).await.unwrap(), second);
+    let second = tokens.access_token(NAME, USER).await.unwrap();
+    assert_eq!(tokens.renewed(NAME, USER, &second).await.unwrap(), second);
     assert_eq!(scene.endpoint.requests().len(), 2);
 }
 
@@ -215,18 +225,18 @@ async fn nothing_but_an_ended_grant_ends_one() {
     ];
     for (number, (fault, answer)) in faults.into_iter().enumerate() {
         scene.endpoint.next(answer);
-        let refused = tokens.access_token(NAME).await.unwrap_err();
+        let refused = tokens.access_token(NAME, USER).await.unwrap_err();
         assert!(matches!(refused, TokenError::Unavailable { .. }), "{fault}: {refused}");
         assert_eq!(material(&store).await, (some("r1"), None), "{fault}");
         let requests = scene.endpoint.requests().len();
-        assert!(tokens.access_token(NAME).await.is_err(), "{fault}: backs off");
+        assert!(tokens.access_token(NAME, USER).await.is_err(), "{fault}: backs off");
         assert_eq!(scene.endpoint.requests().len(), requests, "{fault}: backs off");
 
         pass_back_off(&store).await;
         let healed = format!("a{number}");
         scene.endpoint.next(granted(&healed, 1, None));
         let other = scene.process("other").0;
-        assert_eq!(other.access_token(NAME).await.unwrap().secret().expose_secret(), healed, "{fault}");
+        assert_eq!(other.access_token(NAME, USER).await.unwrap().secret().expose_secret(), healed, "{fault}");
         assert!(state(&store).await.trouble.is_none(), "{fault}");
         tokio::time::sleep(Duration::from_millis(1)).await;
         expire(&store).await;
@@ -247,25 +257,25 @@ async fn an_ended_grant_is_quarantined_and_an_import_heals_it() {
     let (tokens, store) = scene.imported().await;
     let description = "AADSTS700082: The refresh token has expired due to inactivity. Trace ID: 0 Correlation ID: 0";
     scene.endpoint.next(error(400, "invalid_grant", description));
-    let ended = tokens.access_token(NAME).await.unwrap_err();
+    let ended = tokens.access_token(NAME, USER).await.unwrap_err();
     assert!(matches!(ended, TokenError::NeedsAuthorization { .. }));
     assert!(ended.to_string().contains("AADSTS700082") && !ended.to_string().contains("Trace ID"), "{ended}");
     assert_eq!(ended.for_client(), "token 'support' needs to be authorized again, ask the administrator");
     assert_eq!(material(&store).await, (None, some("r1")));
-    assert!(matches!(tokens.access_token(NAME).await, Err(TokenError::NeedsAuthorization { .. })));
+    assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::NeedsAuthorization { .. })));
     assert_eq!(scene.endpoint.requests().len(), 1, "a dead grant is not tried again");
 
     // By another process, as the command line does it.
-    import(scene.store().as_ref(), NAME, "r2".into()).await.unwrap();
+    import(scene.store().as_ref(), &scene.token(Grant::RefreshToken), "r2".into()).await.unwrap();
     scene.endpoint.next(granted("a1", 3600, None));
-    assert_eq!(tokens.access_token(NAME).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(tokens.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
     assert_eq!(material(&store).await, (some("r2"), some("r1")));
 }
 
 #[tokio::test]
 async fn a_token_that_was_never_given_says_what_to_do() {
     let scene = Scene::new().await;
-    let error = scene.process("one").0.access_token(NAME).await.unwrap_err();
+    let error = scene.process("one").0.access_token(NAME, USER).await.unwrap_err();
     assert!(error.to_string().contains("gatepost token import support"));
     assert!(scene.endpoint.requests().is_empty());
 }
@@ -276,7 +286,7 @@ async fn two_processes_make_one_request() {
     let (one, _store) = scene.imported().await;
     let (other, _other_store) = scene.process("other");
     scene.endpoint.next(granted("a1", 3600, Some("r2"))).slow();
-    let (first, second) = tokio::join!(one.access_token(NAME), other.access_token(NAME));
+    let (first, second) = tokio::join!(one.access_token(NAME, USER), other.access_token(NAME, USER));
     assert_eq!(first.unwrap(), second.unwrap());
     assert_eq!(scene.endpoint.requests().len(), 1);
 }
@@ -292,12 +302,12 @@ async fn lenient_answers() {
         (r#"{"access_token":"a","expires_in":1799.5,"token_type":""}"#, 1799),
     ] {
         scene.endpoint.next(endpoint::json(200, body));
-        let access = tokens.access_token(NAME).await.unwrap();
+        let access = tokens.access_token(NAME, USER).await.unwrap();
         let left = (access.expires_at() - clock::now()).num_seconds();
         assert!((life - 5..=life).contains(&left), "{body}: {left}");
         assert_eq!(material(&store).await.0, some("r1"));
         expire(&store).await;
-        drop(tokens.shared().entries().map(|entry| entry.cache(&TokenState::default(), 0)).collect::<Vec<_>>());
+        tokens.shared().entries().values().for_each(|entry| entry.cache(&TokenState::default(), 0));
     }
 }
 
@@ -316,7 +326,7 @@ async fn an_import_during_a_refresh_wins_and_nothing_is_dropped() {
     let scene = Scene::new().await;
     let (tokens, store) = scene.imported().await;
     let login = scene.login_during_a_rotation(&tokens).await;
-    import(scene.store().as_ref(), NAME, "imported".into()).await.unwrap();
+    import(scene.store().as_ref(), &scene.token(Grant::RefreshToken), "imported".into()).await.unwrap();
     assert!(login.await.unwrap().is_ok());
     assert_eq!(material(&store).await, (some("imported"), some("r2")));
 }
@@ -326,7 +336,7 @@ async fn a_hung_endpoint_is_given_up_and_the_refresh_token_stays() {
     let scene = Scene::new().await;
     let (tokens, store) = scene.imported().await;
     scene.endpoint.next(granted("a1", 3600, Some("r2"))).hang();
-    let error = tokens.access_token(NAME).await.unwrap_err();
+    let error = tokens.access_token(NAME, USER).await.unwrap_err();
     assert!(matches!(error, TokenError::Unavailable { .. }), "{error}");
     assert_eq!(material(&store).await, (some("r1"), None));
     assert_eq!(state(&store).await.trouble.unwrap().class, TroubleClass::Transient);
@@ -339,14 +349,14 @@ async fn while_the_store_cannot_be_written_no_refresh_token_is_spent() {
     let (_, store) = scene.imported().await;
     let full: Arc<dyn Store> = Arc::new(endpoint::FullDisk(store.clone()));
     let rotating = scene.tokens("one", Grant::RefreshToken, Arc::clone(&full));
-    assert!(matches!(rotating.access_token(NAME).await, Err(TokenError::Store(_))));
+    assert!(matches!(rotating.access_token(NAME, USER).await, Err(TokenError::Store(_))));
     assert!(scene.endpoint.requests().is_empty());
     assert_eq!(material(&store).await, (some("r1"), None));
 
     let app_only = scene.tokens("one", Grant::ClientCredentials, full);
     scene.endpoint.next(granted("a1", 3600, None));
-    assert_eq!(app_only.access_token(NAME).await.unwrap().secret().expose_secret(), "a1");
-    assert_eq!(app_only.access_token(NAME).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(app_only.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(app_only.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
     assert_eq!(scene.endpoint.requests().len(), 1);
 }
 
@@ -372,7 +382,7 @@ async fn no_error_prints_a_secret() {
     let (tokens, store) = scene.imported().await;
     let assertion = "e".repeat(200);
     scene.endpoint.next(error(400, "invalid_request", &format!("bad assertion {assertion}\r\nsecond line")));
-    let error = tokens.access_token(NAME).await.unwrap_err();
+    let error = tokens.access_token(NAME, USER).await.unwrap_err();
     let printed = format!("{error} {error:?} {tokens:?} {:?}", state(&store).await);
     assert!(!printed.contains(&assertion) && !printed.contains("second line"));
     assert!(!format!("{tokens:?}").contains("s3cret"));

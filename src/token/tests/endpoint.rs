@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
 use crate::model::TokenState;
-use crate::store::{Answer, Saved, SqliteStore, Store, StoreError, Stored, Version};
+use crate::store::{Answer, Kind, Record, Saved, SqliteStore, Store, StoreError, Stored, Version};
 
 pub(super) struct Endpoint {
     url: String,
@@ -130,6 +130,30 @@ impl Store for FullDisk {
     }
 
     fn save(&self, _: &str, _: Version, _: &TokenState) -> Answer<'_, Saved> {
+        full()
+    }
+
+    fn forget(&self, _: &str) -> Answer<'_, ()> {
+        full()
+    }
+
+    fn records(&self, kind: Kind) -> Answer<'_, Vec<Record>> {
+        self.0.records(kind)
+    }
+
+    fn record(&self, kind: Kind, name: &str) -> Answer<'_, Record> {
+        self.0.record(kind, name)
+    }
+
+    fn put(&self, _: Record, _: Option<Duration>) -> Answer<'_, Saved> {
+        full()
+    }
+
+    fn announce(&self, _: &str, _: &str) -> Answer<'_, bool> {
+        full()
+    }
+
+    fn withdraw(&self, _: &str, _: &str) -> Answer<'_, bool> {
         full()
     }
 

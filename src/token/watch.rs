@@ -1,0 +1,54 @@
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::life::{Entry, Shared, Tokens};
+use crate::clock;
+use crate::model::{DeadlineKind, TokenState, deadlines};
+
+/// How often deadlines are looked at.
+const EVERY: Duration = Duration::from_hours(1);
+/// Not at once after the start: what can be refreshed then is not near its end any more.
+const FIRST: Duration = Duration::from_secs(20);
+
+impl Tokens {
+    /// Tells people of what ends soon, until told to stop.
+    pub async fn watch_expiry(self, stop: CancellationToken) {
+        let mut wait = FIRST;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(wait) => {}
+            }
+            self.tell_of_deadlines().await;
+            wait = EVERY;
+        }
+    }
+
+    /// One look at all of them.
+    pub(super) async fn tell_of_deadlines(&self) {
+        for entry in self.shared().entries().values() {
+            match self.shared().store.token(&entry.name).await {
+                Ok(stored) => look(self.shared(), entry, &stored.state).await,
+                Err(fault) => warn!(token = entry.token.name, error = %fault, "store.failed"),
+            }
+        }
+    }
+}
+
+async fn look(shared: &Shared, entry: &Entry, state: &TokenState) {
+    let (store, now) = (shared.store.as_ref(), clock::now());
+    for deadline in deadlines(&entry.token, state) {
+        let since = match deadline.kind {
+            DeadlineKind::Idle => state.refreshed_at.or(state.authorized_at),
+            DeadlineKind::RefreshToken | DeadlineKind::Testing => state.authorized_at,
+            DeadlineKind::ClientSecret | DeadlineKind::ClientCertificate => None,
+        };
+        match deadline.step(now, since) {
+            Some(step) => shared.notices.expires_soon(store, entry, deadline, step).await,
+            None => shared.notices.expires_late(store, entry, deadline.kind.name()).await,
+        }
+    }
+}
