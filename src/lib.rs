@@ -18,9 +18,12 @@
 //! | [`session`] | one login driver for all protocols, then the relay |
 //! | [`upstream`] | the way to a provider: dial, TLS, login with a token |
 //! | [`submit`] | a message's way out: the SMTP conversation after login |
+//! | [`admin`] | the administration address: consents come back to it |
+//! | [`consent`] | a person gives a grant, for the right mailbox |
 //! | [`account`] | who may log in, and whether they are who they say |
 //! | [`token`] | token life: cached, refreshed once, durable before use |
 //! | [`oauth`] | token requests and what their failures mean |
+//! | [`explain`] | what a provider's refusal means and what to do, as data |
 //! | [`store`] | sealed state in SQLite, compare-and-swap, leases |
 //! | [`net`] | sockets, TLS, dialling, the splice |
 //! | [`proto`] | protocol cores: bytes in, steps out, no IO |
@@ -29,9 +32,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod account;
+pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod consent;
+pub mod explain;
 pub mod lifecycle;
 pub mod model;
 pub mod net;

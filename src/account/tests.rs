@@ -2,9 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{
-    Account, ClientAuthentication, Endpoints, Grant, PasswordHash, Protocol, Provider, SaslMechanism, Token,
-};
+use crate::model::{Account, ClientAuthentication, Grant, PasswordHash, Protocol, Provider, Token};
 
 /// The least work Argon2 allows: these tests count hashes, they do not resist guessing.
 fn weak_hash(password: &str) -> PasswordHash {
@@ -19,13 +17,7 @@ fn hash_of_work(password: &str, memory: u32) -> PasswordHash {
 }
 
 fn account(name: &str, aliases: &[&str], passwords: &[&str]) -> Account {
-    let provider = Arc::new(Provider {
-        name: "corp".into(),
-        token_url: "https://id.example.com/token".parse().unwrap(),
-        sasl: SaslMechanism::Xoauth2,
-        ca: None,
-        endpoints: Endpoints::default(),
-    });
+    let provider = Arc::new(Provider { name: "corp".into(), ..Provider::default() });
     let token = Arc::new(Token {
         name: "support".into(),
         provider,
@@ -34,6 +26,10 @@ fn account(name: &str, aliases: &[&str], passwords: &[&str]) -> Account {
         client_id: "id".into(),
         client_authentication: ClientAuthentication::Public,
         scopes: Vec::new(),
+        redirect_uri: None,
+        delegate: false,
+        testing: false,
+        secret_ends: None,
     });
     Account {
         name: name.into(),

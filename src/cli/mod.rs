@@ -1,11 +1,16 @@
 //! The command line: parse, call, print.
 
 mod config;
+mod house;
 mod key;
+mod live;
 mod log;
+mod notify;
 mod password;
 pub mod serve;
+mod table;
 mod token;
+mod workshop;
 
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
@@ -124,6 +129,11 @@ fn say(text: impl std::fmt::Display) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(NobodyReads.into()),
         written => written.context("cannot write to standard output"),
     }
+}
+
+/// Says what does not stop the command.
+fn warn(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "gatepost: warning: {text}");
 }
 
 fn complain(error: &anyhow::Error) {

@@ -1,25 +1,25 @@
 //! The composition root: builds every room from the configuration and runs them until told to stop.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
-use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
+use super::house::House;
+use super::live::{Live, Providers};
 use crate::account::{Directory, Verifier, VerifierSettings};
 use crate::config::{self, Config};
 use crate::lifecycle::{self, Busy};
-use crate::model::{Protocol, Provider, Token};
+use crate::model::Protocol;
 use crate::net::{self, Listener};
-use crate::oauth::{Http, HttpSettings};
 use crate::session::{self, Frontend, Limits, ListenerTls, Service};
-use crate::store::Store as _;
+use crate::store::{SqliteStore, Store};
 use crate::token::{TokenSettings, Tokens};
 use crate::upstream;
 
@@ -37,14 +37,34 @@ impl Running {
     /// Builds everything, opens the listeners and begins to serve. Nothing is open when it fails.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         raise_descriptor_limit();
-        let trust = trust(&config)?;
-        let tokens = tokens(&config, &trust).await?;
+        for warning in &config.warnings {
+            warn!(warning, "config.warning");
+        }
+        let config = Arc::new(config);
+        let (store, house) = house(&config).await?;
+        let providers = Providers::of(&config);
+        let (notices, notifier) = super::notify::channel(config.notify.as_ref())?;
+        let tokens = Tokens::new(
+            Arc::clone(&store) as Arc<dyn Store>,
+            token_settings(&config),
+            session::process_name(),
+            notices,
+        );
         let stop = CancellationToken::new();
-        let service = Arc::new(service(&config, trust, tokens, &stop)?);
+        let service = Arc::new(service(&config, tokens, &stop)?);
+        let live = Live { config: Arc::clone(&config), service: Arc::clone(&service), store, providers };
+        live.declare(&house)?;
         let opened = open(&config, &service)?;
+        let admin = live.open_admin().await?;
         let refresher = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(service.tokens.clone().refresh_ahead(refresher.clone()));
+        tasks.spawn(service.tokens.clone().watch_expiry(refresher.clone()));
+        tasks.spawn(notifier.run(refresher.clone()));
+        if let Some(admin) = admin {
+            tasks.spawn(admin.serve(stop.clone()));
+        }
+        tasks.spawn(live.follow(house, refresher.clone()));
         let permits =
             Arc::new(Semaphore::new(usize::try_from(config.limits.sessions).unwrap_or(Semaphore::MAX_PERMITS)));
         let listeners = opened.iter().map(|(frontend, listener)| (frontend.protocol, listener.address())).collect();
@@ -86,9 +106,6 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut stop = lifecycle::StopSignal::listen().context("cannot listen for signals")?;
-        if config.admin.is_some() {
-            warn!("admin.not_in_this_version");
-        }
         let running = Running::start(config).await?;
         for (protocol, address) in running.listeners() {
             info!(%protocol, %address, "service.listening");
@@ -101,53 +118,17 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
     })
 }
 
-/// TLS towards each provider, by its name.
-fn trust(config: &Config) -> anyhow::Result<HashMap<String, Arc<ClientConfig>>> {
-    let mut trust: HashMap<String, Arc<ClientConfig>> = HashMap::new();
-    let mut by_authority = HashMap::new();
-    for provider in config.tokens.iter().map(|token| &token.provider) {
-        let Provider { name, ca, .. } = provider.as_ref();
-        let shared = match by_authority.get(ca) {
-            Some(shared) => Arc::clone(shared),
-            None => net::client_config(ca.as_deref()).with_context(|| format!("provider {name:?}"))?,
-        };
-        by_authority.insert(ca.clone(), Arc::clone(&shared));
-        trust.insert(name.clone(), shared);
+/// Where state lives, and what is declared there and in the file.
+async fn house(config: &Config) -> anyhow::Result<(Arc<SqliteStore>, House)> {
+    let store = Arc::new(super::house::open(config)?);
+    let house = House::read(config, store.as_ref(), &House::default()).await?;
+    for fault in &house.broken {
+        error!(error = fault, "config.declaration_broken");
     }
-    Ok(trust)
+    Ok((store, house))
 }
 
-async fn tokens(config: &Config, trust: &HashMap<String, Arc<ClientConfig>>) -> anyhow::Result<Tokens> {
-    let store = Arc::new(super::token::open(config)?);
-    // A key that does not fit is found now, not at the first login at night.
-    for name in store.names().await? {
-        store.token(&name).await?;
-    }
-    let limits = &config.limits;
-    let total = Duration::from_secs(limits.token_seconds);
-    let longest = usize::try_from(limits.token_response_octets).unwrap_or(usize::MAX);
-    let http = HttpSettings { connect: Duration::from_secs(limits.connect_seconds), total, longest };
-    let mut clients: HashMap<&str, Http> = HashMap::new();
-    for (name, tls) in trust {
-        clients.insert(name, Http::new(tls, http)?);
-    }
-    let client = |token: &Arc<Token>| Some((Arc::clone(token), clients.get(token.provider.name.as_str())?.clone()));
-    let declared: Vec<_> = config.tokens.iter().filter_map(client).collect();
-    let settings = TokenSettings {
-        ahead: Duration::from_secs(limits.refresh_ahead_seconds),
-        patience: total,
-        // Longer than an exchange and the saving of its result can take.
-        lease: total * 2 + Duration::from_secs(10),
-    };
-    Ok(Tokens::new(store, settings, session::process_name(), declared))
-}
-
-fn service(
-    config: &Config,
-    trust: HashMap<String, Arc<ClientConfig>>,
-    tokens: Tokens,
-    stop: &CancellationToken,
-) -> anyhow::Result<Service> {
+fn service(config: &Config, tokens: Tokens, stop: &CancellationToken) -> anyhow::Result<Service> {
     let limits = &config.limits;
     let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -159,14 +140,25 @@ fn service(
     });
     Ok(Service {
         hostname: config.hostname.clone().unwrap_or_else(hostname),
-        directory: Directory::new(config.accounts.iter().cloned())?,
+        directory: ArcSwap::from_pointee(Directory::new([])?),
         verifier: verifier.context("the system gives no randomness")?,
         tokens,
-        trust,
+        trust: ArcSwap::default(),
         limits: bounds(limits),
         busy: Busy::default(),
         stop: stop.clone(),
     })
+}
+
+/// Times of token life.
+pub(super) fn token_settings(config: &Config) -> TokenSettings {
+    let total = Duration::from_secs(config.limits.token_seconds);
+    TokenSettings {
+        ahead: Duration::from_secs(config.limits.refresh_ahead_seconds),
+        patience: total,
+        // Longer than an exchange and the saving of its result can take.
+        lease: total * 2 + Duration::from_secs(10),
+    }
 }
 
 fn bounds(limits: &config::Limits) -> Limits {
@@ -177,18 +169,21 @@ fn bounds(limits: &config::Limits) -> Limits {
         smtp_idle: seconds(limits.smtp_idle_seconds),
         imap_idle: seconds(limits.imap_idle_seconds),
         pop3_idle: seconds(limits.pop3_idle_seconds),
-        upstream: upstream::Limits {
-            connect: seconds(limits.connect_seconds),
-            login: seconds(limits.upstream_login_seconds),
-        },
+        upstream: upstream_limits(limits),
         upstream_reply: seconds(limits.upstream_reply_seconds),
         end_of_data: seconds(limits.end_of_data_seconds),
         message_octets: limits.message_octets,
     }
 }
 
+/// The bounds of a login upstream.
+pub(super) fn upstream_limits(limits: &config::Limits) -> upstream::Limits {
+    let seconds = Duration::from_secs;
+    upstream::Limits { connect: seconds(limits.connect_seconds), login: seconds(limits.upstream_login_seconds) }
+}
+
 /// This machine's name, fit for a greeting.
-fn hostname() -> String {
+pub(super) fn hostname() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');
     if fits { name } else { "localhost".into() }

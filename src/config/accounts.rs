@@ -1,3 +1,7 @@
+//! Declared accounts.
+
+mod pattern;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,9 +15,45 @@ pub(super) fn read(root: &Table<'_>, tokens: &Declared) -> Vec<Account> {
     let mut accounts = Vec::new();
     let mut users = Users::default();
     for (name, table) in root.named("accounts") {
-        accounts.extend(table.and_then(|table| account(name, &table, tokens, &mut users)));
+        let Some(table) = table else { continue };
+        if name.contains('*') {
+            accounts.extend(pattern::accounts(&name, &table, tokens, &mut users));
+        } else {
+            accounts.extend(account(name, &table, tokens, &mut users));
+        }
     }
     accounts
+}
+
+/// What an account has apart from its names and passwords.
+struct Common {
+    token: Option<Arc<Token>>,
+    protocols: Vec<Protocol>,
+    networks: Vec<ipnet::IpNet>,
+    mailbox: Option<String>,
+    smtp_user: Option<String>,
+    disabled: bool,
+}
+
+fn common(table: &Table<'_>, tokens: &Declared) -> Common {
+    let token = token(table, tokens);
+    let protocols = protocols(table, token.as_deref());
+    let networks = table.networks("networks").unwrap_or_default();
+    for key in ["protocols", "networks"] {
+        // Nobody, or everybody? Better to say so.
+        if table.is_empty_list(key) {
+            let hint = Some("leave the key out to allow all, or write disabled = true to allow none".into());
+            table.error(key, "found an empty list".into(), None, hint);
+        }
+    }
+    let user = |key| table.string(key).and_then(|text| printable(table, key, text));
+    let (mailbox, smtp_user) = (user("mailbox"), user("smtp_user"));
+    if let Some(token) = token.as_deref().filter(|token| token.mailbox.is_empty() && mailbox.is_none()) {
+        let problem = format!("`mailbox` is missing: the token {:?} opens any mailbox and names none", token.name);
+        table.error("mailbox", problem, Some("the address of the mailbox".into()), None);
+    }
+    let disabled = table.boolean("disabled").unwrap_or(false);
+    Common { token, protocols, networks, mailbox, smtp_user, disabled }
 }
 
 fn account(name: String, table: &Table<'_>, tokens: &Declared, users: &mut Users) -> Option<Account> {
@@ -28,19 +68,11 @@ fn account(name: String, table: &Table<'_>, tokens: &Declared, users: &mut Users
         table.error("password_hash", "`password_hash` is missing".into(), None, Some(hint));
     }
     let passwords = hashes(table, "password_hash");
-    let token = token(table, tokens);
-    let protocols = protocols(table, token.as_deref());
-    let networks = table.networks("networks").unwrap_or_default();
-    for key in ["protocols", "networks"] {
-        // Nobody, or everybody? Better to say so.
-        if table.is_empty_list(key) {
-            let hint = Some("leave the key out to allow all, or write disabled = true to allow none".into());
-            table.error(key, "found an empty list".into(), None, hint);
-        }
+    let Common { token, protocols, networks, mailbox, smtp_user, disabled } = common(table, tokens);
+    if [&mailbox, &smtp_user].into_iter().flatten().any(|user| user.contains(pattern::USER)) {
+        let hint = "name the account \"*@example.com\", with `users` and `password_rule`".to_owned();
+        table.error("mailbox", "{user} is for accounts with a pattern".into(), None, Some(hint));
     }
-    let user = |key| table.string(key).and_then(|text| printable(table, key, text));
-    let (mailbox, smtp_user) = (user("mailbox"), user("smtp_user"));
-    let disabled = table.boolean("disabled").unwrap_or(false);
     table.finish();
     if table.errors() != before {
         return None;

@@ -42,6 +42,11 @@ impl Document {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|fault| ConfigError::of_file(path, format!("cannot be read: {fault}")))?;
+        Self::parse(path, text)
+    }
+
+    #[expect(clippy::result_large_err, reason = "read a few times in a life; the error is the product")]
+    pub(super) fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
         let lines = line_starts(&text);
         match ImDocument::parse(text.clone()) {
             Ok(tree) => Ok(Self { path: path.to_owned(), tree, lines, values: OnceCell::new() }),

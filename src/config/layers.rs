@@ -55,6 +55,22 @@ impl Layers {
         }
     }
 
+    /// A declaration of the store, `[tokens.NAME]` or `[accounts.NAME]`. `name` stands where a file would.
+    pub(super) fn stored(name: &str, text: String, variables: &HashMap<String, String>) -> Result<Self, ConfigErrors> {
+        let main = PathBuf::from(name);
+        let document = Document::parse(&main, text).map_err(|error| ConfigErrors(vec![error]))?;
+        let figment = Figment::new().merge(&document);
+        let environment = Environment::of([], None, &mut Vec::new());
+        let unfit = |_| ConfigErrors(vec![ConfigError::of_file(&main, "cannot be read".to_owned())]);
+        let merged = figment.find_value("").map_err(unfit)?;
+        let (documents, variables) = (vec![document], variables.clone());
+        Ok(Self { figment, merged, documents, environment, variables, main })
+    }
+
+    pub(super) const fn variables(&self) -> &HashMap<String, String> {
+        &self.variables
+    }
+
     /// The file or variable that a value came from; `shown` if its value may be seen.
     pub(super) fn place(&self, tag: Tag, path: &[Step], shown: bool) -> Place {
         if self.is_environment(tag) {

@@ -13,11 +13,13 @@ mod layers;
 mod limits;
 mod listeners;
 mod log;
+mod notify;
 mod providers;
 mod reader;
 mod secret;
 mod show;
 mod store;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -28,7 +30,9 @@ pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
 pub use listeners::{Listener, ListenerTls};
 pub use log::{Log, LogFormat};
+pub use notify::Notify;
 pub use store::Store;
+pub use stored::Settings;
 pub use tls::Tls;
 
 use std::path::Path;
@@ -59,6 +63,11 @@ pub struct Config {
     pub tokens: Vec<Arc<Token>>,
     /// Declared accounts.
     pub accounts: Vec<Account>,
+    /// Who is told of what concerns people.
+    pub notify: Option<Notify>,
+    /// What works and should not stay so.
+    pub warnings: Vec<String>,
+    reading: stored::Reading,
 }
 
 /// `config/reference.toml`: every key with its default and meaning.
@@ -72,7 +81,7 @@ impl Config {
 
     fn of(layers: &Layers) -> Result<Self, ConfigErrors> {
         let reader = Reader::new(layers);
-        let config = Self::read(&reader.root());
+        let config = Self::read(&reader.root()).map(|config| Self { warnings: reader.warnings(), ..config });
         reader.finish(config)
     }
 
@@ -87,6 +96,7 @@ impl Config {
         let providers = providers::read(root);
         let tokens = tokens::read(root, &providers);
         let accounts = accounts::read(root, &tokens);
+        let notify = root.table("notify").and_then(|table| notify::read(&table));
         root.finish();
         Some(Self {
             listeners,
@@ -99,6 +109,9 @@ impl Config {
             hostname,
             tokens: tokens.into_values().flatten().collect(),
             accounts,
+            notify,
+            warnings: Vec::new(),
+            reading: stored::Reading { providers, variables: root.layers().variables().clone() },
         })
     }
 }

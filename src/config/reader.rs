@@ -15,6 +15,8 @@ use super::layers::{Layers, leaf_tag};
 pub(super) struct Reader<'a> {
     layers: &'a Layers,
     errors: RefCell<Vec<ConfigError>>,
+    /// What works and should not stay so.
+    warnings: RefCell<Vec<String>>,
 }
 
 /// A table that is being read. Each key that is asked for counts as known; [`Table::finish`] complains of the others.
@@ -28,7 +30,7 @@ pub(super) struct Table<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) const fn new(layers: &'a Layers) -> Self {
-        Self { layers, errors: RefCell::new(Vec::new()) }
+        Self { layers, errors: RefCell::new(Vec::new()), warnings: RefCell::new(Vec::new()) }
     }
 
     pub(super) fn root(&'a self) -> Table<'a> {
@@ -41,6 +43,10 @@ impl<'a> Reader<'a> {
         let Complaint { problem, allowed, hint } = complaint;
         let place = self.layers.place(tag, path, shown);
         self.errors.borrow_mut().push(ConfigError { place, key: dotted(path), problem, allowed, hint });
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.warnings.take()
     }
 
     pub(super) fn finish<T>(&self, value: Option<T>) -> Result<T, ConfigErrors> {
@@ -136,6 +142,30 @@ impl<'a> Table<'a> {
             _ => None,
         };
         all.or_else(|| self.wrong_type(key, value, "a list of texts"))
+    }
+
+    /// Names and texts, `{ name = "text" }`.
+    pub(super) fn pairs(&self, key: &'static str) -> Option<Vec<(String, String)>> {
+        let value = self.get(key)?;
+        let pair = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        let pairs = value.as_dict().and_then(|dict| dict.iter().map(pair).collect());
+        pairs.or_else(|| self.wrong_type(key, value, "{ name = \"text\", … }"))
+    }
+
+    /// A text or one of TOML's own dates, which figment hands on as a table of one.
+    pub(super) fn text_or_date(&self, key: &'static str) -> Option<String> {
+        let value = self.get(key)?;
+        let text = match value {
+            Value::String(_, text) => Some(text.clone()),
+            Value::Dict(_, dict) => dict.values().next().and_then(|date| date.as_str().map(str::to_owned)),
+            _ => None,
+        };
+        text.or_else(|| self.wrong_type(key, value, "a text in quotes"))
+    }
+
+    /// Says what works and should not stay so.
+    pub(super) fn warn(&self, text: String) {
+        self.reader.warnings.borrow_mut().push(text);
     }
 
     /// A list of networks; an address alone is a network of one.
@@ -317,12 +347,23 @@ fn whole(number: Num) -> Option<i128> {
 }
 
 /// Keys that the design names and that come with a later version.
-const LATER: [&str; 6] = ["sender", "anonymous", "proxy_protocol", "limits", "cloud", "sessions_per_account"];
+const LATER: [&str; 5] = ["sender", "anonymous", "proxy_protocol", "limits", "sessions_per_account"];
 
 /// Keys whose value must not be shown. `url` is the store's: a database's may hold a password anywhere.
 fn is_secret(key: &str) -> bool {
-    let named = matches!(key, "key" | "url" | "refresh_token" | "access_token" | "credential");
-    named || key.contains("secret") || key.contains("password")
+    const NAMED: [&str; 9] = [
+        "key",
+        "users",
+        "url",
+        "refresh_token",
+        "access_token",
+        "credential",
+        "client_certificate",
+        "client_key",
+        "service_account",
+    ];
+    let harmless = matches!(key, "client_secret_ends" | "allow_password_grant" | "password_rule");
+    !harmless && (NAMED.contains(&key) || key == "client_json" || key.contains("secret") || key.contains("password"))
 }
 
 /// `accounts."ev mail".token`, as a TOML heading would write it.

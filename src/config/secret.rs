@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Value};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::reader::Table;
@@ -23,37 +23,56 @@ struct Unusable {
 
 /// Reads a secret: written out, or where it is found. Nothing of its value goes into an error.
 pub(super) fn read(table: &Table<'_>, key: &'static str) -> Option<SecretString> {
-    let found = match table.get(key)? {
-        Value::String(_, text) => Ok(text.as_str().into()),
-        Value::Dict(_, dict) => elsewhere(table, dict, key),
-        _ => Err(Unusable::malformed("this is no form of a secret")),
+    let octets = octets(table, key)?;
+    let Ok(text) = std::str::from_utf8(&octets) else {
+        table.error(key, "the secret is no text (UTF-8)".into(), Some(FORMS.to_owned()), None);
+        return None;
     };
-    let empty = |secret: &SecretString| secret.expose_secret().is_empty();
-    match found {
-        Ok(secret) if empty(&secret) => {
-            table.error(key, "the secret is empty".into(), Some(FORMS.to_owned()), None);
-            None
-        }
-        Ok(secret) => Some(secret),
-        Err(Unusable { problem, allowed, hint }) => {
-            table.error(key, problem, allowed, hint);
-            None
-        }
+    // One line break at the end is the editor's, not the secret's.
+    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    if text.is_empty() {
+        table.error(key, "the secret is empty".into(), Some(FORMS.to_owned()), None);
+        return None;
     }
+    Some(text.into())
 }
 
-fn elsewhere(table: &Table<'_>, dict: &Dict, key: &str) -> Result<SecretString, Unusable> {
+/// Reads the store's key, which Gatepost makes itself. Where there is a store already, a new key would not open it.
+pub(super) fn store_key(table: &Table<'_>, new: bool) -> Option<SecretString> {
+    let missing = file_of(table, "key").filter(|path| !path.exists());
+    let Some(path) = missing else { return read(table, "key") };
+    let shown = path.display();
+    let hint = if new {
+        format!("make one: gatepost key generate --out {shown}")
+    } else {
+        "the store is there and unharmed; put its key back from your copy. A new key would not open it".to_owned()
+    };
+    table.error("key", format!("there is no {shown}"), None, Some(hint));
+    None
+}
+
+/// The file that a secret stands in.
+pub(super) fn file_of(table: &Table<'_>, key: &'static str) -> Option<PathBuf> {
+    let (form, place) = form(table, table.get(key)?.as_dict()?).ok()?;
+    (form == "file").then(|| place.as_str().map(|name| table.layers().directory(place.tag()).join(name)))?
+}
+
+/// Reads a secret that need not be text.
+pub(super) fn octets(table: &Table<'_>, key: &'static str) -> Option<Zeroizing<Vec<u8>>> {
+    let found = match table.get(key)? {
+        Value::String(_, text) => Ok(Zeroizing::new(text.as_bytes().to_vec())),
+        Value::Dict(_, dict) => elsewhere(table, dict),
+        _ => Err(Unusable::malformed("this is no form of a secret")),
+    };
+    found.map_err(|Unusable { problem, allowed, hint }| table.error(key, problem, allowed, hint)).ok()
+}
+
+fn elsewhere(table: &Table<'_>, dict: &Dict) -> Result<Zeroizing<Vec<u8>>, Unusable> {
     let (form, place) = form(table, dict)?;
     let Some(name) = place.as_str() else { return Err(Unusable::malformed("this is no form of a secret")) };
     match form {
-        "file" => {
-            let path = table.layers().directory(place.tag()).join(name);
-            // The store's key is the one that Gatepost makes itself.
-            let make = key == "key" && !path.exists();
-            let hint = make.then(|| format!("make one: gatepost key generate --out {}", path.display()));
-            from_file(&path, true).map_err(|unusable| Unusable { hint: hint.or(unusable.hint), ..unusable })
-        }
-        "env" => variable(table, name).map(Into::into),
+        "file" => from_file(&table.layers().directory(place.tag()).join(name), true),
+        "env" => variable(table, name).map(|text| Zeroizing::new(text.as_bytes().to_vec())),
         "credential" => credential(table, name).and_then(|path| from_file(&path, false)),
         _ => Err(Unusable::malformed("this is no form of a secret")),
     }
@@ -93,7 +112,7 @@ fn credential(table: &Table<'_>, name: &str) -> Result<PathBuf, Unusable> {
 
 /// `private`: refuse what others can read. Not for credentials: systemd keeps their directory, and gives the service's
 /// user access by an ACL, whose mask looks like a group's right to read.
-fn from_file(path: &Path, private: bool) -> Result<SecretString, Unusable> {
+fn from_file(path: &Path, private: bool) -> Result<Zeroizing<Vec<u8>>, Unusable> {
     let shown = path.display();
     let fault = |fault: std::io::Error| Unusable::because(format!("cannot read {shown}: {fault}"));
     // Before it is opened: a pipe would wait for a writer.
@@ -107,14 +126,12 @@ fn from_file(path: &Path, private: bool) -> Result<SecretString, Unusable> {
         let problem = format!("{shown} can be read or written by others (mode {mode:03o})");
         return Err(Unusable { hint, ..Unusable::because(problem) });
     }
-    let mut text = Zeroizing::new(String::new());
-    file.take(LONGEST + 1).read_to_string(&mut text).map_err(fault)?;
-    if text.len() as u64 > LONGEST {
+    let mut octets = Zeroizing::new(Vec::new());
+    file.take(LONGEST + 1).read_to_end(&mut octets).map_err(fault)?;
+    if octets.len() as u64 > LONGEST {
         return Err(Unusable::because(format!("{shown} is larger than {LONGEST} octets")));
     }
-    // One line break at the end is the editor's, not the secret's.
-    let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    Ok(secret.into())
+    Ok(octets)
 }
 
 impl Unusable {

@@ -4,7 +4,7 @@ use std::path::Path;
 use super::document::Step;
 use super::layers::Layers;
 use super::reader::dotted;
-use super::{Config, ConfigErrors, ListenerTls, LogFormat};
+use super::{Config, ConfigErrors, ListenerTls, LogFormat, Notify};
 use crate::model::{Account, ClientAuthentication, Endpoint, Grant, Protocol, SaslMechanism, Token, UpstreamTls};
 
 impl Config {
@@ -64,24 +64,66 @@ impl Page<'_> {
             self.text("tls", listener_tls(listener.tls));
             self.list("plaintext_auth", &listener.plaintext_auth);
         }
+        if let Some(notify) = &config.notify {
+            self.notify(notify);
+        }
         config.tokens.iter().for_each(|token| self.token(token));
         config.accounts.iter().for_each(|account| self.account(account));
+    }
+
+    fn notify(&mut self, notify: &Notify) {
+        self.table(&["notify"]);
+        if let Some((program, arguments)) = &notify.command {
+            let words: Vec<_> =
+                std::iter::once(program.display().to_string()).chain(arguments.iter().cloned()).collect();
+            self.list("command", &words);
+        }
+        self.optional("url", notify.url.as_ref().map(|_| SECRET));
+        self.list("events", &notify.events);
+        self.value("seconds", &notify.limit.as_secs().to_string());
     }
 
     fn token(&mut self, token: &Token) {
         self.table(&["tokens", &token.name]);
         self.text("provider", &token.provider.name);
-        self.text("grant", grant(token.grant));
-        self.text("mailbox", &token.mailbox);
-        self.text("client_id", &token.client_id);
-        match token.client_authentication {
-            ClientAuthentication::Public => {}
-            ClientAuthentication::SecretPost(_) => self.secret("post"),
-            ClientAuthentication::SecretBasic(_) => self.secret("basic"),
+        self.text("grant", token.grant.name());
+        if !token.mailbox.is_empty() {
+            self.text("mailbox", &token.mailbox);
+        }
+        if !token.client_id.is_empty() {
+            self.text("client_id", &token.client_id);
+        }
+        self.proof(&token.client_authentication);
+        match &token.grant {
+            Grant::ServiceAccount(account) => {
+                self.text("service_account", SECRET);
+                self.remark("service account", &account.email);
+            }
+            Grant::Password(_) | Grant::AppPassword(_) => self.text("password", SECRET),
+            _ => {}
         }
         self.list("scopes", &token.scopes);
-        self.remark("token_url", token.provider.token_url.as_str());
-        self.remark("sasl", sasl(token.provider.sasl));
+        self.optional("redirect_uri", token.redirect_uri.as_ref());
+        self.optional("client_secret_ends", token.secret_ends.map(|ends| ends.format("%Y-%m-%d")));
+        for (key, set) in [("delegate", token.delegate), ("testing", token.testing)] {
+            if set {
+                self.value(key, "true");
+            }
+        }
+        let urls = &token.provider.oauth;
+        let urls = [
+            ("issuer", &urls.issuer),
+            ("authorization_url", &urls.authorization),
+            ("token_url", &urls.token),
+            ("device_url", &urls.device),
+        ];
+        for (key, url) in urls.into_iter().filter_map(|(key, url)| Some((key, url.as_ref()?))) {
+            self.remark(key, url.as_str());
+        }
+        self.remark(
+            "sasl",
+            if matches!(token.grant, Grant::AppPassword(_)) { "plain" } else { sasl(token.provider.sasl) },
+        );
         if let Some(ca) = &token.provider.ca {
             self.remark("ca", &ca.display().to_string());
         }
@@ -89,6 +131,22 @@ impl Page<'_> {
             if let Some(Endpoint { host, port, tls }) = token.provider.endpoints.of(protocol) {
                 let tls = if *tls == UpstreamTls::Implicit { "implicit" } else { "starttls" };
                 self.remark(protocol.name(), &format!("{host}:{port}, {tls}"));
+            }
+        }
+    }
+
+    fn proof(&mut self, proof: &ClientAuthentication) {
+        match proof {
+            ClientAuthentication::Public => {}
+            ClientAuthentication::SecretPost(_) => self.secret("post"),
+            ClientAuthentication::SecretBasic(_) => self.secret("basic"),
+            ClientAuthentication::Certificate(certificate) => {
+                self.text("client_certificate", SECRET);
+                self.remark("certificate ends", &certificate.ends.format("%Y-%m-%d").to_string());
+            }
+            ClientAuthentication::AssertionFile(path) => self.text("client_assertion_file", &path.display()),
+            ClientAuthentication::ManagedIdentity(machine) => {
+                self.text("managed_identity", machine.identity.as_deref().unwrap_or("system"));
             }
         }
     }
@@ -163,13 +221,6 @@ const fn listener_tls(tls: ListenerTls) -> &'static str {
         ListenerTls::None => "none",
         ListenerTls::Starttls => "starttls",
         ListenerTls::Implicit => "implicit",
-    }
-}
-
-const fn grant(grant: Grant) -> &'static str {
-    match grant {
-        Grant::RefreshToken => "refresh_token",
-        Grant::ClientCredentials => "client_credentials",
     }
 }
 

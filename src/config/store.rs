@@ -10,8 +10,12 @@ use super::secret;
 pub struct Store {
     /// The SQLite file.
     pub path: PathBuf,
-    /// Seals every secret in it.
+    /// Seals every secret in it; one key a line while keys are being rotated, any of which opens.
     pub key: SecretString,
+    /// Opens what was sealed before the key was changed.
+    pub old_key: Option<SecretString>,
+    /// Where the key stands, if it stands in a file of its own.
+    pub key_file: Option<PathBuf>,
 }
 
 const WHAT: &str = "\"sqlite:FILE\"";
@@ -25,14 +29,17 @@ pub(super) fn read(root: &Table<'_>) -> Option<Store> {
         return None;
     };
     let path = path(&table);
+    let new = path.as_ref().is_none_or(|path| !path.exists());
     let key = if table.absent("key") {
         table.required("key", "the key that seals every secret, such as { file = \"gatepost.key\" }");
         None
     } else {
-        secret::read(&table, "key")
+        secret::store_key(&table, new)
     };
+    let old_key = if table.absent("old_key") { None } else { secret::read(&table, "old_key") };
+    let key_file = secret::file_of(&table, "key");
     table.finish();
-    Some(Store { path: path?, key: key? })
+    Some(Store { path: path?, key: key?, old_key, key_file })
 }
 
 fn path(table: &Table<'_>) -> Option<PathBuf> {

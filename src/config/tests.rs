@@ -80,7 +80,7 @@ fn a_good_file_becomes_what_it_says() {
     assert_eq!(config.listeners[0].plaintext_auth.len(), 2);
     let account = &config.accounts[0];
     assert_eq!(
-        account.token.provider.token_url.as_str(),
+        account.token.provider.oauth.token.as_ref().unwrap().as_str(),
         "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"
     );
     assert_eq!(account.token.scopes, ["https://outlook.office365.com/.default"]);

@@ -241,7 +241,8 @@ impl<'a> Dialogue<'a> {
 
     async fn account(&self, credentials: &Credentials) -> Result<Arc<Account>, Refused> {
         let service = &self.frontend.service;
-        match service.verifier.verify(&service.directory, &credentials.user, &credentials.password).await {
+        let directory = service.directory.load_full();
+        match service.verifier.verify(&directory, &credentials.user, &credentials.password).await {
             Verdict::Granted(account) if account.allows(self.frontend.protocol, self.peer.ip()) => Ok(account),
             Verdict::Granted(_) => Err(Refused::NotAllowed),
             Verdict::Denied => Err(Refused::BadCredentials),
@@ -258,16 +259,24 @@ impl<'a> Dialogue<'a> {
         let service = &self.frontend.service;
         let protocol = self.frontend.protocol;
         let provider = &account.token.provider;
-        let (Some(endpoint), Some(trust)) = (provider.endpoints.of(protocol), service.trust.get(&provider.name)) else {
+        let trust = service.trust.load_full();
+        let (Some(endpoint), Some(trust)) = (provider.endpoints.of(protocol), trust.get(&provider.name)) else {
             return Err(Unavailable::NoEndpoint);
         };
         let user = account.upstream_user(protocol);
         let limits = service.limits.upstream;
-        let target = Target { endpoint, sasl: provider.sasl, trust, user, ehlo: &service.hostname, limits };
-        let token = service.tokens.access_token(&account.token.name).await?;
+        let target = Target {
+            endpoint,
+            mechanism: Target::mechanism(&account.token),
+            trust,
+            user,
+            ehlo: &service.hostname,
+            limits,
+        };
+        let token = service.tokens.access_token(&account.token.name, user).await?;
         match target.log_in(&token, core).await {
             Err(refused) if refused.is_refusal() => {
-                let fresh = service.tokens.renewed(&account.token.name, &token).await?;
+                let fresh = service.tokens.renewed(&account.token.name, user, &token).await?;
                 if fresh == token {
                     return Err(refused.into());
                 }

@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_util::sync::CancellationToken;
@@ -19,14 +20,14 @@ use crate::upstream;
 pub struct Service {
     /// The name in greetings and in EHLO upstream.
     pub hostname: String,
-    /// Who may log in.
-    pub directory: Directory,
+    /// Who may log in; replaced as a whole when accounts change.
+    pub directory: ArcSwap<Directory>,
     /// Checks passwords.
     pub verifier: Verifier,
     /// Gives tokens.
     pub tokens: Tokens,
     /// TLS towards each provider, by its name.
-    pub trust: HashMap<String, Arc<ClientConfig>>,
+    pub trust: ArcSwap<HashMap<String, Arc<ClientConfig>>>,
     /// Bounds.
     pub limits: Limits,
     /// Messages under way.

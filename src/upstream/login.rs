@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::model::{AccessToken, Endpoint, SaslMechanism, UpstreamTls as Tls};
+use crate::model::{AccessToken, Endpoint, Grant, SaslMechanism, Token, UpstreamTls as Tls};
 use crate::net::{DialError, Link, Stream, TlsError, connect_tls, dial};
 use crate::proto::sasl::Mechanism;
 use crate::proto::{Input, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls};
@@ -69,8 +69,8 @@ impl UpstreamError {
 pub struct Target<'a> {
     /// The server.
     pub endpoint: &'a Endpoint,
-    /// How it takes a token.
-    pub sasl: SaslMechanism,
+    /// How to log in there.
+    pub mechanism: Mechanism,
     /// TLS towards its provider.
     pub trust: &'a Arc<ClientConfig>,
     /// The SASL user.
@@ -94,6 +94,16 @@ pub struct Limits {
 pub type NewCore<U> = fn(UpstreamIdentity, UpstreamTls) -> U;
 
 impl Target<'_> {
+    /// How a token is presented: as a token, or as the password that it is.
+    #[must_use]
+    pub fn mechanism(token: &Token) -> Mechanism {
+        match (&token.grant, token.provider.sasl) {
+            (Grant::AppPassword(_), _) => Mechanism::Password,
+            (_, SaslMechanism::Xoauth2) => Mechanism::Xoauth2,
+            (_, SaslMechanism::Oauthbearer) => Mechanism::Oauthbearer,
+        }
+    }
+
     /// Connects and logs in with a token, once.
     pub async fn log_in<U: UpstreamLogin>(
         &self,
@@ -117,10 +127,7 @@ impl Target<'_> {
 
     fn identity(&self, token: &AccessToken) -> UpstreamIdentity {
         UpstreamIdentity {
-            mechanism: match self.sasl {
-                SaslMechanism::Xoauth2 => Mechanism::Xoauth2,
-                SaslMechanism::Oauthbearer => Mechanism::Oauthbearer,
-            },
+            mechanism: self.mechanism,
             user: self.user.to_owned(),
             token: token.secret().clone(),
             host: self.endpoint.host.clone(),

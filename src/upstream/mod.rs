@@ -2,5 +2,7 @@
 //! probe's.
 
 mod login;
+mod probe;
 
 pub use login::{Limits, NewCore, Target, Upstream, UpstreamError};
+pub use probe::Reach;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use paths::Named;
 
 /// What each room may import beside itself. The map of the house.
-const DOORS: [(&str, &[&str]); 16] = [
+const DOORS: [(&str, &[&str]); 18] = [
     (
         "cli",
         &[
@@ -18,7 +18,8 @@ const DOORS: [(&str, &[&str]); 16] = [
             "model",
         ],
     ),
-    ("admin", &["token", "oauth", "account", "store", "model", "config"]),
+    ("admin", &["consent", "token", "oauth", "account", "store", "model", "config"]),
+    ("consent", &["upstream", "token", "oauth", "store", "model"]),
     ("session", &["upstream", "submit", "proto", "account", "token", "net", "model"]),
     ("upstream", &["proto", "net", "model"]),
     ("submit", &["proto", "token", "net", "model"]),
@@ -30,13 +31,14 @@ const DOORS: [(&str, &[&str]); 16] = [
     ("net", &[]),
     ("proto", &[]),
     ("model", &[]),
+    ("explain", &[]),
     ("clock", &[]),
     ("metrics", &[]),
     ("lifecycle", &[]),
 ];
 
 /// Open to every room but the two that must not know the world.
-const OPEN_TO_ALL: [&str; 3] = ["clock", "metrics", "lifecycle"];
+const OPEN_TO_ALL: [&str; 4] = ["clock", "explain", "metrics", "lifecycle"];
 const SECLUDED: [&str; 2] = ["model", "proto"];
 
 /// What a protocol core must not see: sockets, clocks, randomness.

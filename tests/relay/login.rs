@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use gatepost::model::Protocol;
-use gatepost::store::{Seal, SqliteStore};
+use std::sync::Arc;
+
+use gatepost::config::Config;
+use gatepost::model::Token;
+use gatepost::store::{Keys, SqliteStore};
 use gatepost::token::import;
 use gatepost_kit::{Dialect, Login};
 
@@ -130,7 +134,7 @@ async fn a_sick_provider_is_a_temporary_failure() {
                 Scene::with(Setting { limits: "token_seconds = 1", grant: "refresh_token", ..Setting::default() })
                     .await;
             let stored = store(&scene);
-            import(&stored, "support", scene.provider.issue_refresh_token(MAILBOX).into()).await.unwrap();
+            import(&stored, &token(&scene), scene.provider.issue_refresh_token(MAILBOX).into()).await.unwrap();
             scene.provider.faults(|faults| faults.token_answers.push_back(answer.into()));
             let mut peer = scene.client(protocol).await;
             log_in(&mut peer, protocol, PLAIN).await;
@@ -156,9 +160,14 @@ async fn a_sick_provider_is_a_temporary_failure() {
     }
 }
 
+fn token(scene: &Scene) -> Arc<Token> {
+    let file = scene.directory.path().join("gatepost.toml");
+    Arc::clone(&Config::load(&file, std::iter::empty()).unwrap().tokens[0])
+}
+
 fn store(scene: &Scene) -> SqliteStore {
     let key = "gpk1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into();
-    SqliteStore::open(&scene.directory.path().join("gatepost.db"), Seal::new(&key).unwrap()).unwrap()
+    SqliteStore::open(&scene.directory.path().join("gatepost.db"), Keys::new(&key).unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -169,7 +178,7 @@ async fn a_token_without_a_refresh_token_waits_for_its_import_beside_the_running
     log_in(&mut peer, Protocol::Imap, PLAIN).await;
     peer.expect(try_later(Protocol::Imap)).await;
 
-    import(&store(&scene), "support", scene.provider.issue_refresh_token(MAILBOX).into()).await.unwrap();
+    import(&store(&scene), &token(&scene), scene.provider.issue_refresh_token(MAILBOX).into()).await.unwrap();
     log_in(&mut peer, Protocol::Imap, PLAIN).await;
     peer.expect(yes(Protocol::Imap)).await;
 

@@ -1,0 +1,139 @@
+//! What changes while the service runs: tokens and accounts that others make, change or remove in the store.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::time::sleep;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::house::House;
+use crate::account::Directory;
+use crate::admin::{Admin, Desk};
+use crate::config::Config;
+use crate::consent::Party;
+use crate::model::{Provider, Token};
+use crate::net;
+use crate::oauth::{Http, HttpSettings};
+use crate::session::Service;
+use crate::store::{SqliteStore, Store};
+use crate::upstream::Reach;
+
+/// TLS and HTTP towards each provider, made once.
+#[derive(Debug)]
+pub(super) struct Providers {
+    settings: HttpSettings,
+    known: Mutex<HashMap<String, (Arc<ClientConfig>, Http)>>,
+}
+
+impl Providers {
+    pub(super) fn of(config: &Config) -> Self {
+        let limits = &config.limits;
+        let settings = HttpSettings {
+            connect: Duration::from_secs(limits.connect_seconds),
+            total: Duration::from_secs(limits.token_seconds),
+            longest: usize::try_from(limits.token_response_octets).unwrap_or(usize::MAX),
+        };
+        Self { settings, known: Mutex::default() }
+    }
+
+    /// The way to a provider. Providers with the same authorities share their TLS, and so its resumed sessions.
+    pub(super) fn reach(&self, provider: &Provider) -> anyhow::Result<(Arc<ClientConfig>, Http)> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reached) = known.get(&provider.name) {
+            return Ok(reached.clone());
+        }
+        let tls =
+            net::client_config(provider.ca.as_deref()).with_context(|| format!("provider {:?}", provider.name))?;
+        let reached = (Arc::clone(&tls), Http::new(&tls, self.settings)?);
+        known.insert(provider.name.clone(), reached.clone());
+        Ok(reached)
+    }
+
+    pub(super) fn http(&self, token: &Token) -> anyhow::Result<Http> {
+        Ok(self.reach(&token.provider)?.1)
+    }
+}
+
+/// A running service and where its declarations come from.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) config: Arc<Config>,
+    pub(super) service: Arc<Service>,
+    pub(super) store: Arc<SqliteStore>,
+    pub(super) providers: Providers,
+}
+
+/// How often the store's count of changes is looked at; it costs nothing.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Live {
+    /// Serves what is declared from now on. Sessions that have begun go on.
+    pub(super) fn declare(&self, house: &House) -> anyhow::Result<()> {
+        let mut trust = HashMap::new();
+        let mut tokens = Vec::new();
+        for token in &house.tokens {
+            let (tls, http) = self.providers.reach(&token.provider)?;
+            trust.insert(token.provider.name.clone(), tls);
+            tokens.push((Arc::clone(token), http));
+        }
+        let directory = Directory::new(house.accounts.iter().cloned())?;
+        self.service.trust.store(Arc::new(trust));
+        self.service.tokens.declare(tokens);
+        self.service.directory.store(Arc::new(directory));
+        Ok(())
+    }
+
+    /// Opens the administration address, where one is configured.
+    pub(super) async fn open_admin(&self) -> anyhow::Result<Option<Admin>> {
+        let Some(admin) = &self.config.admin else { return Ok(None) };
+        let (service, limits) = (Arc::clone(&self.service), super::serve::upstream_limits(&self.config.limits));
+        let find = move |name: &str| {
+            let (token, http) = service.tokens.declared(name)?;
+            let trust = Arc::clone(service.trust.load().get(&token.provider.name)?);
+            Some(Party { token, http, reach: Reach { trust, ehlo: service.hostname.clone(), limits } })
+        };
+        let desk = Desk { store: Arc::clone(&self.store) as Arc<dyn Store>, find: Arc::new(find) };
+        let opened = Admin::open(admin.address, admin.public_url.as_ref(), desk).await;
+        let opened = opened.with_context(|| format!("cannot listen on {} ([admin] address)", admin.address))?;
+        info!(address = %opened.address()?, "admin.listening");
+        Ok(Some(opened))
+    }
+
+    /// Follows the store until told to stop.
+    pub(super) async fn follow(self, mut house: House, stop: CancellationToken) {
+        let mut seen = self.store.foreign_changes();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(LOOK) => {}
+            }
+            let changes = self.store.foreign_changes();
+            if changes != seen {
+                seen = changes;
+                self.look(&mut house).await;
+            }
+        }
+    }
+
+    async fn look(&self, house: &mut House) {
+        let next = match House::read(&self.config, self.store.as_ref(), house).await {
+            Ok(next) => next,
+            Err(fault) => return warn!(error = %fault, "store.failed"),
+        };
+        if next.is_as(house) {
+            return;
+        }
+        for fault in next.broken.iter().filter(|fault| !house.broken.contains(fault)) {
+            error!(error = fault, "config.declaration_broken");
+        }
+        match self.declare(&next) {
+            Ok(()) => info!(accounts = next.accounts.len(), tokens = next.tokens.len(), "config.declarations_changed"),
+            Err(fault) => error!(error = format!("{fault:#}"), "config.declaration_broken"),
+        }
+        *house = next;
+    }
+}

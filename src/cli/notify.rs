@@ -1,0 +1,118 @@
+//! Tells people what concerns them: runs a command, or posts to an address.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::Notify;
+use crate::net;
+use crate::oauth::{Http, HttpSettings};
+use crate::token::{Notice, Notices};
+
+/// Notices that may wait to be told.
+const WAITING: usize = 256;
+/// Attempts to post, and the pause before the next, which doubles.
+const ATTEMPTS: u32 = 4;
+const PAUSE: Duration = Duration::from_secs(2);
+/// Octets of an answer that are read.
+const LONGEST: usize = 64 * 1024;
+
+/// Tells one notice after the other.
+pub(super) struct Notifier {
+    notices: mpsc::Receiver<Notice>,
+    to: Option<(Notify, Http)>,
+}
+
+/// Where notices are sent, and who tells them.
+pub(super) fn channel(notify: Option<&Notify>) -> anyhow::Result<(Notices, Notifier)> {
+    let (sender, notices) = mpsc::channel(WAITING);
+    let Some(notify) = notify else { return Ok((Notices::default(), Notifier { notices, to: None })) };
+    let tls = net::client_config(notify.ca.as_deref()).context("notify.ca")?;
+    let settings = HttpSettings { connect: notify.limit, total: notify.limit, longest: LONGEST };
+    let to = Some((notify.clone(), Http::new(&tls, settings)?));
+    Ok((Notices::to(sender), Notifier { notices, to }))
+}
+
+impl Notifier {
+    /// Until told to stop; what is being told then is cut off with its limit.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let Some((notify, http)) = self.to.take() else { return };
+        let notify = Arc::new(notify);
+        loop {
+            let notice = tokio::select! {
+                () = stop.cancelled() => return,
+                notice = self.notices.recv() => notice,
+            };
+            let Some(notice) = notice else { return };
+            if notify.events.iter().any(|event| event == notice.event) {
+                tell(&notify, &http, &notice).await;
+            }
+        }
+    }
+}
+
+async fn tell(notify: &Notify, http: &Http, notice: &Notice) {
+    let Ok(json) = serde_json::to_string(notice) else { return };
+    let (event, token) = (notice.event, &notice.token);
+    let outcome = |way: &str, outcome: Result<(), String>| match outcome {
+        Ok(()) => info!(notice = event, token, way, "notify.told"),
+        Err(fault) => warn!(notice = event, token, way, error = fault, "notify.failed"),
+    };
+    if notify.command.is_some() {
+        outcome("command", run(notify, notice, &json).await);
+    }
+    if notify.url.is_some() {
+        outcome("url", post(notify, http, &json).await);
+    }
+}
+
+/// The event on standard input as JSON, and in the environment for scripts of one line.
+async fn run(notify: &Notify, notice: &Notice, json: &str) -> Result<(), String> {
+    let Some((program, arguments)) = &notify.command else { return Ok(()) };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env("GATEPOST_EVENT", notice.event)
+        .env("GATEPOST_TOKEN", &notice.token)
+        .env("GATEPOST_SUMMARY", &notice.summary)
+        .env("GATEPOST_REMEDY", &notice.remedy)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|fault| format!("cannot run {}: {fault}", program.display()))?;
+    let finished = async {
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that does not read it is none the worse.
+            drop(stdin.write_all(json.as_bytes()).await);
+        }
+        child.wait().await
+    };
+    let late = format!("{} took longer than {} s and was ended", program.display(), notify.limit.as_secs());
+    match timeout(notify.limit, finished).await.map_err(|_| late)? {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{} ended with {status}", program.display())),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+async fn post(notify: &Notify, http: &Http, json: &str) -> Result<(), String> {
+    let Some(url) = &notify.url else { return Ok(()) };
+    let mut pause = PAUSE;
+    for _ in 1..ATTEMPTS {
+        if http.tell(url, json.to_owned()).await.is_ok() {
+            return Ok(());
+        }
+        sleep(pause).await;
+        pause *= 2;
+    }
+    http.tell(url, json.to_owned()).await
+}

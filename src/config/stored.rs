@@ -1,0 +1,79 @@
+//! Tokens and accounts that were made with the command line or the pages. They live in the store, as the settings that would
+//! stand in a file, and are read by the same code.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::document::Step;
+use super::layers::Layers;
+use super::providers::Known;
+use super::reader::{Reader, dotted};
+use super::{Config, ConfigErrors, accounts, tokens};
+use crate::model::{Account, Token};
+
+/// The settings of one declaration, by key.
+pub type Settings = Map<String, Value>;
+
+/// What it takes to read a declaration of the store as one of the file.
+pub(super) struct Reading {
+    pub(super) providers: Known,
+    pub(super) variables: HashMap<String, String>,
+}
+
+/// Variables may be secrets.
+impl std::fmt::Debug for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reading").field("providers", &self.providers.len()).finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// A token of the store. Errors name it as `token "NAME"`.
+    pub fn stored_token(&self, name: &str, settings: &Settings) -> Result<Token, ConfigErrors> {
+        let layers = self.layers("tokens", "token", name, settings)?;
+        let reader = Reader::new(&layers);
+        let table = reader.root().named("tokens").into_iter().next().and_then(|(_, table)| table);
+        let token = table.and_then(|table| tokens::token(name, &table, &self.reading.providers));
+        reader.finish(token)
+    }
+
+    /// An account of the store, which may be one of these tokens' only; several for a pattern.
+    pub fn stored_account(
+        &self,
+        name: &str,
+        settings: &Settings,
+        tokens: &[Arc<Token>],
+    ) -> Result<Vec<Account>, ConfigErrors> {
+        let layers = self.layers("accounts", "account", name, settings)?;
+        let reader = Reader::new(&layers);
+        let known = tokens.iter().map(|token| (token.name.clone(), Some(Arc::clone(token)))).collect();
+        let read = accounts::read(&reader.root(), &known);
+        let read = if read.is_empty() { None } else { Some(read) };
+        reader.finish(read)
+    }
+
+    fn layers(&self, table: &str, kind: &str, name: &str, settings: &Settings) -> Result<Layers, ConfigErrors> {
+        let path = [Step::Name(table.to_owned()), Step::Name(name.to_owned())];
+        let mut text = format!("[{}]\n", dotted(&path));
+        for (key, value) in settings {
+            let _ = writeln!(text, "{} = {}", dotted(&[Step::Name(key.clone())]), toml(value));
+        }
+        Layers::stored(&format!("{kind} {name:?}"), text, &self.reading.variables)
+    }
+}
+
+/// A TOML value; the escapes of its texts are JSON's.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let field =
+                |(key, value): (&String, &Value)| format!("{} = {}", dotted(&[Step::Name(key.clone())]), toml(value));
+            format!("{{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(values) => format!("[{}]", values.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
