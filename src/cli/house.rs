@@ -46,6 +46,11 @@ impl House {
         })
     }
 
+    /// Whether a token stands in the store and not in the file.
+    pub(super) fn is_stored(&self, name: &str) -> bool {
+        self.stored.contains_key(name)
+    }
+
     /// Whether nothing has changed.
     pub(super) fn is_as(&self, other: &Self) -> bool {
         self.versions == other.versions && self.broken == other.broken

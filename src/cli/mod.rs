@@ -7,7 +7,9 @@ mod live;
 mod log;
 mod notify;
 mod password;
+mod prompt;
 pub mod serve;
+mod spinner;
 mod table;
 mod token;
 mod workshop;
@@ -41,8 +43,8 @@ enum Command {
     /// Make the key that seals the store
     #[command(subcommand, after_help = "Example:\n  gatepost key generate --out gatepost.key")]
     Key(key::Command),
-    /// Import and list tokens
-    #[command(subcommand, after_help = "Example:\n  gatepost token import support < refresh-token.txt")]
+    /// Add, authorize, import, show, refresh and forget tokens
+    #[command(subcommand, after_help = "Example:\n  gatepost token add support")]
     Token(token::Command),
     /// Hash the password that a program will use
     #[command(
@@ -106,7 +108,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(file) => serve::run(&file),
         Command::Config(command) => config::run(&command),
         Command::Key(command) => key::run(&command),
-        Command::Token(command) => token::run(&command),
+        Command::Token(command) => token::run(command),
         Command::HashPassword => password::run(),
         Command::Completions { shell } => {
             // Not straight to standard output: it would panic where nobody reads.

@@ -31,6 +31,12 @@ impl std::fmt::Debug for Reading {
 }
 
 impl Config {
+    /// The providers that a token may name.
+    #[must_use]
+    pub fn provider_names(&self) -> Vec<String> {
+        self.reading.providers.keys().cloned().collect()
+    }
+
     /// A token of the store. Errors name it as `token "NAME"`.
     pub fn stored_token(&self, name: &str, settings: &Settings) -> Result<Token, ConfigErrors> {
         let layers = self.layers("tokens", "token", name, settings)?;

@@ -1,5 +1,8 @@
 //! `gatepost token …`
 
+mod add;
+mod authorize;
+mod show;
 mod state;
 
 use anyhow::bail;
@@ -7,13 +10,80 @@ use clap::Subcommand;
 
 use self::state::State;
 use super::password::ask;
+use super::spinner::spin;
 use super::table::Table;
 use super::workshop::{Workshop, block_on};
-use super::{ConfigFile, say};
+use super::{ConfigFile, prompt, say};
+use crate::model::{Grant, Token};
+use crate::store::{Kind, Saved, Store as _, Version};
 use crate::token::import;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Declare a token in the store
+    #[command(
+        after_help = "On a terminal it asks for what is missing. Secrets are read from files, standard input or a hidden prompt, never from the arguments.\n\nExample:\n  gatepost token add support --provider microsoft --grant authorization_code --mailbox support@example.com --tenant 6f1b0000-0000-0000-0000-000000000000 --client-id 0c4e0000-0000-0000-0000-000000000000 --client-secret-file secret.txt"
+    )]
+    Add {
+        /// The name that accounts refer to
+        name: String,
+        #[command(flatten)]
+        fields: Box<add::Fields>,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+    /// Have a person give the grant, by the way that works here
+    #[command(
+        after_help = "Nothing is written before the grant is there and for the right mailbox; Ctrl-C is safe at any time.\nA running service uses it at the next login.\n\nExample:\n  gatepost token authorize support --paste"
+    )]
+    Authorize {
+        /// The token's name
+        name: String,
+        #[command(flatten)]
+        way: authorize::Way,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+    /// Show everything of a token but its secrets
+    #[command(after_help = "Example:\n  gatepost token show support")]
+    Show {
+        /// The token's name
+        name: String,
+        /// Of a service account: for which mailbox
+        #[arg(long)]
+        mailbox: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+    /// Get a new access token now
+    #[command(
+        after_help = "No back-off holds it up, and a refresh token in quarantine is tried again.\n\nExample:\n  gatepost token refresh support"
+    )]
+    Refresh {
+        /// The token's name
+        name: String,
+        /// Of a service account: for which mailbox
+        #[arg(long)]
+        mailbox: Option<String>,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+    /// Drop what a token holds, and its declaration if it stands in the store
+    #[command(
+        after_help = "It asks first. The grant itself lives on at the provider until it is revoked there.\n\nExample:\n  gatepost token forget support"
+    )]
+    Forget {
+        /// The token's name
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
     /// Put a refresh token from elsewhere into the store
     #[command(
         after_help = "Asks without echo on a terminal; otherwise reads one line from standard input.\nA running service uses it at the next login.\n\nExample:\n  gatepost token import support < refresh-token.txt"
@@ -35,10 +105,19 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(command: &Command) -> anyhow::Result<()> {
+pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Import { name, file } => block_on(import_token(name, file)),
-        Command::List { json, file } => block_on(list(*json, file)),
+        Command::Add { name, fields, file } => block_on(add_token(&name, *fields, &file)),
+        Command::Authorize { name, way, file } => {
+            block_on(async { authorize::authorize(&Workshop::open(&file).await?, &name, way).await })
+        }
+        Command::Show { name, mailbox, json, file } => {
+            block_on(async { show::show(&Workshop::open(&file).await?, &name, mailbox.as_deref(), json).await })
+        }
+        Command::Refresh { name, mailbox, file } => block_on(refresh(&name, mailbox.as_deref(), &file)),
+        Command::Forget { name, yes, file } => block_on(forget(&name, yes, &file)),
+        Command::Import { name, file } => block_on(import_token(&name, &file)),
+        Command::List { json, file } => block_on(list(json, &file)),
     }
 }
 
@@ -67,4 +146,52 @@ async fn list(as_json: bool, file: &ConfigFile) -> anyhow::Result<()> {
         }
     }
     table.print()
+}
+
+async fn add_token(name: &str, fields: add::Fields, file: &ConfigFile) -> anyhow::Result<()> {
+    let shop = Workshop::open(file).await?;
+    let token = add::add(&shop, name, fields).await?;
+    match &token.grant {
+        grant if grant.asks_a_person() => say(format_args!("next: gatepost token authorize {name}"))?,
+        Grant::RefreshToken => say(format_args!("next: gatepost token import {name}"))?,
+        _ => {}
+    }
+    if !token.grant.asks_a_person() || !prompt::is_terminal() || prompt::confirm("Authorize it now?", false).is_err() {
+        return Ok(());
+    }
+    authorize::authorize(&Workshop::open(file).await?, name, authorize::Way::default()).await
+}
+
+async fn refresh(name: &str, mailbox: Option<&str>, file: &ConfigFile) -> anyhow::Result<()> {
+    let shop = Workshop::open(file).await?;
+    let token = shop.house.find(name)?;
+    if matches!(token.grant, Grant::AppPassword(_)) {
+        bail!("token {name:?} is an app password and never expires; `gatepost doctor` tries it");
+    }
+    let user = mailbox.unwrap_or(&token.mailbox);
+    if token.is_per_mailbox() && user.is_empty() {
+        bail!("token {name:?} acts for many mailboxes; say which: --mailbox ADDRESS");
+    }
+    let access = spin("asking for a new access token", shop.tokens()?.refresh(name, user)).await?;
+    say(format_args!("{name}: refreshed; it expires at {}", state::time(access.expires_at())))
+}
+
+async fn forget(name: &str, yes: bool, file: &ConfigFile) -> anyhow::Result<()> {
+    let shop = Workshop::open(file).await?;
+    let record = shop.store.record(Kind::Token, name).await?;
+    let declared = record.version != Version::default();
+    if !declared {
+        shop.house.find(name)?;
+    }
+    let accounts: Vec<_> = shop.house.accounts.iter().filter(|account| account.token.name == name).collect();
+    let users = accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>().join(", ");
+    let used = if accounts.is_empty() { String::new() } else { format!(" The accounts {users} use it.") };
+    prompt::confirm(&format!("Drop the grant of token {name:?} for good?{used}"), yes)?;
+    for state in shop.store.names().await?.iter().filter(|state| Token::of_state(state).0 == name) {
+        shop.store.forget(state).await?;
+    }
+    if declared && shop.store.put(record.with(None), None).await? == Saved::Conflict {
+        bail!("somebody else has just changed token {name:?}; look at it, and try again");
+    }
+    say(format_args!("{name}: forgotten"))
 }

@@ -19,11 +19,14 @@ const CORP: &str = "[providers.corp]\ntoken_url = \"https://id.example.com/token
 #[test]
 fn one_mistake_is_told_once() {
     let without_secret = GOOD.replace("client_secret = { file = \"secrets/support\" }", "client_auth = \"post\"");
-    assert_eq!(problems(&without_secret), ["tokens.support.client_secret: `client_secret` is missing"]);
+    assert_eq!(
+        problems(&without_secret),
+        ["tokens.support.client_secret: client_credentials does not work without a proof of the client"]
+    );
     let wrong_scopes = with("[tokens.\"support\"]", "scopes = 5\n");
     assert_eq!(problems(&wrong_scopes), ["tokens.support.scopes: found the number 5"]);
     let broken = GOOD.replace("\"microsoft\"", "\"corp\"") + "[providers.corp]\nscopes = [\"mail\"]\n";
-    assert_eq!(problems(&broken), ["providers.corp.token_url: `token_url` is missing"]);
+    assert_eq!(problems(&broken), ["tokens.support.provider: the provider \"corp\" has no `token_url`"]);
     let server =
         GOOD.replace("\"microsoft\"", "\"corp\"") + CORP + "imap = { host = \"a b\", port = 1, tls = \"implicit\" }";
     assert_eq!(problems(&server), ["providers.corp.imap.host: found \"a b\""]);
