@@ -16,13 +16,16 @@ use url::Url;
 use crate::consent::Party;
 use crate::store::Store;
 
+/// Finds the token of a name, and how its provider is reached.
+pub type Find = Arc<dyn Fn(&str) -> Option<Party> + Send + Sync>;
+
 /// What the pages work on.
 #[derive(Clone)]
 pub struct Desk {
     /// Where state lives.
     pub store: Arc<dyn Store>,
     /// The token of a name, and how its provider is reached.
-    pub find: Arc<dyn Fn(&str) -> Option<Party> + Send + Sync>,
+    pub find: Find,
 }
 
 /// The open address.

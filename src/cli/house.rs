@@ -28,7 +28,7 @@ impl House {
         let mut house = Self { tokens: config.tokens.clone(), accounts: config.accounts.clone(), ..Self::default() };
         for record in store.records(Kind::Token).await? {
             house.versions.push((record.kind, record.name.clone(), record.version));
-            house.token(config, record, before);
+            house.token(config, &record, before);
         }
         for record in store.records(Kind::Account).await? {
             house.versions.push((record.kind, record.name.clone(), record.version));
@@ -56,14 +56,13 @@ impl House {
         self.versions == other.versions && self.broken == other.broken
     }
 
-    fn token(&mut self, config: &Config, record: Record, before: &Self) {
-        let Record { name, version, .. } = &record;
+    fn token(&mut self, config: &Config, record: &Record, before: &Self) {
+        let Record { name, version, .. } = record;
         if config.tokens.iter().any(|token| token.name == *name) {
             return self.broken.push(format!("token {name:?} is in the file and in the store; the file's counts"));
         }
         let same = before.stored.get(name).filter(|(known, _)| known == version).map(|(_, token)| Arc::clone(token));
-        let token =
-            same.map_or_else(|| read(&record, |settings| config.stored_token(name, settings)).map(Arc::new), Ok);
+        let token = same.map_or_else(|| read(record, |settings| config.stored_token(name, settings)).map(Arc::new), Ok);
         match token {
             Ok(token) => {
                 self.stored.insert(name.clone(), (*version, Arc::clone(&token)));
@@ -81,8 +80,7 @@ impl House {
         }
         match read(record, |settings| config.stored_account(name, settings, &self.tokens)) {
             Ok(accounts) => {
-                let (known, new): (Vec<_>, Vec<_>) =
-                    accounts.into_iter().partition(|new| new.names().any(|name| taken(name)));
+                let (known, new): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|new| new.names().any(taken));
                 self.accounts.extend(new);
                 let clash = |account: Account| {
                     format!("account {:?} of the store: another account has one of its names", account.name)

@@ -42,17 +42,17 @@ impl Document {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|fault| ConfigError::of_file(path, format!("cannot be read: {fault}")))?;
-        Self::parse(path, text)
+        Self::parse(path, &text)
     }
 
     #[expect(clippy::result_large_err, reason = "read a few times in a life; the error is the product")]
-    pub(super) fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
-        let lines = line_starts(&text);
-        match ImDocument::parse(text.clone()) {
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let lines = line_starts(text);
+        match ImDocument::parse(text.to_owned()) {
             Ok(tree) => Ok(Self { path: path.to_owned(), tree, lines, values: OnceCell::new() }),
             Err(fault) => {
                 let at = fault.span().map_or(0, |span| span.start);
-                let at = Some(broken(&text, &lines, at));
+                let at = Some(broken(text, &lines, at));
                 let place = Place::File { file: path.to_owned(), at };
                 let problem = format!("not TOML: {}", fault.message().replace('\n', "; "));
                 Err(ConfigError { place, ..ConfigError::of_file(path, problem) })

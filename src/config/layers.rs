@@ -56,7 +56,7 @@ impl Layers {
     }
 
     /// A declaration of the store, `[tokens.NAME]` or `[accounts.NAME]`. `name` stands where a file would.
-    pub(super) fn stored(name: &str, text: String, variables: &HashMap<String, String>) -> Result<Self, ConfigErrors> {
+    pub(super) fn stored(name: &str, text: &str, variables: &HashMap<String, String>) -> Result<Self, ConfigErrors> {
         let main = PathBuf::from(name);
         let document = Document::parse(&main, text).map_err(|error| ConfigErrors(vec![error]))?;
         let figment = Figment::new().merge(&document);

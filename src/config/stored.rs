@@ -67,7 +67,7 @@ impl Config {
         for (key, value) in settings {
             let _ = writeln!(text, "{} = {}", dotted(&[Step::Name(key.clone())]), toml(value));
         }
-        Layers::stored(&format!("{kind} {name:?}"), text, &self.reading.variables)
+        Layers::stored(&format!("{kind} {name:?}"), &text, &self.reading.variables)
     }
 }
 

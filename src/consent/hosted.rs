@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -106,7 +108,7 @@ pub async fn returned(
 /// The state itself is not kept: who reads the store could not forge an answer.
 fn name(state: &SecretString) -> String {
     let hash = digest(&SHA256, state.expose_secret().as_bytes());
-    hash.as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
+    URL_SAFE_NO_PAD.encode(hash)
 }
 
 async fn kept(store: &dyn Store, state: &SecretString) -> Result<Option<(Record, Kept)>, ConsentError> {

@@ -52,6 +52,7 @@ pub enum UnusableJson {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "Google's names")]
 struct Key {
     #[serde(rename = "type")]
     kind: String,
@@ -68,6 +69,7 @@ struct File {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "Google's names")]
 struct Client {
     client_id: String,
     client_secret: Option<SecretString>,
@@ -130,7 +132,7 @@ mod tests {
             r#"{"type":"authorized_user","client_email":"a@b","private_key":"x"}"#,
         ] {
             assert_eq!(ServiceAccount::parse(wrong).unwrap_err(), UnusableJson::ServiceAccount);
-            assert_eq!(DownloadedClient::parse(wrong).is_err(), true);
+            assert!(DownloadedClient::parse(wrong).is_err());
         }
     }
 }

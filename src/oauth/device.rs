@@ -96,7 +96,7 @@ pub async fn device_grant(http: &Http, token: &Token, code: &DeviceCode) -> Resu
                 Some("slow_down") => interval += SLOWER,
                 // RFC 8628, 3.5: back off where nobody answers.
                 _ if error.class == TroubleClass::Transient => {
-                    interval = (interval * 2).min(Duration::from_secs(60)).max(error.retry_after.unwrap_or_default());
+                    interval = (interval * 2).min(Duration::from_mins(1)).max(error.retry_after.unwrap_or_default());
                 }
                 _ => return Err(error.ended()),
             },

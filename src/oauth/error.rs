@@ -8,7 +8,7 @@ use crate::model::TroubleClass;
 
 /// Why a token request failed. Decided by the OAuth `error` value and the HTTP status alone; the texts are for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{host} {said}{}", cause(*explanation))]
+#[error("{host} {said}{}", cause(explanation.as_deref()))]
 pub struct OauthError {
     /// Whose turn it is.
     pub class: TroubleClass,
@@ -20,9 +20,9 @@ pub struct OauthError {
     host: String,
     /// What it did, in one printable line without token material.
     said: String,
-    explanation: Option<Explanation>,
+    explanation: Option<Box<Explanation>>,
     /// The next step where there is no explanation.
-    own_remedy: Option<String>,
+    own_remedy: Option<Box<str>>,
 }
 
 impl OauthError {
@@ -40,7 +40,7 @@ impl OauthError {
             host: host.into(),
             said: said(refusal),
             retry_after: seen.retry_after,
-            explanation,
+            explanation: explanation.map(Box::new),
             own_remedy: None,
         }
     }
@@ -75,7 +75,8 @@ impl OauthError {
     /// The next step for this token.
     #[must_use]
     pub fn remedy(&self, token: &str) -> String {
-        let known = self.own_remedy.clone().or_else(|| self.explanation.map(|known| known.remedy_for(token)));
+        let known = self.own_remedy.as_deref().map(str::to_owned);
+        let known = known.or_else(|| self.explanation.as_ref().map(|known| known.remedy_for(token)));
         known.unwrap_or_else(|| match self.class {
             TroubleClass::Transient => "nothing; it is tried again by itself".into(),
             TroubleClass::Configuration => {
@@ -97,7 +98,7 @@ fn class(error: &str, status: Option<u16>) -> TroubleClass {
     }
 }
 
-fn cause(explanation: Option<Explanation>) -> String {
+fn cause(explanation: Option<&Explanation>) -> String {
     explanation.map(|known| format!(": {}", known.cause)).unwrap_or_default()
 }
 

@@ -22,8 +22,8 @@ pub(in crate::cli) struct Fields {
     /// microsoft, google, outlook.com, yahoo, fastmail, or the name of a [providers.NAME] table
     #[arg(long)]
     provider: Option<String>,
-    /// authorization_code, device_code, client_credentials, service_account, refresh_token, password or app_password
-    #[arg(long)]
+    /// How the token is obtained
+    #[arg(long, value_parser = ["authorization_code", "device_code", "client_credentials", "service_account", "refresh_token", "password", "app_password"])]
     grant: Option<String>,
     /// The address of the mailbox that it opens
     #[arg(long)]
@@ -164,7 +164,7 @@ fn settings(fields: &Fields) -> anyhow::Result<Settings> {
     };
     let text = |value: &Option<String>| value.as_ref().map(|text| json!(text));
     let list = |values: &Vec<String>| (!values.is_empty()).then(|| json!(values));
-    let flag = |value: bool| value.then(|| json!(true));
+    let flag = |value: bool| value.then_some(json!(true));
     set("provider", text(&fields.provider));
     set("grant", text(&fields.grant));
     set("mailbox", text(&fields.mailbox));

@@ -24,6 +24,7 @@ use crate::oauth::{Authorization, Loopback, Returned, authorization, device_code
 /// How the consent is given; without one of these, by the way that works here.
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[group(multiple = false)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, one at a time")]
 pub(in crate::cli) struct Way {
     /// Open a browser on this machine
     #[arg(long)]
@@ -34,7 +35,7 @@ pub(in crate::cli) struct Way {
     /// Show a code to enter on another device
     #[arg(long)]
     device: bool,
-    /// Let the answer come to the running service (admin.public_url)
+    /// Let the answer come to the running service, by its public URL
     #[arg(long)]
     hosted: bool,
 }
@@ -213,7 +214,7 @@ async fn pasted(begun: &Authorization, browser_may_come: bool) -> anyhow::Result
             }
             Some(returned) => return Ok(returned),
             None => {
-                say("There is no code in that. Paste the whole address of the page that the browser could not load.")?
+                say("There is no code in that. Paste the whole address of the page that the browser could not load.")?;
             }
         }
     }

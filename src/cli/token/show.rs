@@ -70,7 +70,7 @@ impl Page<'_> {
             lines.push(("next step", format!("gatepost token authorize {}", token.name)));
         }
         lines.retain(|(_, value)| !value.is_empty());
-        lines.iter().map(|(name, value)| format!("{name:14} {value}\n")).collect()
+        lines.iter().map(|(name, value)| format!("{name:14} {value}")).collect::<Vec<_>>().join("\n")
     }
 
     fn json(&self) -> serde_json::Value {
@@ -117,7 +117,7 @@ impl Page<'_> {
         word.to_owned()
     }
 
-    /// Scopes that were asked for and not given. Microsoft does not list offline_access.
+    /// Scopes that were asked for and not given. Microsoft does not list `offline_access`.
     fn missing(&self) -> Vec<&str> {
         let Some(granted) = &self.state.scopes else { return Vec::new() };
         let unlisted = ["offline_access", "openid", "profile", "email"];

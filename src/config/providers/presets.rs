@@ -5,7 +5,7 @@ use crate::model::{Endpoint, Endpoints, Family, Loopback, Manners, SaslMechanism
 
 /// All presets; `cloud = "…"` of a Microsoft token picks one of the `microsoft-…`.
 pub(super) fn all() -> Vec<Provider> {
-    let clouds = CLOUDS.iter().map(|cloud| microsoft(cloud));
+    let clouds = CLOUDS.iter().map(microsoft);
     clouds.chain([outlook(), google(), yahoo(), fastmail()]).collect()
 }
 
@@ -14,7 +14,7 @@ pub(in crate::config) const CLOUD_PRESETS: [(&str, &str); 4] =
     [("global", "microsoft"), ("usgov", "microsoft-usgov"), ("dod", "microsoft-dod"), ("china", "microsoft-china")];
 
 /// A cloud of Microsoft: learn.microsoft.com, "National clouds", and "Authenticate an IMAP, POP or SMTP connection using
-/// OAuth". Where sources disagree (DoD, the scope resource of GCC High) this is the default, and `scopes` overrides it.
+/// OAuth". Where sources disagree (`dod`, the scope resource of GCC High) this is the default, and `scopes` overrides it.
 struct Cloud {
     preset: &'static str,
     login: &'static str,

@@ -39,7 +39,7 @@ pub(super) struct Urls {
 }
 
 pub(super) fn read(table: &Table<'_>, base: &Provider) -> Urls {
-    let issuer = table.string("issuer").and_then(|text| issuer(table, text));
+    let issuer = table.string("issuer").and_then(|text| issuer(table, &text));
     // Another issuer has other endpoints than the preset.
     let inherit = |url: &Option<String>| if issuer.is_some() { None } else { url.clone() };
     let authorization = overridden(table, Which::Authorization, base.kind.as_ref());
@@ -53,13 +53,13 @@ pub(super) fn read(table: &Table<'_>, base: &Provider) -> Urls {
     }
 }
 
-fn issuer(table: &Table<'_>, text: String) -> Option<String> {
+fn issuer(table: &Table<'_>, text: &str) -> Option<String> {
     let plain = text.trim_end_matches("/.well-known/openid-configuration").to_owned();
     let url = plain.replace("{tenant}", "tenant").parse::<Url>().ok();
     if url.is_some_and(|url| is_safe(&url) && url.query().is_none()) {
         Some(plain)
     } else {
-        table.wrong("issuer", &text, "an https:// URL")
+        table.wrong("issuer", text, "an https:// URL")
     }
 }
 

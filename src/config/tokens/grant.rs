@@ -17,6 +17,9 @@ const GRANTS: [&str; 7] = [
     "app_password",
 ];
 
+/// What some grants ask for.
+pub(super) const KEYS: [&str; 3] = ["service_account", "password", "allow_password_grant"];
+
 /// How the token is obtained, with what that takes.
 pub(super) fn read(table: &Table<'_>, provider: Option<&Provider>) -> Option<Grant> {
     let all = GRANTS.map(|grant| format!("{grant:?}")).join(", ");

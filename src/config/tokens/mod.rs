@@ -39,8 +39,9 @@ pub(super) fn token(name: &str, table: &Table<'_>, providers: &Known) -> Option<
     let grant = grant::read(table, template);
     if grant.is_none() || template.is_none() {
         // What they would have asked for is no second mistake.
-        ["service_account", "password", "allow_password_grant", "tenant", "cloud"].map(|key| table.absent(key));
-        ["authorization_url", "token_url", "device_url"].map(|key| table.absent(key));
+        for key in grant::KEYS.into_iter().chain(provider::KEYS) {
+            table.absent(key);
+        }
     }
     let mailbox = mailbox(table, grant.as_ref());
     let downloaded = client::downloaded(table);

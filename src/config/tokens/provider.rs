@@ -5,6 +5,9 @@ use super::super::reader::{Table, nearest};
 use super::Downloaded;
 use crate::model::{self, Grant, OauthUrls};
 
+/// What some providers ask for.
+pub(super) const KEYS: [&str; 5] = ["tenant", "cloud", "authorization_url", "token_url", "device_url"];
+
 /// The provider that a token names, in its cloud.
 pub(super) fn chosen<'p>(table: &Table<'_>, providers: &'p Known) -> Option<&'p Provider> {
     let what = "\"microsoft\", \"google\", or the name of a [providers.NAME] table";
@@ -61,7 +64,7 @@ pub(super) fn concrete(
     ];
     let needed = texts.iter().flatten().any(|url| url.contains("{tenant}"));
     let tenant = tenant(table, template, grant, needed)?;
-    let [issuer, authorization, token, device, admin_consent] = texts.map(|url| filled(table, url?, &tenant));
+    let [issuer, authorization, token, device, admin_consent] = texts.map(|url| filled(table, &url?, &tenant));
     let oauth = OauthUrls { issuer, authorization, token, device, admin_consent };
     complete(table, template, grant, &oauth)?;
     Some(model::Provider {
@@ -75,7 +78,7 @@ pub(super) fn concrete(
     })
 }
 
-fn filled(table: &Table<'_>, url: String, tenant: &str) -> Option<Url> {
+fn filled(table: &Table<'_>, url: &str, tenant: &str) -> Option<Url> {
     let url = url.replace("{tenant}", tenant);
     url.parse().ok().or_else(|| table.wrong("tenant", &url, "a tenant id or a domain"))
 }
