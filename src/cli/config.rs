@@ -1,5 +1,7 @@
 use clap::Subcommand;
 
+use super::house::{self, House};
+use super::workshop::block_on;
 use super::{ConfigFile, environment, say};
 use crate::config::{Config, REFERENCE};
 
@@ -22,7 +24,11 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Check(file) => {
             let config = file.load()?;
-            let (listeners, accounts, tokens) = (config.listeners.len(), config.accounts.len(), config.tokens.len());
+            let accounts = accounts(&config)?;
+            for warning in &config.warnings {
+                super::warn(warning);
+            }
+            let (listeners, tokens) = (config.listeners.len(), config.tokens.len());
             say(format_args!(
                 "{}: good; {listeners} listeners, {accounts} accounts, {tokens} tokens",
                 file.config.display()
@@ -31,4 +37,19 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Show(file) => say(Config::show(&file.config, environment())?.trim_end()),
         Command::Reference => say(REFERENCE.trim_end()),
     }
+}
+
+/// How many accounts the file has. Their tokens may be the store's, where there is a store already.
+fn accounts(config: &Config) -> anyhow::Result<usize> {
+    match config.accounts_of(&config.tokens) {
+        Ok(accounts) => return Ok(accounts.len()),
+        Err(errors) if !config.store.path.exists() => return Err(errors.into()),
+        Err(_) => {}
+    }
+    block_on(async {
+        let store = house::open(config)?;
+        let house = House::read(config, &store, &House::default()).await?;
+        house.broken.iter().for_each(super::warn);
+        house.errors.map_or_else(|| Ok(house.accounts.len()), |errors| Err(errors.into()))
+    })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::config::{Config, Settings};
+use crate::config::{Config, ConfigErrors, Settings};
 use crate::model::{Account, Token};
 use crate::store::{Keys, Kind, Record, SqliteStore, Store, StoreError, Version};
 
@@ -16,6 +16,8 @@ pub(super) struct House {
     pub(super) accounts: Vec<Account>,
     /// What is in the store and cannot be used, each with its reason: it spoils nothing else.
     pub(super) broken: Vec<String>,
+    /// Accounts of the file whose token is nowhere.
+    pub(super) errors: Option<ConfigErrors>,
     /// The tokens of the store as read, so that one that did not change stays the same.
     stored: HashMap<String, (Version, Arc<Token>)>,
     /// Every declaration of the store as it was read.
@@ -25,10 +27,17 @@ pub(super) struct House {
 impl House {
     /// Reads the store beside the file. A name lives in one place only: the file's.
     pub(super) async fn read(config: &Config, store: &dyn Store, before: &Self) -> Result<Self, StoreError> {
-        let mut house = Self { tokens: config.tokens.clone(), accounts: config.accounts.clone(), ..Self::default() };
+        let mut house = Self { tokens: config.tokens.clone(), ..Self::default() };
         for record in store.records(Kind::Token).await? {
             house.versions.push((record.kind, record.name.clone(), record.version));
             house.token(config, &record, before);
+        }
+        match config.accounts_of(&house.tokens) {
+            Ok(accounts) => house.accounts = accounts,
+            Err(errors) => {
+                house.accounts.clone_from(&config.accounts);
+                house.errors = Some(errors);
+            }
         }
         for record in store.records(Kind::Account).await? {
             house.versions.push((record.kind, record.name.clone(), record.version));
@@ -92,10 +101,7 @@ impl House {
     }
 }
 
-fn read<T>(
-    record: &Record,
-    parse: impl FnOnce(&Settings) -> Result<T, crate::config::ConfigErrors>,
-) -> Result<T, String> {
+fn read<T>(record: &Record, parse: impl FnOnce(&Settings) -> Result<T, ConfigErrors>) -> Result<T, String> {
     let content = record.content.clone().map_err(|fault| fault.to_string())?.unwrap_or_default();
     let settings = settings(&content)
         .ok_or_else(|| format!("{} {:?} in the store cannot be read", record.kind.name(), record.name))?;

@@ -130,6 +130,9 @@ impl Live {
         for fault in next.broken.iter().filter(|fault| !house.broken.contains(fault)) {
             error!(error = fault, "config.declaration_broken");
         }
+        if let Some(errors) = &next.errors {
+            error!(error = %errors, "config.declaration_broken");
+        }
         match self.declare(&next) {
             Ok(()) => info!(accounts = next.accounts.len(), tokens = next.tokens.len(), "config.declarations_changed"),
             Err(fault) => error!(error = format!("{fault:#}"), "config.declaration_broken"),

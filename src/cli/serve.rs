@@ -122,6 +122,9 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
 async fn house(config: &Config) -> anyhow::Result<(Arc<SqliteStore>, House)> {
     let store = Arc::new(super::house::open(config)?);
     let house = House::read(config, store.as_ref(), &House::default()).await?;
+    if let Some(errors) = house.errors {
+        return Err(errors.into());
+    }
     for fault in &house.broken {
         error!(error = fault, "config.declaration_broken");
     }

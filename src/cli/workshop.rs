@@ -27,6 +27,9 @@ impl Workshop {
         let config = file.load()?;
         let store = Arc::new(house::open(&config)?);
         let house = House::read(&config, store.as_ref(), &House::default()).await?;
+        if let Some(errors) = house.errors {
+            return Err(errors.into());
+        }
         for fault in &house.broken {
             super::warn(fault);
         }

@@ -10,12 +10,24 @@ use super::reader::{Origin, Table, nearest};
 use super::tokens::{Declared, printable};
 use crate::model::{Account, PasswordHash, Protocol, Token};
 
+/// What a token is that nobody declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// A mistake.
+    IsWrong,
+    /// Perhaps one of the store, which was not read yet; its accounts are left for then.
+    MayBeStored,
+}
+
 /// Declared accounts.
-pub(super) fn read(root: &Table<'_>, tokens: &Declared) -> Vec<Account> {
+pub(super) fn read(root: &Table<'_>, tokens: &Declared, unknown: Unknown) -> Vec<Account> {
     let mut accounts = Vec::new();
     let mut users = Users::default();
     for (name, table) in root.named("accounts") {
         let Some(table) = table else { continue };
+        if unknown == Unknown::MayBeStored && table.string("token").is_some_and(|token| !tokens.contains_key(&token)) {
+            continue;
+        }
         if name.contains('*') {
             accounts.extend(pattern::accounts(&name, &table, tokens, &mut users));
         } else {

@@ -1,8 +1,7 @@
-use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Map};
@@ -28,7 +27,7 @@ pub(super) struct Document {
     tree: ImDocument<String>,
     /// Where each line starts, in octets.
     lines: Vec<usize>,
-    values: OnceCell<Vec<Leaf>>,
+    values: OnceLock<Vec<Leaf>>,
 }
 
 /// A text, number or the like, which has no values inside.
@@ -49,7 +48,7 @@ impl Document {
     pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let lines = line_starts(text);
         match ImDocument::parse(text.to_owned()) {
-            Ok(tree) => Ok(Self { path: path.to_owned(), tree, lines, values: OnceCell::new() }),
+            Ok(tree) => Ok(Self { path: path.to_owned(), tree, lines, values: OnceLock::new() }),
             Err(fault) => {
                 let at = fault.span().map_or(0, |span| span.start);
                 let at = Some(broken(text, &lines, at));

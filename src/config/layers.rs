@@ -56,14 +56,14 @@ impl Layers {
     }
 
     /// A declaration of the store, `[tokens.NAME]` or `[accounts.NAME]`. `name` stands where a file would.
-    pub(super) fn stored(name: &str, text: &str, variables: &HashMap<String, String>) -> Result<Self, ConfigErrors> {
+    pub(super) fn stored(name: &str, text: &str, variables: HashMap<String, String>) -> Result<Self, ConfigErrors> {
         let main = PathBuf::from(name);
         let document = Document::parse(&main, text).map_err(|error| ConfigErrors(vec![error]))?;
         let figment = Figment::new().merge(&document);
         let environment = Environment::of([], None, &mut Vec::new());
         let unfit = |_| ConfigErrors(vec![ConfigError::of_file(&main, "cannot be read".to_owned())]);
         let merged = figment.find_value("").map_err(unfit)?;
-        let (documents, variables) = (vec![document], variables.clone());
+        let documents = vec![document];
         Ok(Self { figment, merged, documents, environment, variables, main })
     }
 

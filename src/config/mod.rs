@@ -39,6 +39,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::model::{Account, Token};
+use accounts::Unknown;
 use layers::Layers;
 use reader::{Reader, Table};
 
@@ -76,13 +77,17 @@ pub const REFERENCE: &str = include_str!("../../config/reference.toml");
 impl Config {
     /// Reads a file, `FILE.d/*.toml` beside it, and variables that begin with `GATEPOST__`.
     pub fn load(file: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigErrors> {
-        Self::of(&Layers::read(file, environment)?)
+        Self::of(Layers::read(file, environment)?)
     }
 
-    fn of(layers: &Layers) -> Result<Self, ConfigErrors> {
-        let reader = Reader::new(layers);
-        let config = Self::read(&reader.root()).map(|config| Self { warnings: reader.warnings(), ..config });
-        reader.finish(config)
+    fn of(layers: Layers) -> Result<Self, ConfigErrors> {
+        let reader = Reader::new(&layers);
+        let read = Self::read(&reader.root());
+        let warnings = reader.warnings();
+        let mut config = reader.finish(read)?;
+        config.warnings = warnings;
+        config.reading.layers = Some(layers);
+        Ok(config)
     }
 
     fn read(root: &Table<'_>) -> Option<Self> {
@@ -95,7 +100,7 @@ impl Config {
         let hostname = hostname(root);
         let providers = providers::read(root);
         let tokens = tokens::read(root, &providers);
-        let accounts = accounts::read(root, &tokens);
+        let accounts = accounts::read(root, &tokens, Unknown::MayBeStored);
         let notify = root.table("notify").and_then(|table| notify::read(&table));
         root.finish();
         Some(Self {
@@ -111,7 +116,7 @@ impl Config {
             accounts,
             notify,
             warnings: Vec::new(),
-            reading: stored::Reading { providers, variables: root.layers().variables().clone() },
+            reading: stored::Reading { providers, layers: None },
         })
     }
 }

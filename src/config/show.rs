@@ -12,8 +12,9 @@ impl Config {
     /// left out. Takes what [`Config::load`] takes.
     pub fn show(file: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<String, ConfigErrors> {
         let layers = Layers::read(file, environment)?;
-        let config = Self::of(&layers)?;
-        let mut page = Page { layers: &layers, text: String::new(), path: Vec::new() };
+        let config = Self::of(layers)?;
+        let Some(layers) = &config.reading.layers else { return Ok(String::new()) };
+        let mut page = Page { layers, text: String::new(), path: Vec::new() };
         page.sections(&config);
         Ok(page.text)
     }

@@ -1,12 +1,12 @@
 //! Tokens and accounts that were made with the command line or the pages. They live in the store, as the settings that would
 //! stand in a file, and are read by the same code.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::accounts::Unknown;
 use super::document::Step;
 use super::layers::Layers;
 use super::providers::Known;
@@ -20,7 +20,8 @@ pub type Settings = Map<String, Value>;
 /// What it takes to read a declaration of the store as one of the file.
 pub(super) struct Reading {
     pub(super) providers: Known,
-    pub(super) variables: HashMap<String, String>,
+    /// Absent only while the file is being read.
+    pub(super) layers: Option<Layers>,
 }
 
 /// Variables may be secrets.
@@ -46,6 +47,15 @@ impl Config {
         reader.finish(token)
     }
 
+    /// The accounts of the file, which may be of any of these tokens: a token of the store may have an account in the file.
+    pub fn accounts_of(&self, tokens: &[Arc<Token>]) -> Result<Vec<Account>, ConfigErrors> {
+        let Some(layers) = &self.reading.layers else { return Ok(self.accounts.clone()) };
+        let reader = Reader::new(layers);
+        let known = tokens.iter().map(|token| (token.name.clone(), Some(Arc::clone(token)))).collect();
+        let accounts = accounts::read(&reader.root(), &known, Unknown::IsWrong);
+        reader.finish(Some(accounts))
+    }
+
     /// An account of the store, which may be one of these tokens' only; several for a pattern.
     pub fn stored_account(
         &self,
@@ -56,7 +66,7 @@ impl Config {
         let layers = self.layers("accounts", "account", name, settings)?;
         let reader = Reader::new(&layers);
         let known = tokens.iter().map(|token| (token.name.clone(), Some(Arc::clone(token)))).collect();
-        let read = accounts::read(&reader.root(), &known);
+        let read = accounts::read(&reader.root(), &known, Unknown::IsWrong);
         let read = if read.is_empty() { None } else { Some(read) };
         reader.finish(read)
     }
@@ -67,7 +77,8 @@ impl Config {
         for (key, value) in settings {
             let _ = writeln!(text, "{} = {}", dotted(&[Step::Name(key.clone())]), toml(value));
         }
-        Layers::stored(&format!("{kind} {name:?}"), &text, &self.reading.variables)
+        let variables = self.reading.layers.as_ref().map(Layers::variables).cloned().unwrap_or_default();
+        Layers::stored(&format!("{kind} {name:?}"), &text, variables)
     }
 }
 

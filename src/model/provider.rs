@@ -51,10 +51,11 @@ pub struct OauthUrls {
 }
 
 impl OauthUrls {
-    /// The host that gets the secrets: a refresh token is bound to it. Empty where nothing is known.
+    /// The host, with its port where it is not the usual, that gets the secrets: a refresh token is bound to it. Empty where
+    /// nothing is known.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.token.as_ref().or(self.issuer.as_ref()).and_then(Url::host_str).unwrap_or_default()
+        self.token.as_ref().or(self.issuer.as_ref()).map(Url::authority).unwrap_or_default()
     }
 }
 

@@ -143,8 +143,12 @@ fn has_screen() -> bool {
 }
 
 fn introduce(token: &Token, url: &Url, redirect: &Url) -> anyhow::Result<()> {
+    let any_port = token.redirect_uri.is_none() && Loopback::is_loopback(redirect);
     say(format_args!("Open this address in a browser, and sign in as {}:\n\n  {url}\n", token.mailbox))?;
-    say(format_args!("Redirect URI, as it has to be registered: {redirect}"))?;
+    say(format_args!(
+        "Redirect URI, as it has to be registered: {redirect}{}",
+        if any_port { " (with any port)" } else { "" }
+    ))?;
     if let Some(consent) = admin_consent(token, redirect) {
         say(format_args!("If it says that an administrator has to approve, give them this address:\n  {consent}"))?;
     }
