@@ -100,7 +100,9 @@ impl Config {
         let hostname = hostname(root);
         let providers = providers::read(root);
         let tokens = tokens::read(root, &providers);
-        let accounts = accounts::read(root, &tokens, Unknown::MayBeStored);
+        // Where there is no store yet, a token that is not in the file is nowhere.
+        let stored = store.as_ref().is_some_and(|store| store.path.exists());
+        let accounts = accounts::read(root, &tokens, if stored { Unknown::MayBeStored } else { Unknown::IsWrong });
         let notify = root.table("notify").and_then(|table| notify::read(&table));
         root.finish();
         Some(Self {

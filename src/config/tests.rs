@@ -2,6 +2,7 @@ mod checks;
 mod layers;
 mod reference;
 mod secrets;
+mod tokens;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

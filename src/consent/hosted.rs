@@ -87,6 +87,9 @@ pub async fn returned(
     let state = answer.state.as_ref().ok_or(ConsentError::Unknown)?;
     let (record, mut kept) = kept(store, state).await?.ok_or(ConsentError::Unknown)?;
     let party = party(&kept.token).filter(|_| kept.answer.is_none()).ok_or(ConsentError::Unknown)?;
+    if answer.is_foreign(&party.token.provider) {
+        return Err(ConsentError::Unknown);
+    }
     kept.answer = Some(Answer::Taken);
     // Whoever saves first redeems it; a code is good once.
     let record = keep(store, record, &kept).await?;

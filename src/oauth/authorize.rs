@@ -10,7 +10,7 @@ use super::error::{OauthError, printable};
 use super::http::Http;
 use crate::clock;
 use crate::explain::{self, Answered};
-use crate::model::{Family, Token};
+use crate::model::{Family, Provider, Token};
 
 /// A consent that was begun.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct Authorization {
 pub struct Returned {
     /// `state`; a bare code that somebody pasted has none.
     pub state: Option<SecretString>,
+    /// Who answers, where they say so (RFC 9207).
+    pub issuer: Option<String>,
     /// The code, or why there is none.
     pub outcome: Result<SecretString, Declined>,
 }
@@ -105,7 +107,7 @@ impl Returned {
         }
         let code = |c: char| c.is_ascii_alphanumeric() || "-._~/%+=!*$".contains(c);
         let bare = text.len() >= 8 && text.chars().all(code) && !text.starts_with("http");
-        bare.then(|| Self { state: None, outcome: Ok(text.into()) })
+        bare.then(|| Self { state: None, issuer: None, outcome: Ok(text.into()) })
     }
 
     /// Reads the query of the redirect (RFC 6749, 4.1.2).
@@ -122,13 +124,21 @@ impl Returned {
             }
             _ => return None,
         };
-        Some(Self { state: field("state").map(Into::into), outcome })
+        Some(Self { state: field("state").map(Into::into), issuer: field("iss"), outcome })
     }
 
     /// Whether this answers the authorization of that state.
     #[must_use]
     pub fn answers(&self, state: &SecretString) -> bool {
         self.state.as_ref().is_some_and(|told| told.expose_secret() == state.expose_secret())
+    }
+
+    /// Whether another issuer says that it is its answer (RFC 9207, 2.4): a code must not be redeemed elsewhere.
+    #[must_use]
+    pub fn is_foreign(&self, provider: &Provider) -> bool {
+        let ours = provider.oauth.issuer.as_ref().map(|issuer| issuer.as_str().trim_end_matches('/'));
+        let told = self.issuer.as_deref().map(|told| told.trim_end_matches('/'));
+        ours.zip(told).is_some_and(|(ours, told)| ours != told)
     }
 }
 
@@ -150,10 +160,11 @@ impl Declined {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::OauthUrls;
 
     fn pasted(text: &str) -> Option<(Option<String>, Result<String, String>)> {
         let exposed = |secret: SecretString| secret.expose_secret().to_owned();
-        let Returned { state, outcome } = Returned::pasted(text)?;
+        let Returned { state, outcome, .. } = Returned::pasted(text)?;
         Some((state.map(exposed), outcome.map(exposed).map_err(|declined| declined.to_string())))
     }
 
@@ -179,6 +190,20 @@ mod tests {
         ] {
             assert_eq!(pasted(nothing), None, "{nothing}");
         }
+    }
+
+    #[test]
+    fn an_answer_of_another_issuer_is_foreign() {
+        let issuer = |text: &str| OauthUrls { issuer: Some(text.parse().unwrap()), ..OauthUrls::default() };
+        let ours = Provider { oauth: issuer("https://id.example.com/"), ..Provider::default() };
+        let told = |query: &str| Returned::query(query).unwrap();
+        assert!(told("code=c&state=s&iss=https%3A%2F%2Fevil.example.com").is_foreign(&ours));
+        assert!(!told("code=c&state=s&iss=https%3A%2F%2Fid.example.com").is_foreign(&ours));
+        assert!(!told("code=c&state=s").is_foreign(&ours));
+        assert!(
+            !told("code=c&iss=https%3A%2F%2Fevil.example.com").is_foreign(&Provider::default()),
+            "nothing to compare with"
+        );
     }
 
     #[test]

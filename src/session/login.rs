@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 use super::label::SessionId;
 use super::service::{Frontend, ListenerTls};
 use crate::account::Verdict;
+use crate::explain;
 use crate::model::Account;
 use crate::net::{Link, Stream, accept_tls};
 use crate::proto::{
@@ -233,7 +234,9 @@ impl<'a> Dialogue<'a> {
                     let provider = &account.token.provider.name;
                     warn!(session = %self.id, %protocol, provider, error = %error, "upstream.unreachable");
                 }
-                warn!(session = %self.id, %protocol, peer = %self.peer, account = account.name, token, error = %error, "session.login_failed");
+                let known = explain::mail_refusal(&error.to_string());
+                let (cause, remedy) = (known.map(|known| known.cause), known.map(|known| known.remedy_for(token)));
+                warn!(session = %self.id, %protocol, peer = %self.peer, account = account.name, token, error = %error, cause, remedy, "session.login_failed");
                 Err(failure)
             }
         }

@@ -5,6 +5,7 @@ use tracing::{info, warn};
 
 use super::body::{self, Body, Unfit};
 use super::legs::{Legs, UpstreamLost};
+use crate::explain;
 use crate::lifecycle::Busy;
 use crate::proto::smtp::{Command, Conversation, Envelope, Replied, Reply, Turn};
 use crate::proto::{ClientText, Line, Output};
@@ -247,12 +248,14 @@ impl Submission<'_> {
             Command::Rset | Command::Restart { .. } | Command::Noop => return,
         };
         let reply = reply.text();
-        warn!(session = self.session, account = self.account, stage, path, reply, "message.refused");
+        let (cause, remedy) = meaning(&reply);
+        warn!(session = self.session, account = self.account, stage, path, reply, cause, remedy, "message.refused");
     }
 
     fn refused(&self, envelope: &Envelope, stage: &str, reply: &str) {
         let Envelope { from, recipients } = envelope;
-        warn!(session = self.session, account = self.account, stage, %from, recipients, reply, "message.refused");
+        let (cause, remedy) = meaning(reply);
+        warn!(session = self.session, account = self.account, stage, %from, recipients, reply, cause, remedy, "message.refused");
     }
 
     async fn tell(&mut self, answer: &Output) -> Result<(), Ended> {
@@ -267,3 +270,9 @@ const PARTING_LINE: usize = 4096;
 
 const INTERRUPTED: &str =
     "451 4.4.2 The connection to the mail provider broke; the message was not accepted, try again\r\n";
+
+/// Why the provider says so, and what to do, as far as it is known.
+fn meaning(reply: &str) -> (Option<&'static str>, Option<&'static str>) {
+    let known = explain::mail_refusal(reply);
+    (known.map(|known| known.cause), known.map(|known| known.remedy))
+}

@@ -14,8 +14,8 @@ const DOORS: [(&str, &[&str]); 18] = [
     (
         "cli",
         &[
-            "admin", "session", "upstream", "submit", "account", "token", "oauth", "store", "config", "net", "proto",
-            "model",
+            "admin", "consent", "session", "upstream", "submit", "account", "token", "oauth", "store", "config", "net",
+            "proto", "model",
         ],
     ),
     ("admin", &["consent", "token", "oauth", "account", "store", "model", "config"]),

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::super::password::ask;
 use super::super::workshop::Workshop;
-use super::super::{prompt, say};
+use super::super::{prompt, say, warn};
 use crate::config::Settings;
-use crate::model::{ClientAuthentication, ClientCertificate, Token};
+use crate::model::{ClientAuthentication, ClientCertificate, Grant, Token};
 use crate::store::{Kind, Record, Saved, Store as _};
 
 /// What a token needs; on a terminal, what is missing is asked for. A file `-` is standard input, one line.
@@ -107,6 +107,11 @@ pub(super) async fn add(shop: &Workshop, name: &str, mut fields: Fields) -> anyh
     }
     let settings = settings(&fields)?;
     let token = shop.config.stored_token(name, &settings)?;
+    if matches!(token.grant, Grant::Password(_)) {
+        warn(
+            "RFC 9700 forbids the password grant, and it fails with multi-factor authentication; use another where you can",
+        );
+    }
     let settings = portable(settings, &token);
     keep(shop, record, settings).await?;
     say(format_args!("{name}: added"))?;

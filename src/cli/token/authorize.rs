@@ -183,6 +183,9 @@ async fn local(party: &Party, browser: bool) -> anyhow::Result<Gained> {
     )?;
     let answers = answer(listener.as_ref(), &begun);
     let answer = if opened { spin("waiting for the browser", answers).await? } else { answers.await? };
+    if answer.is_foreign(&token.provider) {
+        bail!("another issuer than the provider's answered; nothing was changed");
+    }
     match answer.outcome {
         Ok(code) => Ok(Gained::Code { code, begun }),
         Err(declined) => {
