@@ -7,10 +7,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::accounts::Unknown;
-use super::document::Step;
 use super::layers::Layers;
 use super::providers::Known;
-use super::reader::{Reader, dotted};
+use super::reader::Reader;
 use super::{Config, ConfigErrors, accounts, tokens};
 use crate::model::{Account, Token};
 
@@ -72,10 +71,9 @@ impl Config {
     }
 
     fn layers(&self, table: &str, kind: &str, name: &str, settings: &Settings) -> Result<Layers, ConfigErrors> {
-        let path = [Step::Name(table.to_owned()), Step::Name(name.to_owned())];
-        let mut text = format!("[{}]\n", dotted(&path));
+        let mut text = format!("[{table}.{}]\n", quoted(name));
         for (key, value) in settings {
-            let _ = writeln!(text, "{} = {}", dotted(&[Step::Name(key.clone())]), toml(value));
+            let _ = writeln!(text, "{} = {}", quoted(key), toml(value));
         }
         let variables = self.reading.layers.as_ref().map(Layers::variables).cloned().unwrap_or_default();
         Layers::stored(&format!("{kind} {name:?}"), &text, variables)
@@ -86,11 +84,15 @@ impl Config {
 fn toml(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let field =
-                |(key, value): (&String, &Value)| format!("{} = {}", dotted(&[Step::Name(key.clone())]), toml(value));
+            let field = |(key, value): (&String, &Value)| format!("{} = {}", quoted(key), toml(value));
             format!("{{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
         }
         Value::Array(values) => format!("[{}]", values.iter().map(toml).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
+}
+
+/// A key in quotes; the escapes of TOML's are JSON's, too.
+fn quoted(key: &str) -> String {
+    Value::from(key).to_string()
 }

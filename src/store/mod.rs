@@ -13,7 +13,7 @@ mod tests;
 
 pub use keys::Keys;
 pub use record::{Kind, Record};
-pub use seal::{MalformedKey, Place, SealError, generate_key};
+pub use seal::{MalformedKey, Place, Seal, SealError, generate_key};
 pub use sqlite::SqliteStore;
 
 use std::fmt;

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 ///
 /// Envelope: version (1 octet), key id (8), nonce (12), ciphertext and tag. The associated data names table, row, column
 /// and key, so that a value moved elsewhere does not open there.
-pub(super) struct Seal {
+pub struct Seal {
     key: RandomizedNonceKey,
     id: KeyId,
 }
@@ -70,7 +70,7 @@ impl Seal {
     }
 
     /// Reads a key made by [`generate_key`].
-    pub(super) fn new(key: &SecretString) -> Result<Self, MalformedKey> {
+    pub fn new(key: &SecretString) -> Result<Self, MalformedKey> {
         let text = key.expose_secret().trim().strip_prefix(PREFIX).ok_or(MalformedKey)?;
         let octets = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| MalformedKey)?);
         let key = RandomizedNonceKey::new(&AES_256_GCM, &octets).map_err(|_| MalformedKey)?;
@@ -78,7 +78,7 @@ impl Seal {
     }
 
     /// Seals a value for its place.
-    pub(super) fn seal(&self, place: Place<'_>, value: &[u8]) -> Result<Vec<u8>, SealError> {
+    pub fn seal(&self, place: Place<'_>, value: &[u8]) -> Result<Vec<u8>, SealError> {
         let mut sealed = value.to_vec();
         let aad = Aad::from(associated(place, self.id));
         let nonce = self.key.seal_in_place_append_tag(aad, &mut sealed).map_err(|_| SealError::NoRandomness)?;
@@ -86,7 +86,7 @@ impl Seal {
     }
 
     /// Opens a value in its place.
-    pub(super) fn open(&self, place: Place<'_>, envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub fn open(&self, place: Place<'_>, envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (header, sealed) = envelope.split_at_checked(HEADER).ok_or(SealError::Malformed)?;
         if sealed_by(envelope)? != self.id {
             return Err(SealError::OtherKey);

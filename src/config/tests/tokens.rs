@@ -189,3 +189,43 @@ fn every_grant_gets_what_it_takes() {
     let config = load(&written(&config("provider = \"microsoft\"\ntenant = \"organizations\"\ngrant = \"password\"\nallow_password_grant = true\nclient_id = \"c\"\npassword = \"pl4nted\"")), &[]).unwrap();
     assert!(config.warnings[0].contains("RFC 9700") && !config.warnings[0].contains("pl4nted"));
 }
+
+mod stored {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// A text of the store stays that text, whatever stands in it: it cannot write settings of its own.
+        #[test]
+        fn settings_of_the_store_mean_what_they_say(secret in "\\PC{1,40}|[\"\\\\\\[\\]{}=#'a-z \n\t]{1,40}", name in "[^\\p{C}]{1,20}") {
+            prop_assume!(!name.trim().is_empty());
+            let config = load(&written(&config("provider = \"google\"\ngrant = \"refresh_token\"\nclient_id = \"c\"")), &[]).unwrap();
+            let settings = serde_json::json!({
+                "provider": "google", "grant": "authorization_code", "mailbox": "a@example.com", "client_id": "c", "client_secret": secret,
+            });
+            let read = config.stored_token(&name, settings.as_object().unwrap());
+            if let Ok(token) = read {
+                let ClientAuthentication::SecretPost(read) = &token.client_authentication else { panic!("no secret") };
+                let plain = secret.strip_suffix('\n').unwrap_or(&secret);
+                prop_assert_eq!(secrecy::ExposeSecret::expose_secret(read), plain.strip_suffix('\r').unwrap_or(plain));
+                prop_assert_eq!(token.name, name);
+            } else {
+                prop_assert!(secret.trim_end_matches('\n').is_empty(), "{}", read.unwrap_err());
+            }
+        }
+    }
+
+    #[test]
+    fn errors_name_the_declaration_and_show_no_secret() {
+        let config =
+            load(&written(&config("provider = \"google\"\ngrant = \"refresh_token\"\nclient_id = \"c\"")), &[])
+                .unwrap();
+        let settings = serde_json::json!({ "provider": "gogle", "grant": "authorization_code", "client_secret": "pl4nted", "mailbox": 5 });
+        let told = config.stored_token("support", settings.as_object().unwrap()).unwrap_err().to_string();
+        assert!(told.contains("token \"support\":") && told.contains("did you mean \"google\"?"), "{told}");
+        assert!(told.contains("client_id") && told.contains("mailbox") && !told.contains("pl4nted"), "{told}");
+    }
+}
