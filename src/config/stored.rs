@@ -1,27 +1,29 @@
 //! Tokens and accounts that were made with the command line or the pages. They live in the store, as the settings that would
 //! stand in a file, and are read by the same code.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
-use super::accounts::Unknown;
-use super::document::Step;
+use super::accounts::{AccountPlace, Unknown};
 use super::layers::Layers;
 use super::providers::Known;
-use super::reader::{Reader, dotted};
+use super::reader::Reader;
 use super::{Config, ConfigErrors, accounts, tokens};
 use crate::model::{Account, Token};
 
 /// The settings of one declaration, by key.
 pub type Settings = Map<String, Value>;
 
-/// What it takes to read a declaration of the store as one of the file.
+/// What it takes to read a declaration of the store as one of the file, and to say where those of the file are.
 pub(super) struct Reading {
     pub(super) providers: Known,
     /// Absent only while the file is being read.
     pub(super) layers: Option<Layers>,
+    /// The places of the file's accounts, from when they are first asked for.
+    pub(super) places: OnceLock<HashMap<String, AccountPlace>>,
 }
 
 /// Variables may be secrets.
@@ -71,11 +73,17 @@ impl Config {
         reader.finish(read)
     }
 
+    /// Where an account of the file stands, by any of its user names.
+    #[must_use]
+    pub fn account_place(&self, user: &str) -> Option<&AccountPlace> {
+        let find = || self.reading.layers.as_ref().map(|layers| accounts::places(&Reader::new(layers).root()));
+        self.reading.places.get_or_init(|| find().unwrap_or_default()).get(&Account::folded(user))
+    }
+
     fn layers(&self, table: &str, kind: &str, name: &str, settings: &Settings) -> Result<Layers, ConfigErrors> {
-        let path = [Step::Name(table.to_owned()), Step::Name(name.to_owned())];
-        let mut text = format!("[{}]\n", dotted(&path));
+        let mut text = format!("[{table}.{}]\n", quoted(name));
         for (key, value) in settings {
-            let _ = writeln!(text, "{} = {}", dotted(&[Step::Name(key.clone())]), toml(value));
+            let _ = writeln!(text, "{} = {}", quoted(key), toml(value));
         }
         let variables = self.reading.layers.as_ref().map(Layers::variables).cloned().unwrap_or_default();
         Layers::stored(&format!("{kind} {name:?}"), &text, variables)
@@ -86,11 +94,14 @@ impl Config {
 fn toml(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let field =
-                |(key, value): (&String, &Value)| format!("{} = {}", dotted(&[Step::Name(key.clone())]), toml(value));
+            let field = |(key, value): (&String, &Value)| format!("{} = {}", quoted(key), toml(value));
             format!("{{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
         }
         Value::Array(values) => format!("[{}]", values.iter().map(toml).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
 }
