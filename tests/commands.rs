@@ -2,6 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops at once")]
 
+#[path = "commands/account.rs"]
+mod account;
+#[path = "commands/key.rs"]
+mod key;
+#[path = "commands/place.rs"]
+mod place;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};

@@ -62,7 +62,7 @@ impl Directory {
     /// The account of a user name as typed: case and blanks around it do not matter.
     #[must_use]
     pub fn find(&self, user: &str) -> Option<&Arc<Account>> {
-        self.names.get(&key(user))
+        self.names.get(&Account::folded(user))
     }
 
     /// The account's hashes or none, filled up so that every name costs the same number of hashes of the same work, also
@@ -88,7 +88,7 @@ impl Directory {
     }
 
     fn enter(&mut self, name: &str, account: &Arc<Account>) -> Result<(), Ambiguous> {
-        match self.names.entry(key(name)) {
+        match self.names.entry(Account::folded(name)) {
             // An alias that repeats its own account's name says nothing new.
             Entry::Occupied(other) if Arc::ptr_eq(other.get(), account) => Ok(()),
             Entry::Occupied(other) => {
@@ -110,8 +110,4 @@ fn tally(hashes: &[PasswordHash]) -> BTreeMap<Work, usize> {
         *tally.entry(password::work(hash)).or_default() += 1;
     }
     tally
-}
-
-pub(super) fn key(user: &str) -> String {
-    user.trim_matches([' ', '\t']).to_lowercase()
 }

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::directory::{Checks, Directory, key};
+use super::directory::{Checks, Directory};
 use super::password;
 use super::under_way::UnderWay;
 use crate::model::Account;
@@ -111,7 +111,7 @@ impl Verifier {
 
     /// Each part is prefixed with its length or has a fixed one, so that no two logins make the same message.
     fn proof(&self, user: &str, account: Option<&Account>, password: &SecretString) -> Proof {
-        let name = account.map_or_else(|| key(user), |account| key(&account.name));
+        let name = Account::folded(account.map_or(user, |account| &account.name));
         let mut list = digest::Context::new(&digest::SHA256);
         for hash in account.iter().flat_map(|account| &account.passwords) {
             list.update(hash.as_str().as_bytes());

@@ -1,5 +1,6 @@
 //! The command line: parse, call, print.
 
+mod account;
 mod config;
 mod house;
 mod key;
@@ -40,7 +41,10 @@ enum Command {
     /// Check and show the configuration
     #[command(subcommand, after_help = "Example:\n  gatepost config check --config gatepost.toml")]
     Config(config::Command),
-    /// Make the key that seals the store
+    /// List, add, change and remove accounts
+    #[command(subcommand, after_help = "Example:\n  gatepost account add evmail --token support --generate")]
+    Account(account::Command),
+    /// Make and change the key that seals the store
     #[command(subcommand, after_help = "Example:\n  gatepost key generate --out gatepost.key")]
     Key(key::Command),
     /// Add, authorize, import, show, refresh and forget tokens
@@ -107,6 +111,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(file) => serve::run(&file),
         Command::Config(command) => config::run(&command),
+        Command::Account(command) => account::run(command),
         Command::Key(command) => key::run(&command),
         Command::Token(command) => token::run(command),
         Command::HashPassword => password::run(),

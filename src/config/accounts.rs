@@ -1,14 +1,18 @@
 //! Declared accounts.
 
 mod pattern;
+mod place;
+mod users;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::listeners::PROTOCOLS;
-use super::reader::{Origin, Table, nearest};
+use super::reader::{Table, nearest};
 use super::tokens::{Declared, printable};
 use crate::model::{Account, PasswordHash, Protocol, Token};
+pub use place::AccountPlace;
+pub(super) use place::places;
+use users::Users;
 
 /// What a token is that nobody declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +23,19 @@ pub(super) enum Unknown {
     MayBeStored,
 }
 
+/// The tokens that accounts may name.
+struct Tokens<'a> {
+    declared: &'a Declared,
+    unknown: Unknown,
+}
+
 /// Declared accounts.
 pub(super) fn read(root: &Table<'_>, tokens: &Declared, unknown: Unknown) -> Vec<Account> {
+    let tokens = &Tokens { declared: tokens, unknown };
     let mut accounts = Vec::new();
     let mut users = Users::default();
     for (name, table) in root.named("accounts") {
         let Some(table) = table else { continue };
-        if unknown == Unknown::MayBeStored && table.string("token").is_some_and(|token| !tokens.contains_key(&token)) {
-            continue;
-        }
         if name.contains('*') {
             accounts.extend(pattern::accounts(&name, &table, tokens, &mut users));
         } else {
@@ -47,7 +55,7 @@ struct Common {
     disabled: bool,
 }
 
-fn common(table: &Table<'_>, tokens: &Declared) -> Common {
+fn common(table: &Table<'_>, tokens: &Tokens<'_>) -> Common {
     let token = token(table, tokens);
     let protocols = protocols(table, token.as_deref());
     let networks = table.networks("networks").unwrap_or_default();
@@ -68,12 +76,12 @@ fn common(table: &Table<'_>, tokens: &Declared) -> Common {
     Common { token, protocols, networks, mailbox, smtp_user, disabled }
 }
 
-fn account(name: String, table: &Table<'_>, tokens: &Declared, users: &mut Users) -> Option<Account> {
+fn account(name: String, table: &Table<'_>, tokens: &Tokens<'_>, users: &mut Users) -> Option<Account> {
     let before = table.errors();
-    users.enter(table, "", &name, &name);
+    users.enter(table, "", &name);
     let aliases = table.strings("aliases").unwrap_or_default();
     for alias in &aliases {
-        users.enter(table, "aliases", alias, &name);
+        users.enter_alias(table, alias, &name);
     }
     if table.absent("password_hash") {
         let hint = "make one with `gatepost hash-password`".to_owned();
@@ -81,9 +89,11 @@ fn account(name: String, table: &Table<'_>, tokens: &Declared, users: &mut Users
     }
     let passwords = hashes(table, "password_hash");
     let Common { token, protocols, networks, mailbox, smtp_user, disabled } = common(table, tokens);
-    if [&mailbox, &smtp_user].into_iter().flatten().any(|user| user.contains(pattern::USER)) {
-        let hint = "name the account \"*@example.com\", with `users` and `password_rule`".to_owned();
-        table.error("mailbox", "{user} is for accounts with a pattern".into(), None, Some(hint));
+    for (key, user) in [("mailbox", &mailbox), ("smtp_user", &smtp_user)] {
+        if user.as_ref().is_some_and(|user| user.contains(pattern::USER)) {
+            let hint = "name the account \"*@example.com\", with `users` and `password_rule`".to_owned();
+            table.error(key, "{user} is for accounts with a pattern".into(), None, Some(hint));
+        }
     }
     table.finish();
     if table.errors() != before {
@@ -110,11 +120,11 @@ fn hashes(table: &Table<'_>, key: &'static str) -> Option<Vec<PasswordHash>> {
     }
 }
 
-fn token(table: &Table<'_>, tokens: &Declared) -> Option<Arc<Token>> {
+fn token(table: &Table<'_>, tokens: &Tokens<'_>) -> Option<Arc<Token>> {
     let name = table.required("token", "the name of a [tokens.NAME] table")?;
-    let found = tokens.get(&name);
-    if found.is_none() {
-        let names: Vec<_> = tokens.keys().map(String::as_str).collect();
+    let found = tokens.declared.get(&name);
+    if found.is_none() && tokens.unknown == Unknown::IsWrong {
+        let names: Vec<_> = tokens.declared.keys().map(String::as_str).collect();
         let hint = nearest(&name, &names).map(|near| format!("did you mean \"{near}\"?"));
         let hint = hint.unwrap_or_else(|| format!("declare it as [tokens.{name:?}]"));
         let allowed = (!names.is_empty()).then(|| names.join(", "));
@@ -143,29 +153,4 @@ fn protocols(table: &Table<'_>, token: Option<&Token>) -> Vec<Protocol> {
         }
     }
     protocols
-}
-
-/// User names of all accounts: each leads to one account, whatever its case.
-#[derive(Default)]
-struct Users {
-    entered: HashMap<String, (String, Origin)>,
-}
-
-impl Users {
-    /// Enters a name that stands under a key of the account's table.
-    fn enter(&mut self, table: &Table<'_>, key: &'static str, user: &str, account: &str) {
-        // As a login is compared.
-        let folded = user.trim_matches([' ', '\t']).to_lowercase();
-        if folded.is_empty() || folded.chars().any(char::is_control) {
-            let allowed = Some("a name without control characters".into());
-            table.error(key, format!("{user:?} is no user name"), allowed, None);
-            return;
-        }
-        let (owner, first) = self.entered.entry(folded).or_insert_with(|| (account.to_owned(), table.origin(key)));
-        if owner != account {
-            let first = table.place(first);
-            let problem = format!("the user name {user:?} already belongs to the account {owner:?} ({first})");
-            table.error(key, problem, None, Some("rename one, or drop the alias".into()));
-        }
-    }
 }

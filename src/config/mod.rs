@@ -25,6 +25,7 @@ mod tests;
 mod tls;
 mod tokens;
 
+pub use accounts::AccountPlace;
 pub use admin::Admin;
 pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
@@ -36,7 +37,7 @@ pub use stored::Settings;
 pub use tls::Tls;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::{Account, Token};
 use accounts::Unknown;
@@ -118,7 +119,7 @@ impl Config {
             accounts,
             notify,
             warnings: Vec::new(),
-            reading: stored::Reading { providers, layers: None },
+            reading: stored::Reading { providers, layers: None, places: OnceLock::new() },
         })
     }
 }

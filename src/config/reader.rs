@@ -307,9 +307,16 @@ impl<'a> Table<'a> {
 }
 
 /// Where a value stands; cheap until it is asked for as a [`Place`].
+#[derive(Clone)]
 pub(super) struct Origin {
     path: Vec<Step>,
     tag: Tag,
+}
+
+impl Origin {
+    pub(super) fn path(&self) -> &[Step] {
+        &self.path
+    }
 }
 
 struct Complaint {

@@ -40,6 +40,7 @@ impl Page<'_> {
         self.table(&["store"]);
         self.text("url", &format!("sqlite:{}", config.store.path.display()));
         self.text("key", SECRET);
+        self.optional("old_key", config.store.old_key.as_ref().map(|_| SECRET));
         self.table(&["log"]);
         self.text("format", if config.log.format == LogFormat::Json { "json" } else { "text" });
         self.text("level", &config.log.level);

@@ -1,12 +1,13 @@
 //! Tokens and accounts that were made with the command line or the pages. They live in the store, as the settings that would
 //! stand in a file, and are read by the same code.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
-use super::accounts::Unknown;
+use super::accounts::{AccountPlace, Unknown};
 use super::layers::Layers;
 use super::providers::Known;
 use super::reader::Reader;
@@ -16,11 +17,13 @@ use crate::model::{Account, Token};
 /// The settings of one declaration, by key.
 pub type Settings = Map<String, Value>;
 
-/// What it takes to read a declaration of the store as one of the file.
+/// What it takes to read a declaration of the store as one of the file, and to say where those of the file are.
 pub(super) struct Reading {
     pub(super) providers: Known,
     /// Absent only while the file is being read.
     pub(super) layers: Option<Layers>,
+    /// The places of the file's accounts, from when they are first asked for.
+    pub(super) places: OnceLock<HashMap<String, AccountPlace>>,
 }
 
 /// Variables may be secrets.
@@ -68,6 +71,13 @@ impl Config {
         let read = accounts::read(&reader.root(), &known, Unknown::IsWrong);
         let read = if read.is_empty() { None } else { Some(read) };
         reader.finish(read)
+    }
+
+    /// Where an account of the file stands, by any of its user names.
+    #[must_use]
+    pub fn account_place(&self, user: &str) -> Option<&AccountPlace> {
+        let find = || self.reading.layers.as_ref().map(|layers| accounts::places(&Reader::new(layers).root()));
+        self.reading.places.get_or_init(|| find().unwrap_or_default()).get(&Account::folded(user))
     }
 
     fn layers(&self, table: &str, kind: &str, name: &str, settings: &Settings) -> Result<Layers, ConfigErrors> {

@@ -1,7 +1,9 @@
 mod checks;
 mod layers;
+mod patterns;
 mod reference;
 mod secrets;
+mod stored;
 mod tokens;
 
 use std::os::unix::fs::PermissionsExt as _;

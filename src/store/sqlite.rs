@@ -407,7 +407,11 @@ fn put(connection: &mut Connection, record: Record, life: Option<Duration>, keys
     if current.unwrap_or_default() != version.0 {
         return Ok(Saved::Conflict);
     }
-    let next = version.0 + 1;
+    let next = match current {
+        Some(current) => current + 1,
+        // One that is made anew has no version of a removed one, which others may still know.
+        None => transaction.query_row("SELECT abs(random() / 4) + 1", [], |row| row.get(0))?,
+    };
     match content? {
         None => drop(transaction.execute("DELETE FROM records WHERE kind = ?1 AND name = ?2", [kind.name(), &name])?),
         Some(content) => {

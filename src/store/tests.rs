@@ -131,3 +131,46 @@ async fn a_value_moved_to_another_row_or_column_does_not_open() {
     }
     assert!(store.token("c").await.unwrap_err().to_string().contains("inconsistent"));
 }
+
+#[tokio::test]
+async fn a_record_that_is_made_anew_is_no_earlier_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&directory.path().join("db"), Keys::new(&generate_key().unwrap()).unwrap()).unwrap();
+    let put = async |record: Record, content: Option<&str>| store.put(record.with(content.map(Into::into)), None).await;
+    let fresh = store.record(Kind::Account, "a").await.unwrap();
+    let Ok(Saved::Done(first)) = put(fresh, Some("{}")).await else { panic!("conflict") };
+    let old = store.record(Kind::Account, "a").await.unwrap();
+    assert_eq!(old.version, first);
+    assert!(matches!(put(old.clone(), None).await, Ok(Saved::Done(_))));
+    let gone = store.record(Kind::Account, "a").await.unwrap();
+    assert!(matches!(put(gone, Some("[]")).await, Ok(Saved::Done(_))));
+    assert!(matches!(put(old, Some("{}")).await, Ok(Saved::Conflict)));
+}
+
+#[tokio::test]
+async fn the_old_key_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("db");
+    let (old, new) = (generate_key().unwrap(), generate_key().unwrap());
+    let store = SqliteStore::open(&file, Keys::new(&old).unwrap()).unwrap();
+    for number in 0..50 {
+        let saved = store.save(&format!("token{number}"), Version(0), &state()).await;
+        assert!(matches!(saved, Ok(Saved::Done(_))));
+    }
+    let sealed_by_old = || {
+        let id = seal::Seal::new(&old).unwrap().id();
+        let files = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        // One may be gone again: whoever is the last to close removes it.
+        let files = files.map(|path| std::fs::read(path).unwrap_or_default());
+        files.map(|octets| octets.windows(id.len()).filter(|window| *window == id).count()).sum::<usize>()
+    };
+    assert!(sealed_by_old() >= 100);
+    drop(store);
+    let ring = format!("{}\n{}", old.expose_secret(), new.expose_secret());
+    let store = SqliteStore::open(&file, Keys::new(&ring.into()).unwrap()).unwrap();
+    assert_eq!(store.rekey().await.unwrap(), 50);
+    assert_eq!(sealed_by_old(), 0);
+    drop(store);
+    let store = SqliteStore::open(&file, Keys::new(&new).unwrap()).unwrap();
+    assert!(store.token("token7").await.unwrap().state.refresh.is_some());
+}

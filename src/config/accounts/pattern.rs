@@ -4,8 +4,7 @@
 use figment::value::Value;
 
 use super::super::reader::Table;
-use super::super::tokens::Declared;
-use super::{Common, Users, common, hashes};
+use super::{Common, Tokens, Users, common, hashes};
 use crate::model::{Account, PasswordHash};
 
 /// What stands for the user's name in `mailbox` and `smtp_user`.
@@ -14,21 +13,28 @@ pub(super) const USER: &str = "{user}";
 /// Who may, each with the hashes of their password.
 type Members = Vec<(String, Vec<PasswordHash>)>;
 
-pub(super) fn accounts(pattern: &str, table: &Table<'_>, tokens: &Declared, users: &mut Users) -> Vec<Account> {
+pub(super) fn accounts(pattern: &str, table: &Table<'_>, tokens: &Tokens<'_>, users: &mut Users) -> Vec<Account> {
     let before = table.errors();
+    if pattern.matches('*').count() != 1 {
+        table.error("", format!("{pattern:?} is no pattern"), Some("one star, such as \"*@example.com\"".into()), None);
+    }
     let members = members(table);
     let common = common(table, tokens);
     table.finish();
-    for (user, _) in members.iter().flatten() {
-        if fits(pattern, user) {
-            users.enter(table, "users", user, user);
-        } else {
-            let allowed = Some(format!("names such as {pattern}"));
-            table.error("users", format!("{user:?} does not fit the pattern"), allowed, None);
-        }
+    if table.errors() == before {
+        members.iter().flatten().for_each(|(user, _)| enter(pattern, table, user, users));
     }
     let (Some(members), true) = (members, table.errors() == before) else { return Vec::new() };
     members.into_iter().filter_map(|(user, passwords)| account(user, passwords, &common)).collect()
+}
+
+fn enter(pattern: &str, table: &Table<'_>, user: &str, users: &mut Users) {
+    if fits(pattern, user) {
+        return users.enter(table, "users", user);
+    }
+    // A hash that got into the list is not shown.
+    let shown = if user.starts_with('$') { "a name".to_owned() } else { format!("{user:?}") };
+    table.error("users", format!("{shown} does not fit the pattern"), Some(format!("names such as {pattern}")), None);
 }
 
 fn account(user: String, passwords: Vec<PasswordHash>, common: &Common) -> Option<Account> {
@@ -46,28 +52,46 @@ fn account(user: String, passwords: Vec<PasswordHash>, common: &Common) -> Optio
     })
 }
 
+const RULES: &str = "\"shared\" (one password_hash, users = [\"a@example.com\"]) or \"own\" (users = { \"a@example.com\" = \"$argon2id$…\" })";
+
 /// `password_rule = "shared"`: one password for all of `users`. `"own"`: `users` is a table of names and hashes.
 fn members(table: &Table<'_>) -> Option<Members> {
-    let rules = "\"shared\" (one password_hash, users = [\"a@example.com\"]) or \"own\" (users = { \"a@example.com\" = \"$argon2id$…\" })";
-    if table.absent("password_rule") {
-        let problem = "an account with a pattern needs a `password_rule`".to_owned();
-        table.error("password_rule", problem, Some(rules.into()), None);
+    for (key, what) in [("password_rule", "a `password_rule`"), ("users", "`users`, the list of who may")] {
+        if table.absent(key) {
+            table.error(key, format!("an account with a pattern needs {what}"), Some(RULES.into()), None);
+        }
     }
     let shared = table.choice("password_rule", &[("shared", true), ("own", false)]);
-    if table.absent("users") {
-        let problem = "an account with a pattern needs `users`, the list of who may".to_owned();
-        table.error("users", problem, Some(rules.into()), None);
-    }
-    let hashes = hashes(table, "password_hash");
-    if shared? {
-        if table.absent("password_hash") {
+    let given = !table.absent("password_hash");
+    match shared {
+        Some(false) if given => {
+            let problem = "with password_rule = \"own\", the hashes stand in `users`".to_owned();
+            table.error("password_hash", problem, None, Some("take it out".into()));
+        }
+        Some(true) if !given => {
             let hint = "make one with `gatepost hash-password`".to_owned();
             table.error("password_hash", "`password_hash` is missing".into(), None, Some(hint));
         }
-        let hashes = hashes?;
-        return Some(table.strings("users")?.into_iter().map(|user| (user, hashes.clone())).collect());
+        _ => {}
     }
-    own(table)
+    let hashes = if shared == Some(false) { None } else { hashes(table, "password_hash") };
+    let members = if table.absent("users") {
+        return None;
+    } else if shared? {
+        in_common(table, hashes)
+    } else {
+        own(table)
+    };
+    if members.as_ref().is_some_and(Vec::is_empty) {
+        table.error("users", "nobody is listed".into(), Some("at least one name".into()), None);
+    }
+    members
+}
+
+fn in_common(table: &Table<'_>, hashes: Option<Vec<PasswordHash>>) -> Option<Members> {
+    let users = table.strings("users")?;
+    let hashes = hashes?;
+    Some(users.into_iter().map(|user| (user, hashes.clone())).collect())
 }
 
 fn own(table: &Table<'_>) -> Option<Members> {
@@ -79,13 +103,13 @@ fn own(table: &Table<'_>) -> Option<Members> {
         return None;
     };
     let member = |(user, value): (&String, &Value)| {
-        let hash = value.as_str().and_then(|text| PasswordHash::parse(text).ok());
-        if hash.is_none() {
-            wrong(&format!("{user:?} has no Argon2id hash; make one with `gatepost hash-password`"));
-        }
-        Some((user.clone(), vec![hash?]))
+        let hash = PasswordHash::parse(value.as_str().unwrap_or_default());
+        let hash = hash.map_err(|unusable| wrong(&format!("{user:?}: {unusable}"))).ok()?;
+        Some((user.clone(), vec![hash]))
     };
-    dict.iter().map(member).collect()
+    // All of them, for all of their errors.
+    let read: Vec<_> = dict.iter().map(member).collect();
+    read.into_iter().collect()
 }
 
 /// One star, for anything but nothing.

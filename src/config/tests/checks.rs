@@ -3,7 +3,7 @@
 use super::*;
 
 /// The problems of a configuration, each with its key.
-fn problems(text: &str) -> Vec<String> {
+pub(super) fn problems(text: &str) -> Vec<String> {
     let ConfigErrors(errors) = load(&written(text), &[]).unwrap_err();
     errors.into_iter().map(|error| format!("{}: {}", error.key, error.problem)).collect()
 }
@@ -91,4 +91,22 @@ fn single_values_that_mean_nothing_are_refused() {
     for good in ["http://127.0.0.7:9/token", "http://[::1]:9/token", "http://localhost/token"] {
         load(&written(&url(good)), &[]).unwrap();
     }
+}
+
+/// Its token may be one of the store; nothing else is left for later.
+#[test]
+fn an_account_whose_token_is_not_known_yet_is_read_all_the_same() {
+    let waiting =
+        GOOD.to_owned() + "[accounts.b]\ntoken = \"stored\"\npassword_hash = \"hunter2\"\naliases = [\"evmail\"]\n";
+    let directory = written(&waiting);
+    write(directory.path(), "gatepost.db", "");
+    let ConfigErrors(errors) = load(&directory, &[]).unwrap_err();
+    let keys: Vec<_> = errors.iter().map(|error| error.key.as_str()).collect();
+    assert_eq!(keys, ["accounts.evmail", "accounts.b.password_hash"]);
+    let good = waiting.replace("hunter2", HASH).replace("aliases = [\"evmail\"]", "").replace("HASH", HASH);
+    write(directory.path(), "gatepost.toml", &good);
+    let config = load(&directory, &[]).unwrap();
+    assert_eq!(config.accounts.len(), 1);
+    let ConfigErrors(errors) = config.accounts_of(&config.tokens).unwrap_err();
+    assert_eq!(errors[0].key, "accounts.b.token");
 }

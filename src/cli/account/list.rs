@@ -1,0 +1,78 @@
+use serde_json::{Value, json};
+
+use super::super::say;
+use super::super::table::Table;
+use super::super::workshop::Workshop;
+use crate::model::Account;
+use crate::store::{Kind, Store as _};
+
+/// Prints every account, also those of the store that cannot be used; a pattern's members one by one.
+pub(super) async fn list(shop: &Workshop, as_json: bool) -> anyhow::Result<()> {
+    let broken = broken(shop).await?;
+    if as_json {
+        let all: Vec<_> =
+            shop.house.accounts.iter().map(|account| whole(shop, account)).chain(broken.iter().map(unusable)).collect();
+        return say(serde_json::to_string_pretty(&all)?);
+    }
+    let mut table = Table::new(["NAME", "TOKEN", "PROTOCOLS", "NETWORKS", "STATE", "DECLARED"]);
+    for account in &shop.house.accounts {
+        let networks = if account.networks.is_empty() { "any".to_owned() } else { joined(&account.networks) };
+        table.row([
+            account.name.clone(),
+            account.token.name.clone(),
+            joined(&account.protocols),
+            networks,
+            state(account).to_owned(),
+            place(shop, account).to_owned(),
+        ]);
+    }
+    for name in broken {
+        let dash = || "-".to_owned();
+        table.row([name, dash(), dash(), dash(), BROKEN.to_owned(), STORE.to_owned()]);
+    }
+    table.print()
+}
+
+const STORE: &str = "store";
+const BROKEN: &str = "broken";
+
+/// What is in the store and gave no account; the reason was told when it was opened.
+async fn broken(shop: &Workshop) -> anyhow::Result<Vec<String>> {
+    let names = shop.store.records(Kind::Account).await?.into_iter().map(|record| record.name);
+    let usable = |name: &str| {
+        let stored = |account: &&Account| shop.config.account_place(&account.name).is_none();
+        name.contains('*') || shop.house.accounts.iter().filter(stored).any(|account| account.name == name)
+    };
+    Ok(names.filter(|name| !usable(name)).collect())
+}
+
+fn whole(shop: &Workshop, account: &Account) -> Value {
+    json!({
+        "name": account.name,
+        "aliases": account.aliases,
+        "token": account.token.name,
+        "protocols": account.protocols.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "networks": account.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "mailbox": account.mailbox,
+        "smtp_user": account.smtp_user,
+        "passwords": account.passwords.len(),
+        "state": state(account),
+        "declared": place(shop, account),
+    })
+}
+
+fn unusable(name: &String) -> Value {
+    json!({ "name": name, "state": BROKEN, "declared": STORE })
+}
+
+const fn state(account: &Account) -> &'static str {
+    if account.disabled { "disabled" } else { "enabled" }
+}
+
+fn place<'s>(shop: &'s Workshop, account: &Account) -> &'s str {
+    shop.config.account_place(&account.name).map_or(STORE, |place| place.line.as_str())
+}
+
+fn joined(values: &[impl ToString]) -> String {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
