@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::spinner::{make_room, spin};
 use super::workshop::{Workshop, block_on};
 use super::{ConfigFile, say};
 use crate::doctor::{Doctor, Outcome, Step, Verdict};
-use crate::model::Account;
+use crate::lifecycle::StopSignal;
+use crate::model::{Account, Protocol, Token};
 use crate::upstream::Reach;
 
 #[derive(Debug, Args)]
@@ -38,11 +41,23 @@ async fn examine(arguments: &Arguments) -> anyhow::Result<()> {
     let doctor = doctor(&shop)?;
     let mut report = Report::new(arguments.json);
     let tell = |step| report.tell(step);
-    let verdict = match one {
-        Some(account) => doctor.examine_one(account, tell).await,
-        None => doctor.examine(&shop.house.accounts, tell).await,
+    let work = async {
+        match one {
+            Some(account) => doctor.examine_one(account, tell).await,
+            None => doctor.examine(&shop.house.accounts, tell).await,
+        }
     };
-    report.end(verdict)
+    let mut signals = StopSignal::listen().context("cannot listen for signals")?;
+    let verdict = tokio::select! {
+        verdict = spin("examining", work) => Ok(verdict),
+        signal = signals.received() => Err(signal),
+    };
+    // A refresh that is cut off may lose a rotated refresh token.
+    doctor.tokens.settle(Duration::from_secs(shop.config.limits.token_seconds)).await;
+    match verdict {
+        Ok(verdict) => report.end(verdict),
+        Err(signal) => bail!("ended by {signal}"),
+    }
 }
 
 fn doctor(shop: &Workshop) -> anyhow::Result<Doctor> {
@@ -53,7 +68,7 @@ fn doctor(shop: &Workshop) -> anyhow::Result<Doctor> {
             reaches.insert(provider.clone(), shop.party(&account.token)?.reach);
         }
     }
-    let reach = Arc::new(move |token: &crate::model::Token| reaches.get(&token.provider.name).cloned());
+    let reach = Arc::new(move |token: &Token| reaches.get(&token.provider.name).cloned());
     Ok(Doctor { tokens: shop.tokens()?, reach })
 }
 
@@ -92,6 +107,7 @@ impl Report {
     }
 
     fn print(&mut self, step: Step) -> anyhow::Result<()> {
+        make_room();
         if self.account != step.account {
             say(&step.account)?;
         }
@@ -110,10 +126,10 @@ impl Report {
             say(serde_json::to_string_pretty(&steps)?)?;
         } else if failed == 0 {
             let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
-            say(format_args!("{} tried, none failed{warned}", counted(chains, "way")))?;
+            say(format_args!("{} tried, none failed{warned}", counted(chains, "login")))?;
         }
         if failed > 0 {
-            bail!("{failed} of {} failed", counted(chains, "way"));
+            bail!("{failed} of {} failed", counted(chains, "login"));
         }
         Ok(())
     }
@@ -125,7 +141,7 @@ fn counted(count: usize, what: &str) -> String {
 
 /// A step as a line, with its advice below. What was told before is not advised on again.
 fn lines(step: &Step, colour: bool) -> Vec<String> {
-    let protocol = step.protocol.map_or("", |protocol| protocol.name());
+    let protocol = step.protocol.map_or("", Protocol::name);
     let (stage, ms) = (step.stage.name(), step.took.as_millis());
     let took = if step.known { "known".to_owned() } else { format!("{ms} ms") };
     let mark = mark(step.outcome, colour);
@@ -151,7 +167,7 @@ const fn mark(outcome: Outcome, colour: bool) -> &'static str {
 fn as_json(step: &Step) -> Value {
     json!({
         "account": step.account,
-        "protocol": step.protocol.map(|protocol| protocol.name()),
+        "protocol": step.protocol.map(Protocol::name),
         "step": step.stage.name(),
         "outcome": step.outcome.name(),
         "ms": u64::try_from(step.took.as_millis()).unwrap_or(u64::MAX),

@@ -1,5 +1,7 @@
 //! What is wrong between here and the server, and the next step.
 
+use std::io::ErrorKind;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Advice;
@@ -19,15 +21,13 @@ pub(super) fn upstream(
     let advice = match error {
         UpstreamError::Dial(fault) => unreached(fault, endpoint),
         UpstreamError::Tls(fault) => handshake(fault, endpoint, protocol, now),
+        UpstreamError::Broke { fault, .. } if fault.kind() == ErrorKind::TimedOut => silent(endpoint, protocol),
         UpstreamError::Broke { .. } => Advice::new("the server, or something on the way, broke the connection", {
             mode(endpoint, protocol).unwrap_or_else(|| {
                 "try again; if it stays, a firewall or proxy may cut in, or the server may be overloaded".into()
             })
         }),
-        UpstreamError::Slow { .. } => Advice::new(
-            "the server takes the connection and then says nothing",
-            mode(endpoint, protocol).unwrap_or_else(|| other_mode(endpoint, protocol)),
-        ),
+        UpstreamError::Slow { .. } => silent(endpoint, protocol),
         UpstreamError::Login { failure, .. } => conversation(failure, endpoint, protocol),
     };
     (detail(error), advice)
@@ -71,15 +71,18 @@ fn handshake(fault: &TlsError, endpoint: &Endpoint, protocol: Protocol, now: Dat
             "the server does not speak TLS at once on this port",
             mode(endpoint, protocol).unwrap_or_else(|| other_mode(endpoint, protocol)),
         ),
-        TlsFlaw::Silent => Advice::new(
-            "the server takes the connection and then says nothing",
-            mode(endpoint, protocol).unwrap_or_else(|| other_mode(endpoint, protocol)),
-        ),
+        TlsFlaw::Silent => silent(endpoint, protocol),
         TlsFlaw::Other => Advice::new(
             format!("TLS with {host} could not be set up"),
             "TLS 1.2 or 1.3 and a certificate for this host are needed; look at the server, and at proxies on the way",
         ),
     }
+}
+
+/// Both sides wait for the other's first word.
+fn silent(endpoint: &Endpoint, protocol: Protocol) -> Advice {
+    let remedy = mode(endpoint, protocol).unwrap_or_else(|| other_mode(endpoint, protocol));
+    Advice::new("the server takes the connection and then says nothing", remedy)
 }
 
 fn bearing(names: &[String]) -> String {

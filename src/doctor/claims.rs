@@ -152,12 +152,3 @@ const fn needed(token: &Token, protocol: Protocol) -> &'static str {
 pub(super) const fn is_app_only(token: &Token) -> bool {
     matches!(token.grant, Grant::ClientCredentials)
 }
-
-/// Scopes that were asked for and not granted, as far as the provider tells what it granted.
-pub(super) fn not_granted<'a>(token: &'a Token, granted: Option<&str>) -> Vec<&'a str> {
-    const NO_PERMISSIONS: [&str; 5] = ["openid", "profile", "email", "offline_access", "offline"];
-    let Some(granted) = granted.filter(|granted| !granted.trim().is_empty()) else { return Vec::new() };
-    let asked = token.scopes.iter().map(String::as_str);
-    let named = asked.filter(|asked| !NO_PERMISSIONS.contains(asked) && !asked.ends_with("/.default"));
-    named.filter(|asked| !granted.split_ascii_whitespace().any(|granted| same_scope(granted, asked))).collect()
-}

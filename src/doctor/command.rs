@@ -83,12 +83,12 @@ pub(super) async fn try_one(
 }
 
 fn unknown(case: &Case<'_>) -> Advice {
-    let cause = "the login is good, and the server refuses the first command all the same";
+    let why = "the login is good, and the server refuses the first command all the same";
     let remedy = match case.protocol {
         Protocol::Imap | Protocol::Pop3 => format!("has {} a mailbox there that may be opened this way?", case.user),
         Protocol::Smtp => format!("may {} send from this server?", case.user),
     };
-    Advice::new(cause, remedy)
+    Advice::new(why, remedy)
 }
 
 impl Session {
@@ -101,7 +101,7 @@ impl Session {
             let line = self.line().await?;
             if let Some(status) = line.strip_prefix(TAG) {
                 let well = status.get(..2).is_some_and(|word| word.eq_ignore_ascii_case(b"OK"));
-                let count = messages.map(|count: String| format!(": {count} messages")).unwrap_or_default();
+                let count = messages.map(|count: String| messages_of(&count)).unwrap_or_default();
                 return Ok(if well { Answered::Yes(format!("EXAMINE INBOX{count}")) } else { no(status) });
             }
             let untagged = line.strip_prefix(b"* ").unwrap_or_default();
@@ -122,7 +122,7 @@ impl Session {
         let line = self.line().await?;
         let Some(rest) = line.strip_prefix(b"+OK") else { return Ok(no(&line)) };
         let rest = printable(rest);
-        let count = rest.split_whitespace().next().map(|count| format!(": {count} messages")).unwrap_or_default();
+        let count = rest.split_whitespace().next().map(messages_of).unwrap_or_default();
         Ok(Answered::Yes(format!("STAT{count}")))
     }
 
@@ -190,6 +190,10 @@ fn sender<'a>(user: &'a str, token: &'a Token) -> Option<&'a str> {
     let harmless = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | '\\');
     let is_address = |text: &&str| text.contains('@') && text.chars().all(harmless);
     [user, token.mailbox.as_str()].into_iter().find(is_address)
+}
+
+fn messages_of(count: &str) -> String {
+    format!(": {count} {}", if count == "1" { "message" } else { "messages" })
 }
 
 fn no(said: &[u8]) -> Answered {

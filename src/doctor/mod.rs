@@ -12,6 +12,8 @@ mod login;
 mod refusal;
 mod server;
 mod step;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use step::{Advice, Outcome, Stage, Step};

@@ -1,10 +1,13 @@
 use chrono::{DateTime, Utc};
 
 use super::advice::{day, left, time};
-use super::claims::{Claims, not_granted};
+use super::claims::Claims;
 use super::step::{Advice, Finding};
 use crate::clock;
-use crate::model::{AccessToken, DeadlineKind, Grant, Protocol, Token, TokenState, TroubleClass, deadlines};
+use crate::model::{
+    AccessToken, Deadline, DeadlineKind, Grant, Protocol, Token, TokenState, TroubleClass, deadlines, not_granted,
+    same_scope,
+};
 use crate::token::{TokenError, Tokens};
 
 /// What is held for a user of a token.
@@ -72,7 +75,9 @@ impl Holding {
         for part in identity.into_iter().chain(claims.summary()) {
             detail = format!("{detail}; {part}");
         }
-        let missing: Vec<_> = not_granted(token, state.scopes.as_deref()).into_iter().map(str::to_owned).collect();
+        let granted = state.scopes.as_deref().filter(|granted| !granted.trim().is_empty());
+        let missing = granted.map(|granted| not_granted(&token.scopes, granted)).unwrap_or_default();
+        let missing: Vec<_> = missing.into_iter().map(str::to_owned).collect();
         let mut remarks = claims.remarks(token);
         remarks.extend(ungranted(token, state, &missing));
         remarks.extend(ending(token, state, now));
@@ -93,7 +98,7 @@ impl Holding {
 
     /// What may be wrong in this protocol, where it is not said already.
     pub(super) fn remarks_on(&self, token: &Token, protocol: Protocol) -> Vec<Finding> {
-        let said = |needed: &str| self.missing.iter().any(|scope| crate::model::same_scope(scope, needed));
+        let said = |needed: &str| self.missing.iter().any(|scope| same_scope(scope, needed));
         let lacks = self.claims.lacks(token, protocol).filter(|needed| !said(needed));
         lacks.and_then(|_| self.claims.remark_on(token, protocol)).into_iter().collect()
     }
@@ -169,7 +174,7 @@ fn ending(token: &Token, state: &TokenState, now: DateTime<Utc>) -> Vec<Finding>
         let consented = matches!(deadline.kind, DeadlineKind::RefreshToken | DeadlineKind::Testing);
         deadline.step(now, state.authorized_at.filter(|_| consented)).is_some()
     });
-    let told = |deadline: crate::model::Deadline| {
+    let told = |deadline: Deadline| {
         let what = deadline.kind.name().replace('_', " ");
         let advice = Advice::new(
             format!("no token can be had any more from {} on", day(deadline.at)),

@@ -95,7 +95,8 @@ fn certificate_flaw(fault: &CertificateError) -> TlsFlaw {
         CertificateError::ExpiredContext { not_after, .. } => TlsFlaw::Expired { ended: time(*not_after) },
         CertificateError::NotValidForNameContext { presented, .. } => TlsFlaw::WrongName { bears: presented.clone() },
         CertificateError::NotValidForName => TlsFlaw::WrongName { bears: Vec::new() },
-        CertificateError::UnknownIssuer => TlsFlaw::UnknownIssuer,
+        // An authority that was made anew bears the same name and another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFlaw::UnknownIssuer,
         _ => TlsFlaw::Other,
     }
 }
