@@ -130,11 +130,11 @@ impl Session {
     async fn mail(&mut self, user: &str, token: &Token) -> Result<Answered, Unanswered> {
         let Some(sender) = sender(user, token) else {
             let reply = self.ask("NOOP\r\n").await?;
-            return Ok(if reply.is_positive() { Answered::Yes("NOOP".into()) } else { Answered::No(reply.text()) });
+            return Ok(if reply.is_positive() { Answered::Yes("NOOP".into()) } else { no(reply.raw()) });
         };
         let reply = self.ask(&format!("MAIL FROM:<{sender}>\r\n")).await?;
         if !reply.is_positive() {
-            return Ok(Answered::No(reply.text()));
+            return Ok(no(reply.raw()));
         }
         self.ask("RSET\r\n").await?;
         let late = match token.provider.family {
@@ -200,9 +200,12 @@ fn no(said: &[u8]) -> Answered {
     Answered::No(printable(said))
 }
 
-/// One line for people.
+/// One line for people. A word that is long enough to hold a token is left out: servers repeat what they did not understand.
 fn printable(text: &[u8]) -> String {
     const LONGEST: usize = 400;
+    const LONGEST_WORD: usize = 64;
     let text = String::from_utf8_lossy(text);
-    text.trim().chars().map(|c| if c.is_control() { '?' } else { c }).take(LONGEST).collect()
+    let words = text.split_whitespace().map(|word| if word.len() > LONGEST_WORD { "…" } else { word });
+    let line = words.collect::<Vec<_>>().join(" ");
+    line.chars().map(|c| if c.is_control() { '?' } else { c }).take(LONGEST).collect()
 }

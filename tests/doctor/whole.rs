@@ -1,6 +1,6 @@
 //! The whole: who is examined, what is printed, and what it leaves behind.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use gatepost::cli::serve::Running;
 use gatepost::config::Config;
@@ -114,9 +114,13 @@ async fn a_protocol_without_a_server_is_told_and_the_others_go_on() {
     let settings = TokenSettings { ahead: second, patience: second, lease: second };
     let doctor =
         Doctor { tokens: Tokens::new(store, settings, "test".into(), Notices::default()), reach: Arc::new(|_| None) };
-    let told = Mutex::new(Vec::new());
-    let verdict = doctor.examine(&[account], |step| told.lock().unwrap().push(step)).await;
-    let told = told.into_inner().unwrap();
+    let (sender, mut steps) = tokio::sync::mpsc::unbounded_channel();
+    let examining = tokio::spawn(async move { doctor.examine(&[account], |step| sender.send(step).unwrap()).await });
+    let mut told = Vec::new();
+    while let Some(step) = steps.recv().await {
+        told.push(step);
+    }
+    let verdict = examining.await.unwrap();
     assert_eq!((verdict.chains, verdict.failed, verdict.warnings), (1, 1, 1), "{told:?}");
     assert_eq!(told.iter().map(|step| step.outcome).collect::<Vec<_>>(), [Outcome::Warning, Outcome::Failed]);
     assert!(told[0].stage == Stage::Account && told[0].detail.contains("no pop3 server"), "{told:?}");
