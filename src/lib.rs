@@ -20,6 +20,7 @@
 //! | [`submit`] | a message's way out: the SMTP conversation after login |
 //! | [`admin`] | the administration address: consents come back to it |
 //! | [`consent`] | a person gives a grant, for the right mailbox |
+//! | [`doctor`] | why an account does not work: a chain of steps, each with cause and next step |
 //! | [`account`] | who may log in, and whether they are who they say |
 //! | [`token`] | token life: cached, refreshed once, durable before use |
 //! | [`oauth`] | token requests and what their failures mean |
@@ -37,6 +38,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod consent;
+pub mod doctor;
 pub mod explain;
 pub mod lifecycle;
 pub mod model;

@@ -2,6 +2,7 @@
 
 mod account;
 mod config;
+mod doctor;
 mod house;
 mod key;
 mod live;
@@ -50,6 +51,11 @@ enum Command {
     /// Add, authorize, import, show, refresh and forget tokens
     #[command(subcommand, after_help = "Example:\n  gatepost token add support")]
     Token(token::Command),
+    /// Find out why an account does not work
+    #[command(
+        after_help = "For each protocol of the account: DNS, TCP, TLS, token, login, and a command that changes nothing.\nNothing is sent. It works beside a running service. Exits with 1 when something failed.\n\nExample:\n  gatepost doctor support@example.com"
+    )]
+    Doctor(doctor::Arguments),
     /// Hash the password that a program will use
     #[command(
         after_help = "Asks twice on a terminal; otherwise reads one line from standard input.\n\nExample:\n  gatepost hash-password"
@@ -114,6 +120,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Account(command) => account::run(command),
         Command::Key(command) => key::run(&command),
         Command::Token(command) => token::run(command),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::HashPassword => password::run(),
         Command::Completions { shell } => {
             // Not straight to standard output: it would panic where nobody reads.

@@ -28,6 +28,13 @@ pub(super) async fn spin<T>(text: &str, work: impl Future<Output = T>) -> T {
     }
 }
 
+/// Makes room for a line of output while it spins.
+pub(super) fn make_room() {
+    if std::io::stderr().is_terminal() {
+        draw("\r\x1b[K");
+    }
+}
+
 fn draw(text: &str) {
     let mut terminal = std::io::stderr().lock();
     // A terminal that went away is no failure of the work.

@@ -3,6 +3,9 @@ use super::{Explanation, Turn};
 /// What stands in a reply, and its meaning. The first that fits counts, so the narrower comes first.
 type Row = (&'static str, Turn, &'static str, &'static str);
 
+/// The user, the token, or what connects the two.
+const IDENTITY: &str = "Exchange does not accept this user with this token";
+
 /// Exchange Online, Gmail and other servers as seen in the field.
 #[rustfmt::skip]
 const TABLE: [Row; 32] = [
@@ -12,7 +15,7 @@ const TABLE: [Row; 32] = [
     ("user credentials were incorrect", Turn::App, "the server took the login for a password", "use an OAuth grant for this provider, not app_password"),
     ("asic authentication is disabled", Turn::App, "the provider takes no passwords any more", "use an OAuth grant for this provider, not app_password"),
     ("Basic authentication is not supported", Turn::App, "the provider takes no passwords any more", "use an OAuth grant for this provider, not app_password"),
-    ("5.7.3 Authentication unsuccessful", Turn::App, "Exchange does not accept this user with this token", "app-only: was New-ServicePrincipal given the object id of the ENTERPRISE application, and the mailbox FullAccess to it (up to two hours)? Delegated: is `mailbox` the primary address, and do the scopes name outlook.office.com?"),
+    ("5.7.3 Authentication unsuccessful", Turn::App, IDENTITY, "app-only: was New-ServicePrincipal given the object id of the ENTERPRISE application, and the mailbox FullAccess to it (up to two hours)? Delegated: is `mailbox` the primary address, and do the scopes name outlook.office.com?"),
     ("5.7.57", Turn::App, "the server wants a login first", "report this as a bug of Gatepost"),
     ("5.7.60", Turn::Admin, "the mailbox may not send as this sender", "give it SendAs: Add-RecipientPermission SENDER -Trustee MAILBOX -AccessRights SendAs; or send as the mailbox itself"),
     ("SendAsDenied", Turn::Admin, "the mailbox may not send as this sender", "give it SendAs: Add-RecipientPermission SENDER -Trustee MAILBOX -AccessRights SendAs; or send as the mailbox itself"),
@@ -29,8 +32,8 @@ const TABLE: [Row; 32] = [
     ("User is authenticated but not connected", Turn::Admin, "the token is good, but this user has no mailbox here that the protocol may open", "is IMAP or POP switched on (Set-CASMailbox MAILBOX -ImapEnabled $true -PopEnabled $true), is `mailbox` the primary address, and has the app or delegate FullAccess? Personal accounts: switch IMAP on in Outlook.com's settings, and try again later"),
     ("Request is throttled", Turn::Wait, "Exchange throttles the mailbox", "wait; let fewer programs poll it"),
     ("Server Unavailable", Turn::Wait, "Exchange has a fault", "wait; it is tried again by itself"),
-    ("AUTHENTICATE failed", Turn::App, "Exchange does not accept this user with this token", "app-only: was New-ServicePrincipal given the object id of the ENTERPRISE application, and the mailbox FullAccess to it (up to two hours)? Delegated: is `mailbox` the primary address, is IMAP on, and do the scopes name outlook.office.com?"),
-    ("Authentication failure: unknown user name or bad password", Turn::App, "Exchange does not accept this user with this token", "app-only: was New-ServicePrincipal given the object id of the ENTERPRISE application, and the mailbox FullAccess to it (up to two hours)? Delegated: is `mailbox` the primary address, is POP on, and do the scopes name outlook.office.com?"),
+    ("AUTHENTICATE failed", Turn::App, IDENTITY, "app-only: was New-ServicePrincipal given the object id of the ENTERPRISE application, and the mailbox FullAccess to it (up to two hours)? Delegated: is `mailbox` the primary address, is IMAP on, and do the scopes name outlook.office.com?"),
+    ("Authentication failure: unknown user name or bad password", Turn::App, IDENTITY, "app-only: was New-ServicePrincipal given the object id of the ENTERPRISE application, and the mailbox FullAccess to it (up to two hours)? Delegated: is `mailbox` the primary address, is POP on, and do the scopes name outlook.office.com?"),
     ("Application-specific password required", Turn::App, "the server took the login for a password", "use an OAuth grant, or make an app password for the account"),
     ("Too many simultaneous connections", Turn::Wait, "Gmail's 15 IMAP connections of the mailbox are in use", "let fewer programs keep connections open"),
     ("Daily user sending limit exceeded", Turn::Wait, "the mailbox has sent its messages of the day", "wait up to 24 hours"),
@@ -45,4 +48,10 @@ const TABLE: [Row; 32] = [
 pub fn mail_refusal(said: &str) -> Option<Explanation> {
     let found = TABLE.iter().find(|(text, ..)| said.contains(text));
     found.map(|&(_, turn, cause, remedy)| Explanation { turn, cause, remedy })
+}
+
+/// Whether Exchange did not say what it has against the user or the token: whose turn it is depends on the grant.
+#[must_use]
+pub fn is_exchange_identity(known: &Explanation) -> bool {
+    known.cause == IDENTITY
 }

@@ -7,7 +7,7 @@ mod microsoft;
 #[cfg(test)]
 mod tests;
 
-pub use mail::mail_refusal;
+pub use mail::{is_exchange_identity, mail_refusal};
 
 /// A refusal in words of this house.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

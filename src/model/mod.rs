@@ -13,7 +13,7 @@ pub use account::{Account, PasswordHash, UnusableHash};
 pub use certificate::{ClientCertificate, SigningAlgorithm};
 pub use deadline::{Deadline, DeadlineKind, deadlines};
 pub use provider::{Endpoint, Endpoints, Family, Loopback, Manners, OauthUrls, Provider, SaslMechanism, UpstreamTls};
-pub use scopes::{Objection, object, same_scope};
+pub use scopes::{Objection, not_granted, object, same_scope};
 pub use service_account::{DownloadedClient, ServiceAccount, UnusableJson};
 pub use state::{AccessToken, Granted, Identity, LONGEST_BACK_OFF, TokenState, Trouble, TroubleClass};
 pub use token::{ClientAuthentication, Grant, ManagedIdentity, Token};

@@ -31,6 +31,14 @@ pub fn same_scope(granted: &str, asked: &str) -> bool {
     granted == asked || name(granted) == name(asked)
 }
 
+/// Scopes that were asked for and not granted. What belongs to no resource is seldom listed, and `.default` never.
+#[must_use]
+pub fn not_granted<'a>(asked: &'a [String], granted: &str) -> Vec<&'a str> {
+    let has = |asked: &str| granted.split_ascii_whitespace().any(|granted| same_scope(granted, asked));
+    let listed = |asked: &&str| !OPENID.contains(asked) && !asked.ends_with("/.default");
+    asked.iter().map(String::as_str).filter(listed).filter(|asked| !has(asked)).collect()
+}
+
 fn microsoft(grant: &Grant, scopes: &[String]) -> Option<Objection> {
     let app_only = matches!(grant, Grant::ClientCredentials);
     let mut resource: Option<&str> = None;
@@ -175,6 +183,16 @@ mod tests {
             let found = complaint(family, grant, scopes).unwrap_or_else(|| panic!("let through: {scopes}"));
             assert!(found.why.contains(why) && found.instead.contains(instead), "{scopes}: {found:?}");
         }
+    }
+
+    #[test]
+    fn what_was_not_granted_is_told_by_name() {
+        let asked =
+            ["https://outlook.office.com/IMAP.AccessAsUser.All", "https://outlook.office.com/SMTP.Send", "openid"];
+        let asked = asked.map(str::to_owned);
+        let granted = "https://outlook.office365.com/IMAP.AccessAsUser.All";
+        assert_eq!(not_granted(&asked, granted), ["https://outlook.office.com/SMTP.Send"]);
+        assert!(not_granted(&["https://outlook.office365.com/.default".into()], "").is_empty());
     }
 
     #[test]

@@ -3,11 +3,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, Error, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::Stream;
@@ -31,7 +32,7 @@ pub enum TlsError {
         /// The private key.
         key: PathBuf,
         /// What rustls said.
-        fault: rustls::Error,
+        fault: Error,
     },
     /// The configured host is no name a certificate could bear.
     #[error("{0:?} is not a host name or address that a certificate could bear")]
@@ -46,14 +47,75 @@ pub enum TlsError {
     },
 }
 
+/// Why a handshake failed, as far as someone can do something about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsFlaw {
+    /// The certificate is not good yet, by this machine's clock.
+    NotYet {
+        /// Its beginning.
+        begins: DateTime<Utc>,
+    },
+    /// The certificate has ended, by this machine's clock.
+    Expired {
+        /// Its end.
+        ended: DateTime<Utc>,
+    },
+    /// The certificate is for other names.
+    WrongName {
+        /// Those that it bears.
+        bears: Vec<String>,
+    },
+    /// Nobody who is trusted has signed it.
+    UnknownIssuer,
+    /// The other side does not speak TLS, at least not at once.
+    NotTls,
+    /// The other side fell silent.
+    Silent,
+    /// Anything else.
+    Other,
+}
+
+impl TlsError {
+    /// What is wrong with the other side.
+    #[must_use]
+    pub fn flaw(&self) -> TlsFlaw {
+        let Self::Handshake { fault, .. } = self else { return TlsFlaw::Other };
+        match cause(fault) {
+            Some(Error::InvalidCertificate(fault)) => certificate_flaw(fault),
+            Some(Error::InvalidMessage(_)) => TlsFlaw::NotTls,
+            _ if fault.kind() == io::ErrorKind::TimedOut => TlsFlaw::Silent,
+            _ => TlsFlaw::Other,
+        }
+    }
+}
+
+fn certificate_flaw(fault: &CertificateError) -> TlsFlaw {
+    match fault {
+        CertificateError::NotValidYetContext { not_before, .. } => TlsFlaw::NotYet { begins: time(*not_before) },
+        CertificateError::ExpiredContext { not_after, .. } => TlsFlaw::Expired { ended: time(*not_after) },
+        CertificateError::NotValidForNameContext { presented, .. } => TlsFlaw::WrongName { bears: presented.clone() },
+        CertificateError::NotValidForName => TlsFlaw::WrongName { bears: Vec::new() },
+        // An authority that was made anew bears the same name and another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFlaw::UnknownIssuer,
+        _ => TlsFlaw::Other,
+    }
+}
+
+fn time(time: UnixTime) -> DateTime<Utc> {
+    i64::try_from(time.as_secs()).ok().and_then(|time| DateTime::from_timestamp(time, 0)).unwrap_or_default()
+}
+
+fn cause(fault: &io::Error) -> Option<&Error> {
+    fault.get_ref().and_then(|inner| inner.downcast_ref())
+}
+
 /// The next step for the two mistakes that people make.
 fn hint(fault: &io::Error) -> &'static str {
-    let cause = fault.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
+    match cause(fault) {
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
             "; if its authority is your own, name the PEM file in the provider's `ca`"
         }
-        Some(rustls::Error::InvalidMessage(_)) => "; is the port right, and its `tls` (implicit or starttls)?",
+        Some(Error::InvalidMessage(_)) => "; is the port right, and its `tls` (implicit or starttls)?",
         _ => "",
     }
 }

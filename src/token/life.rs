@@ -178,6 +178,12 @@ impl Tokens {
         self.0.declared.load().get(name).cloned()
     }
 
+    /// What the store has of a token for a user, now.
+    pub async fn state(&self, name: &str, user: &str) -> Result<TokenState, TokenError> {
+        let entry = self.entry(name, user)?;
+        Ok(self.0.store.token(&entry.name).await?.state)
+    }
+
     /// Waits until no refresh is under way, at most `limit`: one that is cut off may lose a rotated refresh token.
     pub async fn settle(&self, limit: Duration) {
         let unfinished = self.0.flights.finished(limit).await;

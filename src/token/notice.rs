@@ -47,7 +47,12 @@ impl Notices {
     pub(super) async fn needs_authorization(&self, store: &dyn Store, entry: &Entry, summary: &str, remedy: &str) {
         let token = &entry.token.name;
         error!(token, error = summary, remedy, "token.needs_authorization");
-        if first(token, store.announce(&entry.name, NEEDS_AUTHORIZATION).await) {
+        self.tell_of_end(store, entry, summary, remedy).await;
+    }
+
+    /// The same where another process saw it end: one that tells nobody, such as a command, must not use up the notice.
+    pub(super) async fn tell_of_end(&self, store: &dyn Store, entry: &Entry, summary: &str, remedy: &str) {
+        if self.0.is_some() && first(&entry.token.name, store.announce(&entry.name, NEEDS_AUTHORIZATION).await) {
             self.send(entry, "token.needs_authorization", summary.to_owned(), remedy.to_owned(), None);
         }
     }

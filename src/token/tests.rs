@@ -47,12 +47,16 @@ impl Scene {
     }
 
     fn tokens(&self, owner: &str, grant: Grant, store: Arc<dyn Store>) -> Tokens {
+        self.tokens_that_tell(owner, grant, store, Notices::default())
+    }
+
+    fn tokens_that_tell(&self, owner: &str, grant: Grant, store: Arc<dyn Store>, notices: Notices) -> Tokens {
         let settings = TokenSettings {
             ahead: Duration::from_mins(5),
             patience: Duration::from_secs(5),
             lease: Duration::from_secs(10),
         };
-        let tokens = Tokens::new(store, settings, owner.into(), Notices::default());
+        let tokens = Tokens::new(store, settings, owner.into(), notices);
         tokens.declare([(Arc::new(self.token(grant)), http())]);
         tokens
     }
@@ -386,4 +390,21 @@ async fn no_error_prints_a_secret() {
     let printed = format!("{error} {error:?} {tokens:?} {:?}", state(&store).await);
     assert!(!printed.contains(&assertion) && !printed.contains("second line"));
     assert!(!format!("{tokens:?}").contains("s3cret"));
+}
+
+/// A command that finds a grant ended has nobody to tell; the service beside it has.
+#[tokio::test]
+async fn people_are_told_once_whoever_sees_a_grant_end() {
+    let scene = Scene::new().await;
+    let (command, store) = scene.process("command");
+    import(store.as_ref(), &scene.token(Grant::RefreshToken), "r1".into()).await.unwrap();
+    scene.endpoint.next(error(400, "invalid_grant", ""));
+    assert!(command.access_token(NAME, "").await.is_err());
+    let (sender, mut told) = tokio::sync::mpsc::channel(9);
+    let service = scene.tokens_that_tell("service", Grant::RefreshToken, scene.store(), Notices::to(sender));
+    for _ in 0..2 {
+        service.tell_of_deadlines().await;
+    }
+    assert_eq!(told.try_recv().unwrap().event, "token.needs_authorization");
+    assert!(told.try_recv().is_err(), "once");
 }

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::life::{Entry, Shared, Tokens};
 use crate::clock;
-use crate::model::{DeadlineKind, TokenState, deadlines};
+use crate::model::{DeadlineKind, TokenState, TroubleClass, deadlines};
 
 /// How often deadlines are looked at.
 const EVERY: Duration = Duration::from_hours(1);
@@ -40,6 +40,9 @@ impl Tokens {
 
 async fn look(shared: &Shared, entry: &Entry, state: &TokenState) {
     let (store, now) = (shared.store.as_ref(), clock::now());
+    if let Some(ended) = state.trouble.as_ref().filter(|trouble| trouble.class == TroubleClass::Ended) {
+        shared.notices.tell_of_end(store, entry, &ended.summary, &ended.remedy).await;
+    }
     for deadline in deadlines(&entry.token, state) {
         let since = match deadline.kind {
             DeadlineKind::Idle => state.refreshed_at.or(state.authorized_at),

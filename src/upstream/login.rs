@@ -2,13 +2,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::model::{AccessToken, Endpoint, Grant, SaslMechanism, Token, UpstreamTls as Tls};
 use crate::net::{DialError, Link, Stream, TlsError, connect_tls, dial};
 use crate::proto::sasl::Mechanism;
-use crate::proto::{Input, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls};
+use crate::proto::{Input, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation};
 
 /// An upstream session after login.
 #[derive(Debug)]
@@ -118,57 +120,98 @@ impl Target<'_> {
                 Tls::Implicit => (connect_tls(tcp, host, self.trust, limit).await?, UpstreamTls::Implicit),
                 Tls::Starttls => (Stream::Plain(tcp), UpstreamTls::Starttls),
             };
-            let core = core(self.identity(token), tls);
+            let core = core(self.identity(token.secret().clone()), tls);
             self.perform(core, Link { stream, patience: limit }).await
         };
-        let slow = |_| UpstreamError::Slow { host: host.clone(), seconds: limit.as_secs() };
-        timeout(limit, login).await.map_err(slow)?
+        timeout(limit, login).await.map_err(|_| self.slow())?
     }
 
-    fn identity(&self, token: &AccessToken) -> UpstreamIdentity {
+    fn identity(&self, token: SecretString) -> UpstreamIdentity {
         UpstreamIdentity {
             mechanism: self.mechanism,
             user: self.user.to_owned(),
-            token: token.secret().clone(),
+            token,
             host: self.endpoint.host.clone(),
             port: self.endpoint.port,
             ehlo: self.ehlo.to_owned(),
         }
     }
 
-    async fn perform<U: UpstreamLogin>(
+    /// Goes as far as TLS on a connection that is fresh: certificate and name are checked, no token is there to be sent.
+    pub async fn reach_tls<U: UpstreamLogin>(&self, tcp: TcpStream, core: NewCore<U>) -> Result<Stream, UpstreamError> {
+        let limit = self.limits.login;
+        let Endpoint { host, tls, .. } = self.endpoint;
+        let reaching = async {
+            if *tls == Tls::Implicit {
+                return Ok(connect_tls(tcp, host, self.trust, limit).await?);
+            }
+            let nobody = UpstreamIdentity { mechanism: Mechanism::Xoauth2, ..self.identity(SecretString::default()) };
+            let core = core(nobody, UpstreamTls::Starttls);
+            let mut link = Link { stream: Stream::Plain(tcp), patience: limit };
+            match self.converse(core, &mut link, &mut Input::new()).await? {
+                Pause::StartTls(_) => Ok(self.encrypt(link).await?.stream),
+                Pause::Done(_) => Err(self.failed(Violation::NoStartTls.into())),
+            }
+        };
+        timeout(limit, reaching).await.map_err(|_| self.slow())?
+    }
+
+    async fn perform<U: UpstreamLogin>(&self, core: U, mut link: Link) -> Result<Upstream<U::Ready>, UpstreamError> {
+        let mut input = Input::new();
+        let mut core = core;
+        loop {
+            match self.converse(core, &mut link, &mut input).await? {
+                Pause::StartTls(next) => {
+                    link = self.encrypt(link).await?;
+                    core = next.tls_established();
+                }
+                Pause::Done(ready) => return Ok(Upstream { link, ahead: input, ready }),
+            }
+        }
+    }
+
+    /// Performs the steps of a core up to the next that is more than reading and writing.
+    async fn converse<U: UpstreamLogin>(
         &self,
         mut core: U,
-        mut link: Link,
-    ) -> Result<Upstream<U::Ready>, UpstreamError> {
-        let host = &self.endpoint.host;
-        let broke = |fault| UpstreamError::Broke { host: host.clone(), fault };
-        let mut input = Input::new();
+        link: &mut Link,
+        input: &mut Input,
+    ) -> Result<Pause<U>, UpstreamError> {
+        let broke = |fault| UpstreamError::Broke { host: self.endpoint.host.clone(), fault };
         loop {
-            let (next, step) = core.advance(&mut input);
-            core = match step {
+            let (next, step) = core.advance(input);
+            core = next;
+            match step {
                 UpstreamStep::Read => {
                     let chunk = link.read(self.limits.login).await.map_err(broke)?;
                     if chunk.is_empty() {
                         return Err(broke(io::ErrorKind::UnexpectedEof.into()));
                     }
                     input.push(&chunk);
-                    next
                 }
-                UpstreamStep::Write(output) => {
-                    link.send(output.as_bytes()).await.map_err(broke)?;
-                    next
-                }
-                UpstreamStep::StartTls => {
-                    let limit = self.limits.login;
-                    link = link.upgrade(|tcp| connect_tls(tcp, host, self.trust, limit)).await?;
-                    next.tls_established()
-                }
-                UpstreamStep::Done(ready) => return Ok(Upstream { link, ahead: input, ready }),
-                UpstreamStep::Failed(failure) => {
-                    return Err(UpstreamError::Login { host: host.clone(), failure });
-                }
-            };
+                UpstreamStep::Write(output) => link.send(output.as_bytes()).await.map_err(broke)?,
+                UpstreamStep::StartTls => return Ok(Pause::StartTls(core)),
+                UpstreamStep::Done(ready) => return Ok(Pause::Done(ready)),
+                UpstreamStep::Failed(failure) => return Err(self.failed(failure)),
+            }
         }
     }
+
+    async fn encrypt(&self, link: Link) -> Result<Link, TlsError> {
+        link.upgrade(|tcp| connect_tls(tcp, &self.endpoint.host, self.trust, self.limits.login)).await
+    }
+
+    fn failed(&self, failure: UpstreamFailure) -> UpstreamError {
+        UpstreamError::Login { host: self.endpoint.host.clone(), failure }
+    }
+
+    fn slow(&self) -> UpstreamError {
+        UpstreamError::Slow { host: self.endpoint.host.clone(), seconds: self.limits.login.as_secs() }
+    }
+}
+
+/// Where a conversation is more than reading and writing.
+enum Pause<U: UpstreamLogin> {
+    StartTls(U),
+    Done(U::Ready),
 }

@@ -10,16 +10,17 @@ use std::path::{Path, PathBuf};
 use paths::Named;
 
 /// What each room may import beside itself. The map of the house.
-const DOORS: [(&str, &[&str]); 18] = [
+const DOORS: [(&str, &[&str]); 19] = [
     (
         "cli",
         &[
-            "admin", "consent", "session", "upstream", "submit", "account", "token", "oauth", "store", "config", "net",
-            "proto", "model",
+            "admin", "consent", "doctor", "session", "upstream", "submit", "account", "token", "oauth", "store",
+            "config", "net", "proto", "model",
         ],
     ),
-    ("admin", &["consent", "token", "oauth", "account", "store", "model", "config"]),
+    ("admin", &["consent", "doctor", "token", "oauth", "account", "store", "model", "config"]),
     ("consent", &["upstream", "token", "oauth", "store", "model"]),
+    ("doctor", &["upstream", "token", "oauth", "net", "proto", "model"]),
     ("session", &["upstream", "submit", "proto", "account", "token", "net", "model"]),
     ("upstream", &["proto", "net", "model"]),
     ("submit", &["proto", "token", "net", "model"]),

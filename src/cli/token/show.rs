@@ -7,7 +7,7 @@ use super::super::say;
 use super::super::workshop::Workshop;
 use super::state::{State, time};
 use crate::clock;
-use crate::model::{Deadline, Grant, Token, TokenState, deadlines, same_scope};
+use crate::model::{Deadline, Grant, Token, TokenState, deadlines, not_granted};
 use crate::store::Store as _;
 
 pub(super) async fn show(shop: &Workshop, name: &str, mailbox: Option<&str>, as_json: bool) -> anyhow::Result<()> {
@@ -117,16 +117,9 @@ impl Page<'_> {
         word.to_owned()
     }
 
-    /// Scopes that were asked for and not given. Microsoft does not list `offline_access`.
+    /// Scopes that were asked for and not given.
     fn missing(&self) -> Vec<&str> {
-        let Some(granted) = &self.state.scopes else { return Vec::new() };
-        let unlisted = ["offline_access", "openid", "profile", "email"];
-        let given = |asked: &str| {
-            asked.ends_with("/.default")
-                || unlisted.contains(&asked)
-                || granted.split(' ').any(|one| same_scope(one, asked))
-        };
-        self.token.scopes.iter().map(String::as_str).filter(|asked| !given(asked)).collect()
+        self.state.scopes.as_deref().map(|granted| not_granted(&self.token.scopes, granted)).unwrap_or_default()
     }
 }
 

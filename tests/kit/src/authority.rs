@@ -28,6 +28,8 @@ pub enum Certificate {
     WrongName,
     /// By the authority, for localhost, until 2001.
     Expired,
+    /// By the authority, for localhost, from the year 3000 on.
+    NotYet,
     /// For localhost, by nobody but itself.
     SelfSigned,
 }
@@ -96,9 +98,12 @@ impl Authority {
         if certificate == Certificate::Expired {
             (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
         }
+        if certificate == Certificate::NotYet {
+            (params.not_before, params.not_after) = (date_time_ymd(3000, 1, 1), date_time_ymd(3001, 1, 1));
+        }
         let issued = match certificate {
             Certificate::SelfSigned => params.self_signed(&key),
-            Certificate::Good | Certificate::WrongName | Certificate::Expired => params.signed_by(&key, &self.issuer),
+            _ => params.signed_by(&key, &self.issuer),
         };
         (issued.unwrap().pem(), key.serialize_pem())
     }

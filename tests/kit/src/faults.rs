@@ -12,8 +12,9 @@ pub struct Faults {
     pub greeting: Option<&'static str>,
     /// The mail servers never say anything.
     pub silent: bool,
-    /// Replies instead of what the command would do, by SMTP verb or `END` for the end of data; whole, with CRLF, of as
-    /// many lines as wanted. A 421 also closes the connection.
+    /// Replies instead of what the command would do, by verb of any protocol or `END`
+    /// for the end of data; whole, with CRLF, of as many lines as wanted. In IMAP the tag is put before the first. A 421
+    /// also closes the connection.
     pub replies: HashMap<&'static str, &'static str>,
     /// How long an SMTP server thinks before it replies, by verb or `END`.
     pub delays: HashMap<&'static str, Duration>,

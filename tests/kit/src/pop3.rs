@@ -23,6 +23,10 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let verb = words.first().copied().unwrap_or_default().to_uppercase();
         let arguments = words.get(1..).unwrap_or_default();
+        if let Some(reply) = state.scripted(&verb) {
+            wire.send(reply).await?;
+            continue;
+        }
         // Exchange counts 255 octets with the CRLF, and takes no initial response at all.
         if state.dialect == Dialect::Microsoft && (line.len() > 253 || verb == "AUTH" && arguments.len() > 1) {
             wire.send("-ERR Protocol error. Connection is closed. 10\r\n").await?;

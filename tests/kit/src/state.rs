@@ -129,6 +129,11 @@ impl State {
         self.lock().faults.greeting.unwrap_or(usual)
     }
 
+    /// The reply to a command, where it is not to be obeyed.
+    pub(crate) fn scripted(&self, verb: &str) -> Option<&'static str> {
+        self.lock().faults.replies.get(verb).copied()
+    }
+
     pub(crate) fn breaks(&self) -> Option<Break> {
         self.lock().faults.breaks
     }

@@ -39,6 +39,10 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
             conversation = Conversation::Before;
             continue;
         }
+        if let Some(reply) = state.scripted(&command.verb) {
+            wire.send(format!("{tag} {reply}")).await?;
+            continue;
+        }
         let reply = match conversation.command(&mut wire, &state, &command).await? {
             Some(reply) => reply,
             None => "BAD Command received in Invalid state.".into(),

@@ -1,0 +1,119 @@
+use std::time::Duration;
+
+use crate::model::Protocol;
+
+/// One step of an examination, over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Whose.
+    pub account: String,
+    /// By which protocol; none where it is about the account as a whole.
+    pub protocol: Option<Protocol>,
+    /// Which link of the chain.
+    pub stage: Stage,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took; nothing where it was known already.
+    pub took: Duration,
+    /// It was told before, in another chain.
+    pub known: bool,
+    /// What was found: one printable line.
+    pub detail: String,
+    /// What to do; always there where something failed.
+    pub advice: Option<Advice>,
+}
+
+/// Why, and what now. Each is one line without its full stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// Why it is so.
+    pub cause: String,
+    /// The next step.
+    pub remedy: String,
+}
+
+/// A link of the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The account itself.
+    Account,
+    /// The addresses of the server.
+    Dns,
+    /// A connection to it.
+    Tcp,
+    /// TLS on that connection, with the certificate checked.
+    Tls,
+    /// The token.
+    Token,
+    /// The login.
+    Sasl,
+    /// A command that changes nothing.
+    Command,
+}
+
+impl Stage {
+    /// In a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Dns => "dns",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Token => "token",
+            Self::Sasl => "sasl",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Well.
+    Ok,
+    /// It may work all the same.
+    Warning,
+    /// It does not work: the chain stops.
+    Failed,
+}
+
+impl Outcome {
+    /// In a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a stage found.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    pub(super) outcome: Outcome,
+    pub(super) detail: String,
+    pub(super) advice: Option<Advice>,
+}
+
+impl Finding {
+    pub(super) fn ok(detail: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Ok, detail: detail.into(), advice: None }
+    }
+
+    pub(super) fn warning(detail: impl Into<String>, advice: Advice) -> Self {
+        Self { outcome: Outcome::Warning, detail: detail.into(), advice: Some(advice) }
+    }
+
+    pub(super) fn failed(detail: impl Into<String>, advice: Advice) -> Self {
+        Self { outcome: Outcome::Failed, detail: detail.into(), advice: Some(advice) }
+    }
+}
+
+impl Advice {
+    pub(super) fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { cause: cause.into(), remedy: remedy.into() }
+    }
+}
