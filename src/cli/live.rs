@@ -68,7 +68,7 @@ pub(super) struct Live {
 }
 
 /// How often the store's count of changes is looked at; it costs nothing.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(250);
 
 impl Live {
     /// Serves what is declared from now on. Sessions that have begun go on.

@@ -106,8 +106,10 @@ async fn ask(http: &Http, issuer: &Url, now: DateTime<Utc>) -> Result<Metadata, 
 
 /// A slash at the end is what people differ in.
 fn same(told: &str, issuer: &Url) -> bool {
+    let plain = |text: &str| text.trim_end_matches('/').to_owned();
     // Microsoft's multi-tenant documents name a template.
-    told.trim_end_matches('/') == issuer.as_str().trim_end_matches('/') || told.contains("{tenantid}")
+    let tenant = issuer.path_segments().and_then(|mut path| path.next()).unwrap_or_default();
+    plain(&told.replace("{tenantid}", tenant)) == plain(issuer.as_str())
 }
 
 /// OpenID Connect appends the well-known path, RFC 8414 puts it in front; some people write the whole address.
@@ -145,5 +147,8 @@ mod tests {
         let issuer = "https://id.example.com/".parse().unwrap();
         assert!(same("https://id.example.com", &issuer));
         assert!(!same("https://evil.example.com", &issuer));
+        let common = "https://login.microsoftonline.com/common/v2.0".parse().unwrap();
+        assert!(same("https://login.microsoftonline.com/{tenantid}/v2.0", &common));
+        assert!(!same("https://evil.example.com/{tenantid}/v2.0", &common));
     }
 }

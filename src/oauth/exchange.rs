@@ -15,7 +15,7 @@ use super::error::OauthError;
 use super::http::{Form, Http, Seen};
 use super::identity;
 use crate::clock;
-use crate::model::{AccessToken, ClientAuthentication, Grant, Granted, ServiceAccount, Token};
+use crate::model::{AccessToken, ClientAuthentication, Family, Grant, Granted, ServiceAccount, Token};
 
 /// By what a token is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -77,8 +77,9 @@ async fn standard(http: &Http, token: &Token, ask: Ask<'_>, now: DateTime<Utc>) 
     let answer = match (ask, &token.grant) {
         (Ask::Refresh(refresh), _) => {
             let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
-            // Microsoft picks the resource by the scopes; others take any part of what was granted.
-            sent!(client.exchange_refresh_token(&refresh).add_scopes(scopes()))
+            // Microsoft picks the resource by the scopes. Others give what was granted, and may refuse a scope that was not.
+            let scopes = scopes().filter(|_| token.provider.family == Family::Microsoft);
+            sent!(client.exchange_refresh_token(&refresh).add_scopes(scopes))
         }
         (Ask::Code { code, verifier, redirect }, _) => {
             let code = AuthorizationCode::new(code.expose_secret().to_owned());

@@ -152,7 +152,7 @@ async fn many_logins_at_an_expired_token_make_one_request() {
     }
     assert_eq!(
         scene.endpoint.requests(),
-        ["grant_type=refresh_token&refresh_token=r1&scope=mail&client_id=client&client_secret=client-s3cret"]
+        ["grant_type=refresh_token&refresh_token=r1&client_id=client&client_secret=client-s3cret"]
     );
     assert_eq!(tokens.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
     assert_eq!(scene.endpoint.requests().len(), 1, "the second login is served from memory");
