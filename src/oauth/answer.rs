@@ -4,24 +4,48 @@ use oauth2::basic::BasicTokenType;
 use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// A token answer, read more leniently than RFC 6749, 5.1: `expires_in` may be a string (ADFS, v1 endpoints, managed
-/// identities) or missing, and so may `token_type`.
+use super::fields::Fields;
+
+/// A token answer, read more leniently than RFC 6749, 5.1: only the access token has to be there. `expires_in` may be a
+/// string (ADFS, v1 endpoints, managed identities), `scope` a list, `token_type` missing.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(try_from = "Fields", into = "Fields")]
 pub(super) struct Answer {
     access_token: AccessToken,
-    #[serde(default = "bearer", deserialize_with = "any_type")]
-    token_type: BasicTokenType,
-    #[serde(default, deserialize_with = "seconds")]
-    expires_in: Option<u64>,
-    #[serde(default)]
     refresh_token: Option<RefreshToken>,
-    #[serde(default, rename = "scope")]
+    expires_in: Option<u64>,
     pub(super) granted: Option<String>,
-    #[serde(default)]
     pub(super) id_token: Option<String>,
-    /// Google writes the first, Keycloak the second, where 0 is for ever.
-    #[serde(default, alias = "refresh_expires_in", deserialize_with = "seconds")]
     pub(super) refresh_token_expires_in: Option<u64>,
+}
+
+/// An answer that is none. Says nothing of what it holds.
+#[derive(Debug, thiserror::Error)]
+#[error("not a token answer")]
+pub(super) struct NoAnswer;
+
+impl TryFrom<Fields> for Answer {
+    type Error = NoAnswer;
+
+    fn try_from(fields: Fields) -> Result<Self, NoAnswer> {
+        let seconds = |name| fields.get::<Seconds>(name).and_then(|seconds| seconds.0);
+        Ok(Self {
+            access_token: AccessToken::new(fields.text("access_token").ok_or(NoAnswer)?),
+            // An empty one is none: it must not replace the old.
+            refresh_token: fields.text("refresh_token").map(RefreshToken::new),
+            expires_in: seconds("expires_in"),
+            granted: fields.text("scope").or_else(|| Some(fields.get::<Vec<String>>("scope")?.join(" "))),
+            id_token: fields.text("id_token"),
+            // Google writes the first, Keycloak the second, where 0 is for ever.
+            refresh_token_expires_in: seconds("refresh_token_expires_in").or_else(|| seconds("refresh_expires_in")),
+        })
+    }
+}
+
+impl From<Answer> for Fields {
+    fn from(_: Answer) -> Self {
+        Self::default()
+    }
 }
 
 impl TokenResponse for Answer {
@@ -31,8 +55,9 @@ impl TokenResponse for Answer {
         &self.access_token
     }
 
+    /// Only bearer tokens exist in mail; some servers write the type in lower case or leave it empty.
     fn token_type(&self) -> &BasicTokenType {
-        &self.token_type
+        &BasicTokenType::Bearer
     }
 
     fn expires_in(&self) -> Option<Duration> {
@@ -40,8 +65,7 @@ impl TokenResponse for Answer {
     }
 
     fn refresh_token(&self) -> Option<&RefreshToken> {
-        // An empty one is none: it must not replace the old.
-        self.refresh_token.as_ref().filter(|token| !token.secret().is_empty())
+        self.refresh_token.as_ref()
     }
 
     fn scopes(&self) -> Option<&Vec<Scope>> {
@@ -49,14 +73,8 @@ impl TokenResponse for Answer {
     }
 }
 
-const fn bearer() -> BasicTokenType {
-    BasicTokenType::Bearer
-}
-
-/// Only bearer tokens exist in mail; some servers write the type in lower case or leave it empty.
-fn any_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BasicTokenType, D::Error> {
-    serde::de::IgnoredAny::deserialize(deserializer).map(|_| BasicTokenType::Bearer)
-}
+#[derive(Deserialize)]
+struct Seconds(#[serde(deserialize_with = "seconds")] Option<u64>);
 
 pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
@@ -79,21 +97,38 @@ pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     })
 }
 
-/// An error answer (RFC 6749, 5.2) with what Microsoft and Google add.
+/// An error answer (RFC 6749, 5.2) with what Microsoft and Google add. Only `error` has to be there, once.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(try_from = "Fields", into = "Fields")]
 pub(super) struct Refusal {
     pub(super) error: String,
-    #[serde(default)]
     pub(super) error_description: Option<String>,
-    #[serde(default)]
     pub(super) error_codes: Vec<u32>,
-    #[serde(default, alias = "error_subtype")]
     pub(super) suberror: Option<String>,
     /// What Microsoft's support asks for.
-    #[serde(default)]
     pub(super) trace_id: Option<String>,
-    #[serde(default)]
     pub(super) correlation_id: Option<String>,
+}
+
+impl TryFrom<Fields> for Refusal {
+    type Error = NoAnswer;
+
+    fn try_from(fields: Fields) -> Result<Self, NoAnswer> {
+        Ok(Self {
+            error: fields.only("error").filter(|error: &String| !error.is_empty()).ok_or(NoAnswer)?,
+            error_description: fields.text("error_description"),
+            error_codes: fields.get("error_codes").unwrap_or_default(),
+            suberror: fields.text("suberror").or_else(|| fields.text("error_subtype")),
+            trace_id: fields.text("trace_id"),
+            correlation_id: fields.text("correlation_id"),
+        })
+    }
+}
+
+impl From<Refusal> for Fields {
+    fn from(_: Refusal) -> Self {
+        Self::default()
+    }
 }
 
 impl std::fmt::Display for Refusal {

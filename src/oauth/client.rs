@@ -2,6 +2,8 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::{
     AsyncHttpClient, AuthType, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
@@ -51,8 +53,19 @@ impl<'c> AsyncHttpClient<'c> for Watched {
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.http.send(request, &self.seen, self.now))
+        Box::pin(async move { Ok(presented(self.http.send(request, &self.seen, self.now).await?)) })
     }
+}
+
+/// An answer as the oauth2 crate wants it, which reads tokens from nothing but a 200 that calls itself JSON, and errors from
+/// anything else. What holds tokens is an answer, whatever its head says: a rotated refresh token must not be thrown away.
+fn presented(mut answer: HttpResponse) -> HttpResponse {
+    let holds_tokens = serde_json::from_slice::<Answer>(answer.body()).is_ok();
+    if answer.status().is_success() {
+        *answer.status_mut() = if holds_tokens { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    }
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
 }
 
 /// A client that proves itself by its secret, or not here: an assertion is a parameter of the request.

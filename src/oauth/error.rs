@@ -1,6 +1,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::answer::Refusal;
 use super::http::Seen;
 use crate::explain::{self, Answered, Explanation};
@@ -36,7 +38,7 @@ impl OauthError {
         });
         Self {
             class: class(&refusal.error, seen.status),
-            code: Some(printable(&refusal.error, 60)),
+            code: Some(telling(&refusal.error, 60)),
             host: host.into(),
             said: said(refusal),
             retry_after: seen.retry_after,
@@ -48,7 +50,7 @@ impl OauthError {
     /// The endpoint did not answer, or not in OAuth's words: it may do better next time.
     pub(super) fn unanswered(host: &str, said: &str, seen: Seen) -> Self {
         let status = seen.status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
-        let said = format!("{}{status}", printable(said, 300));
+        let said = format!("{}{status}", telling(said, 300));
         let class = TroubleClass::Transient;
         let retry_after = seen.retry_after;
         Self { class, code: None, host: host.into(), said, retry_after, explanation: None, own_remedy: None }
@@ -72,6 +74,23 @@ impl OauthError {
         Self { class: TroubleClass::Ended, ..self }
     }
 
+    /// The same, of someone who has no say over grants.
+    pub(super) fn not_ended(self) -> Self {
+        match self.class {
+            TroubleClass::Ended => Self { class: TroubleClass::Configuration, ..self },
+            TroubleClass::Transient | TroubleClass::Configuration => self,
+        }
+    }
+
+    /// The same, without what was sent: some endpoints quote it in their texts.
+    pub(super) fn without(mut self, secrets: &[&SecretString]) -> Self {
+        for secret in secrets.iter().map(|secret| secret.expose_secret()).filter(|secret| !secret.is_empty()) {
+            self.said = self.said.replace(secret, "…");
+            self.code = self.code.map(|code| code.replace(secret, "…"));
+        }
+        self
+    }
+
     /// The next step for this token.
     #[must_use]
     pub fn remedy(&self, token: &str) -> String {
@@ -87,13 +106,16 @@ impl OauthError {
     }
 }
 
-/// PROVIDERS: an ended grant is told only by these words; a value nobody knows never ends one (law 3).
+/// An ended grant is told only by these words, and only by a refusal: a value that nobody knows never ends one, nor does a
+/// fault of the server or a redirect, whatever stands in its body (law 3).
 fn class(error: &str, status: Option<u16>) -> TroubleClass {
     match (error, status) {
-        (_, Some(408 | 429 | 500..)) | ("temporarily_unavailable" | "server_error" | "slow_down", _) => {
+        (_, Some(300..400 | 408 | 429 | 500..)) | ("temporarily_unavailable" | "server_error" | "slow_down", _) => {
             TroubleClass::Transient
         }
-        ("invalid_grant" | "interaction_required" | "consent_required" | "login_required", _) => TroubleClass::Ended,
+        ("invalid_grant" | "interaction_required" | "consent_required" | "login_required", Some(400..500)) => {
+            TroubleClass::Ended
+        }
         _ => TroubleClass::Configuration,
     }
 }
@@ -103,9 +125,9 @@ fn cause(explanation: Option<&Explanation>) -> String {
 }
 
 fn said(refusal: &Refusal) -> String {
-    let mut said = format!("answered {}", printable(&refusal.error, 60));
+    let mut said = format!("answered {}", telling(&refusal.error, 60));
     if let Some(sub) = &refusal.suberror {
-        let _ = write!(said, " ({})", printable(sub, 60));
+        let _ = write!(said, " ({})", telling(sub, 60));
     }
     for number in refusal.error_codes.iter().take(3) {
         let _ = write!(said, " AADSTS{number}");
@@ -116,7 +138,7 @@ fn said(refusal: &Refusal) -> String {
     }
     let ids = [("trace", &refusal.trace_id), ("correlation", &refusal.correlation_id)];
     for (name, id) in ids.into_iter().filter_map(|(name, id)| Some((name, id.as_ref()?))) {
-        let _ = write!(said, " [{name} {}]", printable(id, 60));
+        let _ = write!(said, " [{name} {}]", telling(id, 60));
     }
     said
 }
@@ -125,12 +147,34 @@ fn first_sentence(description: &str) -> String {
     let end = description.find(['\r', '\n']).unwrap_or(description.len());
     let line = &description[..end];
     let sentence = line.split(" Trace ID").next().unwrap_or(line);
-    printable(sentence, 300)
+    telling(sentence, 300)
 }
 
 /// One line, without controls; long words that could be a token or an assertion are cut out.
 pub(super) fn printable(text: &str, longest: usize) -> String {
     let shown = text.split_ascii_whitespace().map(|word| if word.len() > 80 { "…" } else { word });
     let line = shown.collect::<Vec<_>>().join(" ");
-    line.chars().filter(|c| !c.is_control()).take(longest).collect()
+    line.chars().filter(|&c| !is_unprintable(c)).take(longest).collect()
+}
+
+/// The same for what a server says of a failure, where anything that could be a token is cut out.
+fn telling(text: &str, longest: usize) -> String {
+    let shown = text.split_whitespace().map(|word| match word.split_once("://") {
+        // Scopes and redirect addresses are long, and have to be read.
+        Some(_) => word.split(['?', '#']).next().unwrap_or_default(),
+        None if is_opaque(word) => "…",
+        None => word,
+    });
+    printable(&shown.collect::<Vec<_>>().join(" "), longest)
+}
+
+/// Longer than a GUID, and of nothing but what tokens are made of.
+fn is_opaque(word: &str) -> bool {
+    word.split(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/=".contains(c))).any(|run| run.len() > 40)
+}
+
+/// Controls, and what turns or hides text on a terminal.
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

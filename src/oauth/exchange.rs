@@ -12,7 +12,7 @@ use super::claims;
 use super::client::{Watched, client, failed};
 use super::discover;
 use super::error::OauthError;
-use super::http::{Form, Http, Seen};
+use super::http::{Form, Http};
 use super::identity;
 use crate::clock;
 use crate::model::{AccessToken, ClientAuthentication, Family, Grant, Granted, ServiceAccount, Token};
@@ -45,6 +45,10 @@ const LONGEST: TimeDelta = TimeDelta::days(365);
 
 /// Requests a token.
 pub async fn exchange(http: &Http, token: &Token, ask: Ask<'_>) -> Result<Granted, OauthError> {
+    exchanged(http, token, ask).await.map_err(|refusal| refusal.without(&secrets(token, ask)))
+}
+
+async fn exchanged(http: &Http, token: &Token, ask: Ask<'_>) -> Result<Granted, OauthError> {
     let now = clock::now();
     let answer = match (&token.grant, ask) {
         (Grant::ServiceAccount(account), Ask::Own { user }) => service_account(http, token, account, user, now).await?,
@@ -55,6 +59,24 @@ pub async fn exchange(http: &Http, token: &Token, ask: Ask<'_>) -> Result<Grante
         _ => standard(http, token, ask, now).await?,
     };
     Ok(granted(token, &answer, now))
+}
+
+/// What goes out with a request and must not come back in a text.
+fn secrets<'a>(token: &'a Token, ask: Ask<'a>) -> Vec<&'a SecretString> {
+    let mut all = match ask {
+        Ask::Refresh(refresh) => vec![refresh],
+        Ask::Code { code, verifier, .. } => vec![code, verifier],
+        Ask::Own { .. } => Vec::new(),
+    };
+    if let ClientAuthentication::SecretPost(secret) | ClientAuthentication::SecretBasic(secret) =
+        &token.client_authentication
+    {
+        all.push(secret);
+    }
+    if let Grant::Password(password) = &token.grant {
+        all.push(password);
+    }
+    all
 }
 
 /// The grants that the oauth2 crate speaks.
@@ -95,8 +117,7 @@ async fn standard(http: &Http, token: &Token, ask: Ask<'_>, now: DateTime<Utc>) 
         (Ask::Own { .. }, _) => sent!(client.exchange_client_credentials().add_scopes(scopes())),
     };
     let host = url.host_str().unwrap_or_default();
-    let answer = answer.map_err(|error| failed(host, &error, send.seen()))?;
-    not_empty(host, answer, send.seen())
+    answer.map_err(|error| failed(host, &error, send.seen()))
 }
 
 /// What goes with every request: the provider's own wishes, and the client's assertion.
@@ -126,20 +147,13 @@ async fn service_account(
     };
     let assertion = assertion::service_account(account, user, &token.scopes, &url, now)?;
     let form = Form::new().with("grant_type", JWT_BEARER).secret("assertion", &assertion);
-    let answered = http.post::<Answer>(&url, form, now).await?;
-    not_empty(url.host_str().unwrap_or_default(), answered, Seen::default())
-}
-
-pub(super) fn not_empty(host: &str, answer: Answer, seen: Seen) -> Result<Answer, OauthError> {
-    if answer.access_token().secret().is_empty() {
-        return Err(OauthError::unanswered(host, "answered without an access token", seen));
-    }
-    Ok(answer)
+    http.post::<Answer>(&url, form, now).await
 }
 
 pub(super) fn granted(token: &Token, answer: &Answer, now: DateTime<Utc>) -> Granted {
-    let told = answer.expires_in().and_then(|life| TimeDelta::from_std(life).ok());
-    let life = told.unwrap_or(UNTOLD).min(LONGEST);
+    // No life at all is no life told: believed, it would make every login a request.
+    let told = answer.expires_in().filter(|life| !life.is_zero());
+    let life = told.map_or(UNTOLD, |life| TimeDelta::from_std(life).unwrap_or(LONGEST).min(LONGEST));
     let ends = answer.refresh_token_expires_in.filter(|seconds| *seconds > 0);
     let ends = ends.and_then(|seconds| TimeDelta::try_seconds(i64::try_from(seconds).ok()?));
     Granted {

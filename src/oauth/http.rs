@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::answer::Refusal;
 use super::discover::Found;
 use super::error::OauthError;
+use super::fields::readable;
 use crate::net;
 
 /// The HTTP client of one provider: its own TLS trust, no redirects, nothing without end.
@@ -121,7 +122,8 @@ impl Http {
         let request = headers
             .iter()
             .fold(http::Request::get(url.as_str()), |request, (name, value)| request.header(*name, *value));
-        self.json(url, request.body(Vec::new()), now).await
+        // Only the token endpoint can end a grant.
+        self.json(url, request.body(Vec::new()), now).await.map_err(OauthError::not_ended)
     }
 
     async fn json<T: DeserializeOwned>(
@@ -139,11 +141,14 @@ impl Http {
         let answered = self.send(request, &seen, now).await;
         let seen = *seen.lock().unwrap_or_else(PoisonError::into_inner);
         let body = answered.map_err(|fault| unanswered(&fault, seen))?.into_body();
-        if let Ok(refusal) = serde_json::from_slice::<Refusal>(&body) {
-            return Err(OauthError::refused(host, &refusal, seen));
+        let success = seen.status.is_some_and(|status| (200..300).contains(&status));
+        if let Some(answer) = serde_json::from_slice(&body).ok().filter(|_| success) {
+            return Ok(answer);
         }
-        let read = serde_json::from_slice(&body).ok().filter(|_| seen.status == Some(200));
-        read.ok_or_else(|| super::client::not_oauth(host, seen))
+        match serde_json::from_slice::<Refusal>(&body) {
+            Ok(refusal) => Err(OauthError::refused(host, &refusal, seen)),
+            Err(_) => Err(super::client::not_oauth(host, seen)),
+        }
     }
 
     /// Posts JSON to an address that is told of events. The answer's body does not matter.
@@ -173,7 +178,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        let mut whole = HttpResponse::new(body);
+        let mut whole = HttpResponse::new(readable(&body));
         *whole.status_mut() = status;
         *whole.headers_mut() = headers;
         Ok(whole)

@@ -9,6 +9,7 @@ mod device;
 mod discover;
 mod error;
 mod exchange;
+mod fields;
 mod http;
 mod identity;
 mod loopback;
