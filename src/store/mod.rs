@@ -73,7 +73,7 @@ pub struct Stored {
     pub version: Version,
 }
 
-/// Counts the saves of a token; 0 before the first.
+/// Grows with the saves of a token, from a random beginning; 0 before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Version(pub(crate) i64);
 

@@ -166,6 +166,10 @@ fn create_private(path: &Path) {
 fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let schema: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if schema == SCHEMA {
+        // Writes nothing: the service has to start while the disk is full.
+        return Ok(());
+    }
     let done = usize::try_from(schema).ok().filter(|&done| done <= MIGRATIONS.len()).ok_or(Fault::TooNew(schema))?;
     for step in &MIGRATIONS[done..] {
         transaction.execute_batch(step)?;
@@ -350,10 +354,18 @@ fn swap(
         return Ok(Saved::Conflict);
     }
     let row = Row::seal(name, state, sealer(&transaction, keys)?.as_ref())?;
-    let next = read.0 + 1;
+    let next = successor(&transaction, current)?;
     write(&transaction, name, next, &row)?;
     transaction.commit()?;
     Ok(Saved::Done(Version(next)))
+}
+
+/// The version after this one. The first is a random one: what was removed and made again is not taken for what it was.
+fn successor(connection: &Connection, current: Option<i64>) -> rusqlite::Result<i64> {
+    match current {
+        Some(version) => Ok(version + 1),
+        None => connection.query_row("SELECT 1 + (random() & 0x3fffffffffffffff)", [], |row| row.get(0)),
+    }
 }
 
 fn write(connection: &Connection, name: &str, version: i64, row: &Row) -> rusqlite::Result<usize> {
@@ -407,11 +419,7 @@ fn put(connection: &mut Connection, record: Record, life: Option<Duration>, keys
     if current.unwrap_or_default() != version.0 {
         return Ok(Saved::Conflict);
     }
-    let next = match current {
-        Some(current) => current + 1,
-        // One that is made anew has no version of a removed one, which others may still know.
-        None => transaction.query_row("SELECT abs(random() / 4) + 1", [], |row| row.get(0))?,
-    };
+    let next = successor(&transaction, current)?;
     match content? {
         None => drop(transaction.execute("DELETE FROM records WHERE kind = ?1 AND name = ?2", [kind.name(), &name])?),
         Some(content) => {
