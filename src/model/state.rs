@@ -3,6 +3,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::Quarantine;
+
 /// An access token and the end of its life. Cheap to clone; never printed.
 #[derive(Clone, Debug)]
 pub struct AccessToken {
@@ -44,8 +46,8 @@ pub struct TokenState {
     pub access: Option<AccessToken>,
     /// The refresh token in use.
     pub refresh: Option<SecretString>,
-    /// A refresh token that the provider has declared dead, kept all the same.
-    pub quarantined: Option<SecretString>,
+    /// Refresh tokens that the provider has declared dead, or that others have replaced, kept all the same.
+    pub quarantined: Option<Quarantine>,
     /// Scopes that the provider granted, separated by blanks.
     pub scopes: Option<String>,
     /// Who issued the refresh token, and to which client ([`super::Token::binding`]).
@@ -153,10 +155,10 @@ impl TokenState {
     #[must_use]
     pub fn imported(self, refresh: SecretString, binding: String, now: DateTime<Utc>) -> Self {
         Self {
-            refresh: Some(refresh),
-            quarantined: self.refresh.or(self.quarantined),
             bound_to: Some(binding),
             authorized_at: Some(now),
+            quarantined: Quarantine::without(self.set_aside().quarantined, &refresh),
+            refresh: Some(refresh),
             ..Self::default()
         }
     }
@@ -164,16 +166,34 @@ impl TokenState {
     /// A grant that a person has just given. What was held before goes to quarantine.
     #[must_use]
     pub fn authorized(self, granted: Granted, binding: String, now: DateTime<Utc>) -> Self {
-        let before = Self { quarantined: self.refresh.or(self.quarantined), ..Self::default() };
+        let before = Self { quarantined: self.set_aside().quarantined, ..Self::default() };
         let identity = granted.identity.as_ref().map(ToString::to_string);
         let renewed = before.renewed(granted, now);
         Self { bound_to: Some(binding), authorized_at: Some(now), identity, ..renewed }
     }
 
-    /// Takes the quarantined refresh token into use again, at an administrator's wish.
+    /// The refresh token in use goes to quarantine.
     #[must_use]
-    pub fn reinstated(self) -> Self {
-        Self { refresh: self.refresh.or_else(|| self.quarantined.clone()), ..self }
+    pub fn set_aside(mut self) -> Self {
+        match self.refresh.take() {
+            Some(refresh) => {
+                let bound_to = self.bound_to.clone();
+                self.kept(refresh, bound_to)
+            }
+            None => self,
+        }
+    }
+
+    /// Keeps a refresh token beside the one in use.
+    #[must_use]
+    pub fn kept(self, refresh: SecretString, bound_to: Option<String>) -> Self {
+        Self { quarantined: Some(Quarantine::with(self.quarantined, refresh, bound_to)), ..self }
+    }
+
+    /// Takes a quarantined refresh token, which has proved good, into use again.
+    #[must_use]
+    pub fn reinstated(self, refresh: &SecretString) -> Self {
+        Self { quarantined: Quarantine::without(self.quarantined, refresh), refresh: Some(refresh.clone()), ..self }
     }
 
     /// The provider granted a token. The old refresh token is replaced only by a new one.
@@ -192,15 +212,12 @@ impl TokenState {
 
     /// An attempt failed. All material stays; a grant that has ended loses its refresh token to quarantine.
     #[must_use]
-    pub fn failed(mut self, trouble: Trouble) -> Self {
-        if trouble.class == TroubleClass::Ended && self.refresh.is_some() {
-            self.quarantined = self.refresh.take();
-        }
+    pub fn failed(self, trouble: Trouble) -> Self {
         let first = self.trouble.as_ref();
         let (since, failures) =
             first.map_or((trouble.since, 1), |first| (first.since, first.failures.saturating_add(1)));
-        self.trouble = Some(Trouble { since, failures, ..trouble });
-        self
+        let kept = if trouble.class == TroubleClass::Ended { self.set_aside() } else { self };
+        Self { trouble: Some(Trouble { since, failures, ..trouble }), ..kept }
     }
 
     /// The access token, if it has life enough left to be used: a minute, or a quarter of a life that is short. One that
@@ -221,11 +238,12 @@ impl TokenState {
     }
 
     /// Until when no attempt is to be made. A time that lies further ahead than any back-off was noted while the clock was
-    /// wrong.
+    /// wrong, and so was a trouble that began in the future.
     #[must_use]
     pub fn held_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let until = self.trouble.as_ref()?.retry_at;
-        (until > now && until - now <= LONGEST_BACK_OFF).then_some(until)
+        let Trouble { retry_at: until, since, .. } = *self.trouble.as_ref()?;
+        let sane = since - now <= CLOCK_SLACK && until - now <= LONGEST_BACK_OFF;
+        (until > now && sane).then_some(until)
     }
 
     /// `most`, or the part of a short life that stands for it.
@@ -273,6 +291,12 @@ mod tests {
         secret.map(secrecy::ExposeSecret::expose_secret)
     }
 
+    /// What is in quarantine, the newest first.
+    fn aside(state: &TokenState) -> Vec<&str> {
+        let all = state.quarantined.iter().flat_map(Quarantine::all);
+        all.map(|kept| kept.refresh.expose_secret()).collect()
+    }
+
     #[test]
     fn the_old_refresh_token_stays_until_there_is_a_new_one() {
         let state = imported("r1").renewed(granted(None, 3600), at(0));
@@ -288,10 +312,10 @@ mod tests {
         assert_eq!(secret(state.refresh.as_ref()), Some("r1"));
         assert_eq!(state.trouble.as_ref().map(|t| (t.since, t.failures)), Some((at(1), 2)));
         let state = state.failed(trouble(TroubleClass::Ended, 3)).failed(trouble(TroubleClass::Ended, 4));
-        assert_eq!((secret(state.refresh.as_ref()), secret(state.quarantined.as_ref())), (None, Some("r1")));
+        assert_eq!((secret(state.refresh.as_ref()), aside(&state)), (None, vec!["r1"]));
         assert!(state.usable(at(5)).is_some(), "the access token lives on");
         let state = state.imported("r2".into(), "host client".into(), at(6));
-        assert_eq!((secret(state.refresh.as_ref()), secret(state.quarantined.as_ref())), (Some("r2"), Some("r1")));
+        assert_eq!((secret(state.refresh.as_ref()), aside(&state)), (Some("r2"), vec!["r1"]));
     }
 
     #[test]
@@ -315,9 +339,27 @@ mod tests {
     #[test]
     fn a_new_grant_keeps_the_old_one_aside() {
         let state = imported("r1").authorized(granted(Some("r2"), 3600), "host client".into(), at(5));
-        assert_eq!((secret(state.refresh.as_ref()), secret(state.quarantined.as_ref())), (Some("r2"), Some("r1")));
+        assert_eq!((secret(state.refresh.as_ref()), aside(&state)), (Some("r2"), vec!["r1"]));
         let ended = state.failed(trouble(TroubleClass::Ended, 6));
-        assert_eq!(secret(ended.reinstated().refresh.as_ref()), Some("r2"));
+        assert_eq!((secret(ended.refresh.as_ref()), aside(&ended)), (None, vec!["r2", "r1"]));
+        let healed = ended.reinstated(&"r1".into());
+        assert_eq!((secret(healed.refresh.as_ref()), aside(&healed)), (Some("r1"), vec!["r2"]));
+    }
+
+    /// The wrong text was pasted: what was good before must be there still.
+    #[test]
+    fn an_import_that_proves_dead_displaces_nothing_that_was_good() {
+        let mut state = imported("good").imported("dead".into(), "host client".into(), at(1));
+        state = state.failed(trouble(TroubleClass::Ended, 2));
+        assert_eq!(aside(&state), ["dead", "good"]);
+        for (number, other) in ["1", "2", "3"].into_iter().enumerate() {
+            state = state.imported(other.into(), format!("{number} other"), at(3));
+        }
+        assert_eq!((secret(state.refresh.as_ref()), aside(&state)), (Some("3"), vec!["2", "1", "dead", "good"]));
+        let state = state.failed(trouble(TroubleClass::Ended, 4));
+        assert_eq!(aside(&state), ["3", "2", "1", "dead"], "bounded");
+        let ours: Vec<_> = state.quarantined.iter().flat_map(|kept| kept.of_client("host client")).collect();
+        assert_eq!(ours.iter().map(|kept| kept.expose_secret()).collect::<Vec<_>>(), ["dead"], "others stay here");
     }
 
     #[test]
@@ -328,6 +370,7 @@ mod tests {
         let state = state.failed(trouble(TroubleClass::Transient, 90 * 86_400));
         assert_eq!(state.held_until(at(0)), None, "nobody backs off for three months");
         assert_eq!(state.held_until(at(90 * 86_400)), Some(at(90 * 86_400 + 1)));
+        assert_eq!(state.held_until(at(90 * 86_400 - 3600)), None, "an hour that was skipped and taken back");
     }
 
     #[test]

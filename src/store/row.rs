@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
 
 use super::keys::Keys;
 use super::seal::Seal;
 use super::{Place, SealError, StoreError};
-use crate::model::{AccessToken, TokenState, Trouble, TroubleClass};
+use crate::model::{AccessToken, Quarantine, Quarantined, TokenState, Trouble, TroubleClass};
 
 /// The columns of a state, in the order of [`COLUMNS`].
 #[derive(Clone, Debug, Default)]
@@ -46,7 +47,7 @@ impl Row {
             access_token: sealed("access_token", state.access.as_ref().map(AccessToken::secret))?,
             expires_at: state.access.as_ref().map(|access| access.expires_at().timestamp_millis()),
             refresh_token: sealed("refresh_token", state.refresh.as_ref())?,
-            quarantined_token: sealed("quarantined_token", state.quarantined.as_ref())?,
+            quarantined_token: sealed("quarantined_token", state.quarantined.as_ref().map(written).as_ref())?,
             scopes: state.scopes.clone(),
             bound_to: state.bound_to.clone(),
             identity: state.identity.clone(),
@@ -84,7 +85,8 @@ impl Row {
         Ok(TokenState {
             access,
             refresh: opened("refresh_token", self.refresh_token.as_ref())?,
-            quarantined: opened("quarantined_token", self.quarantined_token.as_ref())?,
+            quarantined: opened("quarantined_token", self.quarantined_token.as_ref())?
+                .and_then(|list| listed(list, self.bound_to.as_ref())),
             scopes: self.scopes.clone(),
             bound_to: self.bound_to.clone(),
             identity: self.identity.clone(),
@@ -117,5 +119,29 @@ fn shown(state_name: &str) -> String {
     match crate::model::Token::of_state(state_name) {
         (token, Some(user)) => format!("token {token:?} ({user})"),
         (token, None) => format!("token {token:?}"),
+    }
+}
+
+/// An entry of a quarantine, as it is sealed.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    refresh: String,
+    bound_to: Option<String>,
+}
+
+fn written(quarantine: &Quarantine) -> SecretString {
+    let kept =
+        |one: &Quarantined| Kept { refresh: one.refresh.expose_secret().to_owned(), bound_to: one.bound_to.clone() };
+    let all: Vec<_> = quarantine.all().iter().map(kept).collect();
+    serde_json::json!(all).to_string().into()
+}
+
+/// Before there was a list, the bare refresh token stood there; it was the row's client's.
+fn listed(list: SecretString, bound_to: Option<&String>) -> Option<Quarantine> {
+    match serde_json::from_str::<Vec<Kept>>(list.expose_secret()) {
+        Ok(all) => Quarantine::of(
+            all.into_iter().map(|one| Quarantined { refresh: one.refresh.into(), bound_to: one.bound_to }).collect(),
+        ),
+        Err(_) => Some(Quarantine::with(None, list, bound_to.cloned())),
     }
 }

@@ -1,11 +1,12 @@
 //! One refresh of one token, from the store and back into it.
 
+use std::pin::pin;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::ExposeSecret as _;
-use tokio::time::{Instant, sleep};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::error::TokenError;
@@ -13,12 +14,14 @@ use super::life::{Entry, Shared, Want, suitable};
 use crate::clock;
 use crate::model::{AccessToken, Grant, Granted, LONGEST_BACK_OFF, TokenState, Trouble, TroubleClass};
 use crate::oauth::{Ask, OauthError, exchange};
-use crate::store::{Saved, StoreError, Stored};
+use crate::store::{Saved, StoreError, Stored, Version};
 
-/// A grant that was received, together with the refresh token it was received for.
+/// A grant that was received, together with the refresh token it was received for, and whose it is: the settings may
+/// change before it can be saved.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
-    used: Option<secrecy::SecretString>,
+    used: Option<SecretString>,
+    bound_to: String,
     granted: Granted,
     at: DateTime<Utc>,
 }
@@ -49,7 +52,7 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
             });
         }
     }
-    let brought = refresh(shared, entry, want).await;
+    let brought = leaseholder(shared, entry, refresh(shared, entry, want)).await;
     if let Err(fault) = shared.store.release(name, &shared.owner).await {
         warn!(token = name, error = %fault, "store.failed");
     }
@@ -66,6 +69,21 @@ async fn leased(shared: &Shared, entry: &Entry) -> Result<bool, StoreError> {
             Ok(true)
         }
         answer => answer,
+    }
+}
+
+/// Extends the lease while the work goes on: discovery, an assertion and the exchange each have their own limit, and
+/// whoever took over would spend the same refresh token once more.
+async fn leaseholder<T>(shared: &Shared, entry: &Entry, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        if let Ok(done) = timeout(shared.settings.lease / 3, &mut work).await {
+            return done;
+        }
+        let extended = shared.store.lease(&entry.name, &shared.owner, shared.settings.lease).await;
+        if !matches!(extended, Ok(true)) {
+            warn!(token = entry.token.name, "token.lease_lost");
+        }
     }
 }
 
@@ -95,38 +113,50 @@ async fn refresh(shared: &Shared, entry: &Entry, want: &Want) -> Result<AccessTo
     let now = clock::now();
     let urged = matches!(want, Want::Since(_));
     held(entry, state, urged, now)?;
-    let used = material(entry, state, urged)?;
-    let ask = used.as_ref().map_or(Ask::Own { user: &entry.user }, Ask::Refresh);
+    let material = material(entry, state, urged)?;
     let asked = Instant::now();
-    match exchange(&entry.http, &entry.token, ask).await {
-        Ok(granted) => {
-            let access = granted.access.clone();
-            // Only a grant that lives by it keeps a refresh token.
-            let refresh = granted.refresh.filter(|_| entry.token.grant.lives_by_refresh());
-            let granted = Granted { refresh, ..granted };
-            let rotated = granted.refresh.is_some();
-            if !rotated {
-                // Nothing of it has to be kept, so it serves even while the store cannot be written.
-                let next = bound(entry, state.clone().renewed(granted.clone(), now));
-                entry.cache(&next, shared.store.foreign_changes());
-            }
-            *entry.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(Pending { used, granted, at: now });
-            let saved = save_pending(shared, entry).await;
-            let expires_in = (access.expires_at() - now).num_seconds();
+    match ask(entry, &material).await {
+        Ok((used, granted)) => {
             let ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let expires_in = (granted.access.expires_at() - now).num_seconds();
+            let rotated = granted.refresh.is_some();
             info!(token = entry.token.name, user = subject(entry), expires_in, rotated, ms, "token.refreshed");
-            if saved.is_ok() {
-                shared.notices.recovered(shared.store.as_ref(), entry).await;
-            }
-            // A rotated refresh token is durable before its access token is used; without one nothing can be lost.
-            if rotated { saved.map(|()| access) } else { Ok(access) }
+            keep(shared, entry, state, Pending { used, bound_to: entry.token.binding(), granted, at: now }).await
         }
-        Err(refusal) => {
-            let trouble = note_failure(shared, entry, stored, &refusal).await;
-            Err(trouble)
+        Err(refusal) => Err(note_failure(shared, entry, stored, &refusal).await),
+    }
+}
+
+/// Asks the provider with each refresh token until one does not turn out dead; once where the grant needs none.
+async fn ask(entry: &Entry, material: &[SecretString]) -> Result<(Option<SecretString>, Granted), OauthError> {
+    let Some((last, others)) = material.split_last() else {
+        let granted = exchange(&entry.http, &entry.token, Ask::Own { user: &entry.user }).await?;
+        // Only a grant that lives by it keeps a refresh token.
+        return Ok((None, Granted { refresh: None, ..granted }));
+    };
+    for refresh in others {
+        match exchange(&entry.http, &entry.token, Ask::Refresh(refresh)).await {
+            Err(refusal) if refusal.class == TroubleClass::Ended => {}
+            answer => return answer.map(|granted| (Some(refresh.clone()), granted)),
         }
     }
+    let granted = exchange(&entry.http, &entry.token, Ask::Refresh(last)).await?;
+    Ok((Some(last.clone()), granted))
+}
+
+/// Keeps what was received, and hands out its access token: a rotated refresh token is durable first.
+async fn keep(shared: &Shared, entry: &Entry, state: &TokenState, pending: Pending) -> Result<AccessToken, TokenError> {
+    let (access, rotated) = (pending.granted.access.clone(), pending.granted.refresh.is_some());
+    if !rotated {
+        // Nothing of it has to be kept, so it serves even while the store cannot be written.
+        entry.cache(&succeed(state.clone(), &pending), shared.store.foreign_changes());
+    }
+    *entry.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
+    let saved = save_pending(shared, entry).await;
+    if saved.is_ok() {
+        shared.notices.recovered(shared.store.as_ref(), entry).await;
+    }
+    if rotated { saved.map(|()| access) } else { Ok(access) }
 }
 
 /// Whether the time of another attempt has come. New settings and an administrator's wish do not wait for what people had to
@@ -137,25 +167,27 @@ fn held(entry: &Entry, state: &TokenState, urged: bool, now: DateTime<Utc>) -> R
     if mended || urged { Ok(()) } else { Err(TokenError::of(&entry.name, trouble)) }
 }
 
-/// The refresh token to use; none where the grant needs none. It never goes to another than the one that issued it.
-fn material(entry: &Entry, state: &TokenState, urged: bool) -> Result<Option<secrecy::SecretString>, TokenError> {
+/// The refresh tokens to try; none where the grant needs none. They never go to another than the one that issued them.
+fn material(entry: &Entry, state: &TokenState, urged: bool) -> Result<Vec<SecretString>, TokenError> {
     let token = &entry.token;
     if !token.grant.lives_by_refresh() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let quarantined = state.quarantined.as_ref().filter(|_| urged);
-    match (state.refresh.as_ref().or(quarantined), &state.bound_to, &state.trouble) {
-        (Some(_), Some(issued), _) if *issued != token.binding() => {
-            Err(TokenError::Moved { token: token.name.clone(), issued: issued.clone(), now: token.binding() })
+    let now = token.binding();
+    match (&state.refresh, &state.bound_to, &state.trouble) {
+        (Some(_), Some(issued), _) if *issued != now => {
+            return Err(TokenError::Moved { token: token.name.clone(), issued: issued.clone(), now });
         }
-        (Some(refresh), ..) => Ok(Some(refresh.clone())),
-        (None, _, Some(trouble)) => Err(TokenError::of(&entry.name, trouble)),
-        (None, _, None) => Err(TokenError::empty(token)),
+        (Some(refresh), ..) => return Ok(vec![refresh.clone()]),
+        _ => {}
     }
-}
-
-fn bound(entry: &Entry, state: TokenState) -> TokenState {
-    TokenState { bound_to: Some(entry.token.binding()), ..state }
+    let quarantined = state.quarantined.iter().filter(|_| urged).flat_map(|kept| kept.of_client(&now));
+    let material: Vec<_> = quarantined.cloned().collect();
+    match &state.trouble {
+        _ if !material.is_empty() => Ok(material),
+        Some(trouble) => Err(TokenError::of(&entry.name, trouble)),
+        None => Err(TokenError::empty(token)),
+    }
 }
 
 /// For the log: whose token a service account's is.
@@ -164,7 +196,7 @@ fn subject(entry: &Entry) -> Option<&str> {
 }
 
 /// Saves what was received. While the store fails it stays in memory, and is tried again by every later flight.
-async fn save_pending(shared: &Shared, entry: &Entry) -> Result<(), TokenError> {
+pub(super) async fn save_pending(shared: &Shared, entry: &Entry) -> Result<(), TokenError> {
     let take = || entry.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let Some(pending) = take() else { return Ok(()) };
     let mut attempt = 1;
@@ -187,13 +219,16 @@ async fn save_pending(shared: &Shared, entry: &Entry) -> Result<(), TokenError> 
     }
 }
 
-/// Compare-and-swap until it holds. An import that came meanwhile is the administrator's word and stays; the refresh
-/// token that we received then goes to quarantine beside it instead of being dropped.
+/// Compare-and-swap until it holds.
 async fn save_grant(shared: &Shared, entry: &Entry, pending: &Pending) -> Result<(), StoreError> {
     loop {
         let changes = shared.store.foreign_changes();
         let Stored { state, version } = shared.store.token(&entry.name).await?;
-        let next = bound(entry, succeed(state, pending));
+        if pending.used.is_some() && version == Version::default() {
+            // It was forgotten meanwhile: the administrator's word.
+            return Ok(());
+        }
+        let next = succeed(state, pending);
         if let Saved::Done(_) = shared.store.save(&entry.name, version, &next).await? {
             entry.cache(&next, changes);
             return Ok(());
@@ -201,17 +236,28 @@ async fn save_grant(shared: &Shared, entry: &Entry, pending: &Pending) -> Result
     }
 }
 
+/// The state after a grant. An import that came meanwhile is the administrator's word and stays; the refresh token that we
+/// received then goes to quarantine beside it instead of being dropped.
 fn succeed(state: TokenState, pending: &Pending) -> TokenState {
-    let exposed = |secret: &secrecy::SecretString| secret.expose_secret().to_owned();
-    let used = pending.used.as_ref().map(exposed);
-    let replaced = used.is_some() && state.refresh.as_ref().map(exposed) != used;
-    // A quarantined one that proved good is in use again, unless the answer brought another.
-    let state = if state.refresh.is_none() { state.reinstated() } else { state };
-    if replaced && state.refresh.as_ref().map(exposed) != used {
-        let quarantined = pending.granted.refresh.clone().or_else(|| state.quarantined.clone());
-        return TokenState { quarantined, ..state };
-    }
-    state.renewed(pending.granted.clone(), pending.at)
+    let Pending { used, bound_to, granted, at } = pending;
+    let in_use = |refresh: &SecretString| {
+        state.refresh.as_ref().is_some_and(|held| held.expose_secret() == refresh.expose_secret())
+    };
+    // The second: an earlier attempt to save has succeeded although it said otherwise.
+    let ours = used.as_ref().is_none_or(in_use) || granted.refresh.as_ref().is_some_and(in_use);
+    let aside = |refresh: &&SecretString| state.quarantined.as_ref().is_some_and(|kept| kept.holds(refresh));
+    let state = match used.as_ref().filter(aside).filter(|_| state.refresh.is_none()) {
+        // Another process took it for dead, or an administrator had it tried again.
+        Some(proved_good) => state.reinstated(proved_good),
+        None if ours => state,
+        None => {
+            return match granted.refresh.clone() {
+                Some(refresh) => state.kept(refresh, Some(bound_to.clone())),
+                None => state,
+            };
+        }
+    };
+    TokenState { bound_to: Some(bound_to.clone()), ..state.renewed(granted.clone(), *at) }
 }
 
 /// Remembers a failure, so that the next attempt waits its turn and an operator can read why.
@@ -232,8 +278,8 @@ async fn note_failure(shared: &Shared, entry: &Entry, stored: Stored, refusal: &
     let changes = shared.store.foreign_changes();
     match shared.store.save(name, stored.version, &next).await {
         Ok(Saved::Done(_)) => entry.cache(&next, changes),
-        // Someone has saved meanwhile, and knows better.
-        Ok(Saved::Conflict) => {}
+        // Someone has saved meanwhile, and knows better: nobody is called for what is over.
+        Ok(Saved::Conflict) => return answer,
         Err(fault) => warn!(token = name, error = %fault, "store.failed"),
     }
     let retry_in = wait.num_seconds();

@@ -7,11 +7,11 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
-use tracing::warn;
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::{error, warn};
 
 use super::error::TokenError;
-use super::flight::{Pending, fly};
+use super::flight::{Pending, fly, save_pending};
 use super::notice::Notices;
 use crate::clock;
 use crate::lifecycle::Busy;
@@ -82,8 +82,15 @@ struct Cached {
     changes: u64,
 }
 
+/// A flight, and what it was started for.
+#[derive(Clone, Debug)]
+struct Flight {
+    bound_for: String,
+    result: Landing,
+}
+
 /// The result of a flight, when it has one.
-type Flight = watch::Receiver<Option<Result<AccessToken, TokenError>>>;
+type Landing = watch::Receiver<Option<Result<AccessToken, TokenError>>>;
 
 /// What a caller needs.
 #[derive(Clone, Debug)]
@@ -98,6 +105,8 @@ pub(super) enum Want {
     Since(DateTime<Utc>),
 }
 
+/// For what could not be saved until the end.
+const LAST_SAVE: Duration = Duration::from_secs(3);
 /// Between two forced refreshes of a token.
 const BETWEEN_FORCED: Duration = Duration::from_secs(30);
 
@@ -184,11 +193,18 @@ impl Tokens {
         Ok(self.0.store.token(&entry.name).await?.state)
     }
 
-    /// Waits until no refresh is under way, at most `limit`: one that is cut off may lose a rotated refresh token.
+    /// Waits until no refresh is under way and all that was received is saved, about `limit` at most: one that is cut off may lose
+    /// a rotated refresh token.
     pub async fn settle(&self, limit: Duration) {
         let unfinished = self.0.flights.finished(limit).await;
         if unfinished > 0 {
             warn!(unfinished, "token.refresh_cut_off");
+        }
+        let end = Instant::now() + LAST_SAVE;
+        for entry in self.0.entries().values() {
+            if !matches!(timeout_at(end, save_pending(&self.0, entry)).await, Ok(Ok(()))) {
+                error!(token = entry.token.name, "token.lost_with_the_process");
+            }
         }
     }
 
@@ -219,19 +235,19 @@ impl Shared {
         self.entries.load_full()
     }
 
-    /// Joins the token's flight, or starts one. A flight that someone else started may bring what is not wanted; then
-    /// one more is started.
+    /// Joins the token's flight, or starts one. A flight that someone else started may bring what is not wanted, or what
+    /// belongs to the settings before a change; then one more is started.
     pub(super) async fn obtain(self: &Arc<Self>, entry: &Arc<Entry>, want: Want) -> Result<AccessToken, TokenError> {
         let late =
             || TokenError::Timeout { token: entry.token.name.clone(), seconds: self.settings.patience.as_secs() };
         let waiting = async {
-            let (mut flight, joined) = self.flight(entry, &want);
-            let brought = landed(&mut flight).await;
-            match (&brought, &want) {
-                (Ok(access), Want::Another(refused)) if joined && access == refused => {
-                    landed(&mut self.flight(entry, &want).0).await
+            loop {
+                let (flight, joined) = self.flight(entry, &want);
+                let Flight { bound_for, mut result } = flight;
+                let brought = landed(&mut result).await;
+                if !joined || bound_for == entry.token.binding() && want.may_be(&brought) {
+                    return brought;
                 }
-                _ => brought,
             }
         };
         timeout(self.settings.patience, waiting).await.map_err(|_| late())?
@@ -239,10 +255,12 @@ impl Shared {
 
     fn flight(self: &Arc<Self>, entry: &Arc<Entry>, want: &Want) -> (Flight, bool) {
         let mut slot = entry.under_way.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = slot.as_ref().filter(|flight| flight.borrow().is_none() && flight.has_changed().is_ok()) {
+        let goes_on = |flight: &&Flight| flight.result.borrow().is_none() && flight.result.has_changed().is_ok();
+        if let Some(flight) = slot.as_ref().filter(goes_on) {
             return (flight.clone(), true);
         }
-        let (result, flight) = watch::channel(None);
+        let (result, landing) = watch::channel(None);
+        let flight = Flight { bound_for: entry.token.binding(), result: landing };
         *slot = Some(flight.clone());
         let (shared, entry, want) = (Arc::clone(self), Arc::clone(entry), want.clone());
         let under_way = self.flights.enter();
@@ -255,7 +273,19 @@ impl Shared {
     }
 }
 
-async fn landed(flight: &mut Flight) -> Result<AccessToken, TokenError> {
+impl Want {
+    /// Whether what a flight that someone else started has brought will do.
+    fn may_be(&self, brought: &Result<AccessToken, TokenError>) -> bool {
+        match (self, brought) {
+            (Self::Another(refused), Ok(access)) => access != refused,
+            // It may have found what was there before, or have been held up.
+            (Self::Since(_), _) => false,
+            _ => true,
+        }
+    }
+}
+
+async fn landed(flight: &mut Landing) -> Result<AccessToken, TokenError> {
     match flight.wait_for(Option::is_some).await {
         Ok(result) => result.clone().unwrap_or(Err(TokenError::Store(crate::store::StoreError::Closed))),
         // The task ended without a result: the process is stopping.

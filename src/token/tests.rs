@@ -113,11 +113,11 @@ async fn state(store: &SqliteStore) -> TokenState {
     store.token(NAME).await.unwrap().state
 }
 
-/// The refresh token in use, and the one in quarantine.
+/// The refresh token in use, and the newest in quarantine.
 async fn material(store: &SqliteStore) -> (Option<String>, Option<String>) {
     let TokenState { refresh, quarantined, .. } = state(store).await;
-    let shown = |secret: Option<secrecy::SecretString>| secret.map(|secret| secret.expose_secret().to_owned());
-    (shown(refresh), shown(quarantined))
+    let shown = |secret: &secrecy::SecretString| secret.expose_secret().to_owned();
+    (refresh.as_ref().map(shown), quarantined.map(|kept| shown(&kept.all()[0].refresh)))
 }
 
 /// Lets the time of a back-off pass, without waiting for it.
