@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::answer::Refusal;
 use super::discover::Found;
 use super::error::OauthError;
-use super::fields::readable;
+use super::fields::{Fields, readable};
 use crate::net;
 
 /// The HTTP client of one provider: its own TLS trust, no redirects, nothing without end.
@@ -172,7 +172,15 @@ impl Http {
             Seen { status: Some(response.status().as_u16()), retry_after: retry_after(response.headers(), now) };
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                // Less came than was announced. An object that is whole is not thrown away for that: it may bring the only
+                // copy of a refresh token.
+                Err(_) if serde_json::from_slice::<Fields>(&readable(&body)).is_ok() => break,
+                Err(fault) => return Err(failed(fault)),
+            };
             if body.len() + chunk.len() > self.longest {
                 return Err(HttpError::TooLong(self.longest));
             }

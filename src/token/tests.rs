@@ -1,6 +1,8 @@
 //! Token life against a scripted token endpoint and a real store.
 
 mod endpoint;
+mod faults;
+mod ordeal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,55 +198,6 @@ async fn many_who_were_refused_with_the_same_token_make_one_refresh() {
     let second = tokens.access_token(NAME, USER).await.unwrap();
     assert_eq!(tokens.renewed(NAME, USER, &second).await.unwrap(), second);
     assert_eq!(scene.endpoint.requests().len(), 2);
-}
-
-/// Law 3: after each of these nothing is lost, and the next good answer heals.
-#[tokio::test]
-async fn nothing_but_an_ended_grant_ends_one() {
-    let scene = Scene::new().await;
-    let (tokens, store) = scene.imported().await;
-    let faults: Vec<(&str, Vec<u8>)> = vec![
-        ("500 html", b"HTTP/1.1 500 Oops\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<h1>".to_vec()),
-        ("503 empty", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n".to_vec()),
-        ("429", error(429, "temporarily_unavailable", "")),
-        ("500 with invalid_grant", error(500, "invalid_grant", "")),
-        ("400 without a body", b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n".to_vec()),
-        ("400 html", b"HTTP/1.1 400 Bad\r\nContent-Length: 4\r\n\r\n<h1>".to_vec()),
-        ("unknown error", error(400, "flux_capacitor", "")),
-        ("invalid_client", error(401, "invalid_client", "AADSTS7000215: Invalid client secret")),
-        ("invalid_scope", error(400, "invalid_scope", "")),
-        ("redirect", b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n".to_vec()),
-        ("captive portal", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>".to_vec()),
-        ("empty access token", granted("", 3600, Some("r9"))),
-        (
-            "half an answer",
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{\"acc".to_vec(),
-        ),
-        (
-            "endless",
-            [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n".to_vec(), vec![b' '; 200_000]].concat(),
-        ),
-        ("not HTTP", b"220 ESMTP\r\n".to_vec()),
-        ("nothing", Vec::new()),
-    ];
-    for (number, (fault, answer)) in faults.into_iter().enumerate() {
-        scene.endpoint.next(answer);
-        let refused = tokens.access_token(NAME, USER).await.unwrap_err();
-        assert!(matches!(refused, TokenError::Unavailable { .. }), "{fault}: {refused}");
-        assert_eq!(material(&store).await, (some("r1"), None), "{fault}");
-        let requests = scene.endpoint.requests().len();
-        assert!(tokens.access_token(NAME, USER).await.is_err(), "{fault}: backs off");
-        assert_eq!(scene.endpoint.requests().len(), requests, "{fault}: backs off");
-
-        pass_back_off(&store).await;
-        let healed = format!("a{number}");
-        scene.endpoint.next(granted(&healed, 1, None));
-        let other = scene.process("other").0;
-        assert_eq!(other.access_token(NAME, USER).await.unwrap().secret().expose_secret(), healed, "{fault}");
-        assert!(state(&store).await.trouble.is_none(), "{fault}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        expire(&store).await;
-    }
 }
 
 /// Makes the saved access token an old one.

@@ -19,9 +19,26 @@ pub(super) struct Endpoint {
 
 #[derive(Default)]
 struct Script {
-    answers: VecDeque<(Vec<u8>, Duration)>,
+    conducts: VecDeque<Conduct>,
     requests: Vec<String>,
 }
+
+/// What the endpoint does with a request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Conduct {
+    /// Closes without having read it.
+    pub(super) unread: bool,
+    /// Thinks so long.
+    pub(super) before: Duration,
+    /// Says this.
+    pub(super) answer: Vec<u8>,
+    /// One octet at a time.
+    pub(super) drip: bool,
+    /// Closes so long after.
+    pub(super) after: Duration,
+}
+
+pub(super) const FOR_EVER: Duration = Duration::from_hours(1);
 
 impl Endpoint {
     pub(super) async fn start() -> Self {
@@ -44,18 +61,23 @@ impl Endpoint {
 
     /// Queues the next answer.
     pub(super) fn next(&self, answer: Vec<u8>) -> &Self {
-        self.script.lock().unwrap().answers.push_back((answer, Duration::ZERO));
+        self.conduct(Conduct { answer, ..Conduct::default() })
+    }
+
+    /// Queues what it does with the next request.
+    pub(super) fn conduct(&self, conduct: Conduct) -> &Self {
+        self.script.lock().unwrap().conducts.push_back(conduct);
         self
     }
 
     /// The answer that was queued last takes its time.
     pub(super) fn slow(&self) {
-        self.script.lock().unwrap().answers.back_mut().unwrap().1 = Duration::from_millis(150);
+        self.script.lock().unwrap().conducts.back_mut().unwrap().before = Duration::from_millis(150);
     }
 
     /// The answer that was queued last never comes.
     pub(super) fn hang(&self) {
-        self.script.lock().unwrap().answers.back_mut().unwrap().1 = Duration::from_hours(1);
+        self.script.lock().unwrap().conducts.back_mut().unwrap().before = FOR_EVER;
     }
 
     /// The bodies of all requests so far.
@@ -71,7 +93,15 @@ impl Drop for Endpoint {
 }
 
 async fn answer(mut tcp: TcpStream, script: Arc<Mutex<Script>>) {
+    tcp.set_nodelay(true).unwrap();
     let mut request = Vec::new();
+    {
+        let conducts = &mut script.lock().unwrap().conducts;
+        if conducts.front().is_some_and(|next| next.unread) {
+            conducts.pop_front();
+            return;
+        }
+    }
     let body = loop {
         if tcp.read_buf(&mut request).await.unwrap() == 0 {
             return;
@@ -90,11 +120,18 @@ async fn answer(mut tcp: TcpStream, script: Arc<Mutex<Script>>) {
     let next = {
         let mut script = script.lock().unwrap();
         script.requests.push(body);
-        script.answers.pop_front()
+        script.conducts.pop_front()
     };
-    let (answer, delay) = next.unwrap_or_else(|| (error(500, "server_error", "nothing was scripted"), Duration::ZERO));
-    tokio::time::sleep(delay).await;
-    drop(tcp.write_all(&answer).await);
+    let Conduct { before, answer, drip, after, .. } = next.unwrap_or_else(|| Conduct {
+        answer: error(500, "server_error", "nothing was scripted"),
+        ..Conduct::default()
+    });
+    tokio::time::sleep(before).await;
+    for piece in answer.chunks(if drip { 1 } else { usize::MAX }) {
+        drop(tcp.write_all(piece).await);
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(after).await;
 }
 
 pub(super) fn json(status: u16, body: &str) -> Vec<u8> {
