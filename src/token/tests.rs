@@ -1,5 +1,7 @@
 //! Token life against a scripted token endpoint and a real store.
 
+mod changes;
+mod clocks;
 mod endpoint;
 mod faults;
 mod ordeal;
@@ -238,17 +240,6 @@ async fn a_token_that_was_never_given_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn two_processes_make_one_request() {
-    let scene = Scene::new().await;
-    let (one, _store) = scene.imported().await;
-    let (other, _other_store) = scene.process("other");
-    scene.endpoint.next(granted("a1", 3600, Some("r2"))).slow();
-    let (first, second) = tokio::join!(one.access_token(NAME, USER), other.access_token(NAME, USER));
-    assert_eq!(first.unwrap(), second.unwrap());
-    assert_eq!(scene.endpoint.requests().len(), 1);
-}
-
-#[tokio::test]
 async fn lenient_answers() {
     let scene = Scene::new().await;
     let (tokens, store) = scene.imported().await;
@@ -304,7 +295,7 @@ async fn a_hung_endpoint_is_given_up_and_the_refresh_token_stays() {
 async fn while_the_store_cannot_be_written_no_refresh_token_is_spent() {
     let scene = Scene::new().await;
     let (_, store) = scene.imported().await;
-    let full: Arc<dyn Store> = Arc::new(endpoint::FullDisk(store.clone()));
+    let full: Arc<dyn Store> = Arc::new(endpoint::FullDisk::at_once(store.clone()));
     let rotating = scene.tokens("one", Grant::RefreshToken, Arc::clone(&full));
     assert!(matches!(rotating.access_token(NAME, USER).await, Err(TokenError::Store(_))));
     assert!(scene.endpoint.requests().is_empty());

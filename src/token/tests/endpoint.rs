@@ -148,8 +148,48 @@ pub(super) fn error(status: u16, error: &str, description: &str) -> Vec<u8> {
     json(status, &serde_json::json!({ "error": error, "error_description": description }).to_string())
 }
 
+/// A store whose disk is full, from the beginning or from the first save on.
 #[derive(Debug)]
-pub(super) struct FullDisk(pub(super) Arc<SqliteStore>);
+pub(super) struct FullDisk {
+    store: Arc<SqliteStore>,
+    mood: Mutex<Mood>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    Full,
+    /// It takes leases, and no state.
+    FullForStates,
+    /// It saves once and says that it did not.
+    Lies,
+    Well,
+}
+
+impl FullDisk {
+    fn new(store: Arc<SqliteStore>, mood: Mood) -> Self {
+        Self { store, mood: Mutex::new(mood) }
+    }
+
+    pub(super) fn at_once(store: Arc<SqliteStore>) -> Self {
+        Self::new(store, Mood::Full)
+    }
+
+    pub(super) fn later(store: Arc<SqliteStore>) -> Self {
+        Self::new(store, Mood::FullForStates)
+    }
+
+    pub(super) fn liar(store: Arc<SqliteStore>) -> Self {
+        Self::new(store, Mood::Lies)
+    }
+
+    pub(super) fn has_space(&self) {
+        *self.mood.lock().unwrap() = Mood::Well;
+    }
+
+    fn mood(&self) -> Mood {
+        *self.mood.lock().unwrap()
+    }
+}
 
 fn full<T: Send + 'static>() -> Answer<'static, T> {
     Box::pin(async {
@@ -159,15 +199,26 @@ fn full<T: Send + 'static>() -> Answer<'static, T> {
 
 impl Store for FullDisk {
     fn token(&self, name: &str) -> Answer<'_, Stored> {
-        self.0.token(name)
+        self.store.token(name)
     }
 
     fn names(&self) -> Answer<'_, Vec<String>> {
-        self.0.names()
+        self.store.names()
     }
 
-    fn save(&self, _: &str, _: Version, _: &TokenState) -> Answer<'_, Saved> {
-        full()
+    fn save(&self, name: &str, read: Version, state: &TokenState) -> Answer<'_, Saved> {
+        match self.mood() {
+            Mood::Full | Mood::FullForStates => full(),
+            Mood::Well => self.store.save(name, read, state),
+            Mood::Lies => {
+                self.has_space();
+                let saving = self.store.save(name, read, state);
+                Box::pin(async move {
+                    drop(saving.await?);
+                    full().await
+                })
+            }
+        }
     }
 
     fn forget(&self, _: &str) -> Answer<'_, ()> {
@@ -175,11 +226,11 @@ impl Store for FullDisk {
     }
 
     fn records(&self, kind: Kind) -> Answer<'_, Vec<Record>> {
-        self.0.records(kind)
+        self.store.records(kind)
     }
 
     fn record(&self, kind: Kind, name: &str) -> Answer<'_, Record> {
-        self.0.record(kind, name)
+        self.store.record(kind, name)
     }
 
     fn put(&self, _: Record, _: Option<Duration>) -> Answer<'_, Saved> {
@@ -194,15 +245,15 @@ impl Store for FullDisk {
         full()
     }
 
-    fn lease(&self, _: &str, _: &str, _: Duration) -> Answer<'_, bool> {
-        full()
+    fn lease(&self, token: &str, owner: &str, length: Duration) -> Answer<'_, bool> {
+        if self.mood() == Mood::Full { full() } else { self.store.lease(token, owner, length) }
     }
 
-    fn release(&self, _: &str, _: &str) -> Answer<'_, ()> {
-        full()
+    fn release(&self, token: &str, owner: &str) -> Answer<'_, ()> {
+        if self.mood() == Mood::Full { full() } else { self.store.release(token, owner) }
     }
 
     fn foreign_changes(&self) -> u64 {
-        self.0.foreign_changes()
+        self.store.foreign_changes()
     }
 }

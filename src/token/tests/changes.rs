@@ -1,0 +1,262 @@
+//! Settings, imports and other processes that change a token while it is used: what belongs to one client never goes to
+//! another, and what was received is never dropped.
+
+use super::*;
+
+/// The same host under another name, which is another host to everyone here.
+impl Scene {
+    fn token_at(&self, endpoint: &Endpoint, client: &str) -> Arc<Token> {
+        let token = self.token(Grant::RefreshToken);
+        let url = endpoint.url().replace("127.0.0.1", "localhost").parse().unwrap();
+        let oauth = OauthUrls { token: Some(url), ..OauthUrls::default() };
+        let provider = Arc::new(Provider { oauth, ..Provider::clone(&token.provider) });
+        Arc::new(Token { provider, client_id: client.into(), ..token })
+    }
+}
+
+#[tokio::test]
+async fn what_one_endpoint_issued_is_not_sent_to_another() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    tokens.access_token(NAME, USER).await.unwrap();
+
+    let new = Endpoint::start().await;
+    tokens.declare([(scene.token_at(&new, "client"), http())]);
+    for forced in [false, true] {
+        let asked = if forced { tokens.refresh(NAME, USER).await } else { tokens.access_token(NAME, USER).await };
+        let moved = asked.unwrap_err();
+        let told = moved.to_string();
+        assert!(matches!(moved, TokenError::Moved { .. }) && told.contains("127.0.0.1 client"), "{told}");
+        assert!(told.contains("localhost client"), "{told}");
+    }
+    let other_client = Token { client_id: "other".into(), ..scene.token(Grant::RefreshToken) };
+    tokens.declare([(Arc::new(other_client), http())]);
+    let told = tokens.access_token(NAME, USER).await.unwrap_err().to_string();
+    assert!(told.contains("127.0.0.1 client") && told.contains("127.0.0.1 other"), "{told}");
+    assert!(new.requests().is_empty());
+    assert_eq!(scene.endpoint.requests().len(), 1);
+    assert_eq!(material(&store).await, (some("r2"), None));
+
+    tokens.declare([(Arc::new(scene.token(Grant::RefreshToken)), http())]);
+    assert_eq!(tokens.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1", "back at once");
+    assert_eq!(scene.endpoint.requests().len(), 1);
+}
+
+/// Neither from quarantine, and not at an administrator's wish.
+#[tokio::test]
+async fn what_was_quarantined_under_another_client_stays_there() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    let new = Endpoint::start().await;
+    let moved = scene.token_at(&new, "client");
+    tokens.declare([(Arc::clone(&moved), http())]);
+    import(store.as_ref(), &moved, "new".into()).await.unwrap();
+    new.next(error(400, "invalid_grant", "")).next(error(400, "invalid_grant", ""));
+    assert!(tokens.access_token(NAME, USER).await.is_err());
+    assert!(matches!(tokens.refresh(NAME, USER).await, Err(TokenError::NeedsAuthorization { .. })));
+    let sent: Vec<_> = new.requests().iter().map(|request| request.contains("refresh_token=new")).collect();
+    assert_eq!(sent, [true, true]);
+    let kept = state(&store).await.quarantined.unwrap();
+    assert_eq!(kept.all().len(), 2);
+}
+
+/// The wrong text was imported: the forced refresh finds the good one again.
+#[tokio::test]
+async fn a_forced_refresh_tries_all_that_is_in_quarantine() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    import(store.as_ref(), &scene.token(Grant::RefreshToken), "wrong".into()).await.unwrap();
+    scene.endpoint.next(error(400, "invalid_grant", ""));
+    assert!(tokens.access_token(NAME, USER).await.is_err());
+    scene.endpoint.next(error(400, "invalid_grant", "")).next(granted("a1", 3600, None));
+    assert_eq!(tokens.refresh(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
+    let requests = scene.endpoint.requests();
+    assert!(requests[1].contains("refresh_token=wrong") && requests[2].contains("refresh_token=r1"));
+    assert_eq!(material(&store).await, (some("r1"), some("wrong")));
+}
+
+/// A transient answer to the first of them ends the attempt: the next may be the good one, and is not wasted.
+#[tokio::test]
+async fn a_forced_refresh_stops_where_nobody_answers() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(error(400, "invalid_grant", ""));
+    assert!(tokens.access_token(NAME, USER).await.is_err());
+    scene.endpoint.next(error(503, "temporarily_unavailable", ""));
+    assert!(matches!(tokens.refresh(NAME, USER).await, Err(TokenError::Unavailable { .. })));
+    assert_eq!(material(&store).await, (None, some("r1")));
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    assert!(tokens.refresh(NAME, USER).await.is_ok());
+    assert_eq!(material(&store).await, (some("r2"), None));
+}
+
+#[tokio::test]
+async fn what_is_received_while_the_settings_change_stays_the_old_clients() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    let login = scene.login_during_a_rotation(&tokens).await;
+    let new = Endpoint::start().await;
+    tokens.declare([(scene.token_at(&new, "client"), http())]);
+    let asked = tokens.access_token(NAME, USER).await;
+    assert!(matches!(asked, Err(TokenError::Moved { .. })), "another's access token is not handed out: {asked:?}");
+    assert!(login.await.unwrap().is_ok());
+    assert_eq!(state(&store).await.bound_to.as_deref(), Some("127.0.0.1 client"));
+    assert_eq!(material(&store).await, (some("r2"), None));
+    assert!(new.requests().is_empty());
+}
+
+/// Received for the old client, while the disk was full; saved when there is space, under the new settings.
+#[tokio::test]
+async fn what_waits_for_the_store_stays_the_old_clients() {
+    let scene = Scene::new().await;
+    let (_, store) = scene.imported().await;
+    let flaky = Arc::new(endpoint::FullDisk::later(store.clone()));
+    let tokens = scene.tokens("one", Grant::RefreshToken, Arc::clone(&flaky) as Arc<dyn Store>);
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::Store(_))));
+    assert_eq!(material(&store).await, (some("r1"), None));
+
+    let new = Endpoint::start().await;
+    tokens.declare([(scene.token_at(&new, "client"), http())]);
+    flaky.has_space();
+    assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::Moved { .. })));
+    assert_eq!(material(&store).await, (some("r2"), None));
+    assert_eq!(state(&store).await.bound_to.as_deref(), Some("127.0.0.1 client"));
+    assert!(new.requests().is_empty());
+}
+
+/// An import for other settings, while a refresh is under way under the old ones: each stays what it is.
+#[tokio::test]
+async fn an_import_keeps_its_client_when_an_old_refresh_comes_back() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    let login = scene.login_during_a_rotation(&tokens).await;
+    let new = Endpoint::start().await;
+    let moved = scene.token_at(&new, "client");
+    import(scene.store().as_ref(), &moved, "imported".into()).await.unwrap();
+    assert!(login.await.unwrap().is_ok());
+    let state = state(&store).await;
+    assert_eq!(state.bound_to.as_deref(), Some("localhost client"));
+    assert_eq!(material(&store).await, (some("imported"), some("r2")));
+    let ours: Vec<_> = state.quarantined.iter().flat_map(|kept| kept.of_client("127.0.0.1 client")).collect();
+    assert_eq!(ours.len(), 2, "r2 and r1");
+}
+
+/// Forgotten and imported anew while the endpoint thinks: its refusal is of what is gone.
+#[tokio::test]
+async fn a_refusal_of_what_was_forgotten_hurts_no_import() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(error(400, "invalid_grant", "")).slow();
+    let login = tokio::spawn({
+        let tokens = tokens.clone();
+        async move { tokens.access_token(NAME, USER).await }
+    });
+    while scene.endpoint.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    store.forget(NAME).await.unwrap();
+    import(store.as_ref(), &scene.token(Grant::RefreshToken), "imported".into()).await.unwrap();
+    assert!(login.await.unwrap().is_err());
+    assert_eq!(material(&store).await, (some("imported"), None));
+    assert!(state(&store).await.trouble.is_none());
+}
+
+#[tokio::test]
+async fn what_was_forgotten_during_its_refresh_stays_forgotten() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    let login = scene.login_during_a_rotation(&tokens).await;
+    store.forget(NAME).await.unwrap();
+    assert!(login.await.unwrap().is_ok());
+    assert!(store.names().await.unwrap().is_empty());
+}
+
+/// Another process took it for dead while this one had its successor in memory.
+#[tokio::test]
+async fn a_successor_that_waits_heals_what_another_process_gave_up() {
+    let scene = Scene::new().await;
+    let (_, store) = scene.imported().await;
+    let flaky = Arc::new(endpoint::FullDisk::later(store.clone()));
+    let tokens = scene.tokens("one", Grant::RefreshToken, Arc::clone(&flaky) as Arc<dyn Store>);
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    assert!(tokens.access_token(NAME, USER).await.is_err());
+    scene.endpoint.next(error(400, "invalid_grant", ""));
+    let (other, _store) = scene.process("other");
+    assert!(matches!(other.access_token(NAME, USER).await, Err(TokenError::NeedsAuthorization { .. })));
+    assert_eq!(material(&store).await, (None, some("r1")));
+    flaky.has_space();
+    assert_eq!(tokens.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(material(&store).await, (some("r2"), None));
+    assert!(state(&store).await.trouble.is_none());
+}
+
+/// The commit had gone through although its answer was an error.
+#[tokio::test]
+async fn saved_twice_is_saved_once() {
+    let scene = Scene::new().await;
+    let (_, store) = scene.imported().await;
+    let flaky = Arc::new(endpoint::FullDisk::liar(store.clone()));
+    let tokens = scene.tokens("one", Grant::RefreshToken, Arc::clone(&flaky) as Arc<dyn Store>);
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    assert_eq!(tokens.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(material(&store).await, (some("r2"), None));
+}
+
+#[tokio::test]
+async fn two_processes_with_sixty_four_logins_each_make_one_request() {
+    let scene = Scene::new().await;
+    let (one, _store) = scene.imported().await;
+    let (other, _other_store) = scene.process("other");
+    scene.endpoint.next(granted("a1", 3600, Some("r2"))).slow();
+    let logins: Vec<_> = (0..128)
+        .map(|number| {
+            let tokens = if number % 2 == 0 { one.clone() } else { other.clone() };
+            tokio::spawn(async move { tokens.access_token(NAME, USER).await })
+        })
+        .collect();
+    for login in logins {
+        assert_eq!(login.await.unwrap().unwrap().secret().expose_secret(), "a1");
+    }
+    assert_eq!(scene.endpoint.requests().len(), 1);
+}
+
+/// Longer than the lease: discovery, an assertion and the exchange add up.
+#[tokio::test]
+async fn a_refresh_that_takes_long_keeps_its_lease() {
+    let scene = Scene::new().await;
+    let (_, store) = scene.imported().await;
+    let impatient = |owner: &str| {
+        let short = Duration::from_millis(90);
+        let settings = TokenSettings { ahead: Duration::ZERO, patience: Duration::from_secs(5), lease: short };
+        let tokens = Tokens::new(scene.store() as Arc<dyn Store>, settings, owner.into(), Notices::default());
+        tokens.declare([(Arc::new(scene.token(Grant::RefreshToken)), http())]);
+        tokens
+    };
+    let (one, other) = (impatient("one"), impatient("other"));
+    scene.endpoint.conduct(endpoint::Conduct {
+        before: Duration::from_millis(500),
+        answer: granted("a1", 3600, Some("r2")),
+        ..endpoint::Conduct::default()
+    });
+    let (first, second) = tokio::join!(one.access_token(NAME, USER), other.access_token(NAME, USER));
+    assert_eq!(first.unwrap(), second.unwrap());
+    assert_eq!(scene.endpoint.requests().len(), 1);
+    assert_eq!(material(&store).await.0, some("r2"));
+}
+
+/// It joins a login's flight, which finds what is there and asks nobody.
+#[tokio::test]
+async fn a_forced_refresh_is_not_content_with_what_others_found() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 3600, None));
+    tokens.access_token(NAME, USER).await.unwrap();
+    let (other, _store) = scene.process("other");
+    scene.endpoint.next(granted("a2", 3600, None));
+    let (login, forced) = tokio::join!(other.access_token(NAME, USER), other.refresh(NAME, USER));
+    assert_eq!(login.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(forced.unwrap().secret().expose_secret(), "a2");
+    assert_eq!(material(&store).await, (some("r1"), None));
+}
