@@ -27,6 +27,16 @@ pub enum DeadlineKind {
 }
 
 impl DeadlineKind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::ClientSecret, Self::ClientCertificate, Self::Idle, Self::RefreshToken, Self::Testing];
+
+    /// Whether it is the grant that ends, and not what the client proves itself by.
+    #[must_use]
+    pub const fn of_grant(self) -> bool {
+        matches!(self, Self::Idle | Self::RefreshToken | Self::Testing)
+    }
+
     /// The name in logs and in the store.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -1,5 +1,7 @@
 //! The contract of a store, played against SQLite.
 
+mod keys;
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use chrono::{DateTime, TimeDelta};

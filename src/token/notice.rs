@@ -74,7 +74,13 @@ impl Notices {
         let days = (deadline.at - clock::now()).num_days();
         let remedy = deadline.kind.remedy().replace("{token}", token);
         warn!(token, what = kind, ends_at = %deadline.at.to_rfc3339(), days, remedy, "token.expires_soon");
-        let summary = format!("{} ends on {ends}, in {days} days", kind.replace('_', " "));
+        let what = kind.replace('_', " ");
+        let summary = match days {
+            _ if deadline.at <= clock::now() => format!("{what} ended on {ends}"),
+            0 => format!("{what} ends on {ends}, within a day"),
+            1 => format!("{what} ends on {ends}, in a day"),
+            _ => format!("{what} ends on {ends}, in {days} days"),
+        };
         self.send(entry, "token.expires_soon", summary, remedy, Some(deadline.at));
     }
 

@@ -4,6 +4,7 @@ mod changes;
 mod clocks;
 mod endpoint;
 mod faults;
+mod notices;
 mod ordeal;
 
 use std::sync::Arc;

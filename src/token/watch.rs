@@ -43,15 +43,19 @@ async fn look(shared: &Shared, entry: &Entry, state: &TokenState) {
     if let Some(ended) = state.trouble.as_ref().filter(|trouble| trouble.class == TroubleClass::Ended) {
         shared.notices.tell_of_end(store, entry, &ended.summary, &ended.remedy).await;
     }
-    for deadline in deadlines(&entry.token, state) {
-        let since = match deadline.kind {
+    let all = deadlines(&entry.token, state);
+    for kind in DeadlineKind::ALL {
+        let since = match kind {
             DeadlineKind::Idle => state.refreshed_at.or(state.authorized_at),
             DeadlineKind::RefreshToken | DeadlineKind::Testing => state.authorized_at,
             DeadlineKind::ClientSecret | DeadlineKind::ClientCertificate => None,
         };
-        match deadline.step(now, since) {
-            Some(step) => shared.notices.expires_soon(store, entry, deadline, step).await,
-            None => shared.notices.expires_late(store, entry, deadline.kind.name()).await,
+        let deadline = all.iter().find(|deadline| deadline.kind == kind);
+        match deadline.and_then(|deadline| Some((*deadline, deadline.step(now, since)?))) {
+            Some((deadline, step)) => shared.notices.expires_soon(store, entry, deadline, step).await,
+            // It has come to its end: there is nothing to be glad of.
+            None if kind.of_grant() && state.refresh.is_none() => {}
+            None => shared.notices.expires_late(store, entry, kind.name()).await,
         }
     }
 }

@@ -267,3 +267,48 @@ async fn rude_clients_harm_nobody() {
         drop(scene.logged_in(protocol).await);
     }
 }
+
+/// Law 9. Its endpoint takes the connection and never says a word.
+#[tokio::test]
+async fn a_hung_token_endpoint_delays_no_login_of_another_account() {
+    let hung = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let others = format!(
+        r#"
+[providers.hung]
+token_url = "http://{}/token"
+scopes = ["mail"]
+imap = {{ host = "127.0.0.1", port = 1, tls = "implicit" }}
+smtp = {{ host = "127.0.0.1", port = 1, tls = "implicit" }}
+pop3 = {{ host = "127.0.0.1", port = 1, tls = "implicit" }}
+[tokens.hung]
+provider = "hung"
+grant = "client_credentials"
+mailbox = "hung@example.com"
+client_id = "client"
+client_secret = "client s3cret"
+[accounts.hung]
+password_hash = "{}"
+token = "hung"
+"#,
+        hung.local_addr().unwrap(),
+        gatepost::account::hash_password(&"pass word".into()).unwrap().as_str(),
+    );
+    let scene =
+        Scene::with(Setting { account: others.leak(), limits: "token_seconds = 6", ..Setting::default() }).await;
+    let mut stuck = Vec::new();
+    for protocol in Protocol::ALL.into_iter().cycle().take(12) {
+        let mut peer = scene.client(protocol).await;
+        // `\0hung\0pass word`
+        log_in(&mut peer, protocol, "AGh1bmcAcGFzcyB3b3Jk").await;
+        stuck.push((protocol, peer));
+    }
+    let _silent = hung.accept().await.unwrap();
+    let begun = std::time::Instant::now();
+    for protocol in Protocol::ALL {
+        drop(scene.logged_in(protocol).await);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    for (protocol, mut peer) in stuck {
+        peer.expect(try_later(protocol)).await;
+    }
+}
