@@ -116,7 +116,7 @@ fn serve(mut tcp: TcpStream, book: &Mutex<Book>, steps: &Sender<Step>, happens: 
 /// Says that it is there, and stays until the client is dead if it is to stop there.
 fn reached(tcp: &mut TcpStream, book: &Mutex<Book>, steps: &Sender<Step>, step: Step) -> std::io::Result<()> {
     let stays = book.lock().unwrap().stop_at == Some(step);
-    drop(steps.send(step));
+    let _ = steps.send(step);
     if stays {
         while tcp.read(&mut [0; 64])? > 0 {}
         return Err(std::io::ErrorKind::ConnectionAborted.into());

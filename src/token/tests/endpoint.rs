@@ -214,7 +214,7 @@ impl Store for FullDisk {
                 self.has_space();
                 let saving = self.store.save(name, read, state);
                 Box::pin(async move {
-                    drop(saving.await?);
+                    let _ = saving.await?;
                     full().await
                 })
             }

@@ -46,7 +46,7 @@ pub(super) const FOREIGN: [&str; 2] =
 use Comes::{Configuration, Ended, Token, Transient};
 
 pub(super) fn all() -> Vec<Fault> {
-    [line(), pages(), statuses(), words(), quoted(), odd_answers()].concat()
+    [line(), pages(), statuses(), words(), microsoft(), google(), odd_answers()].concat()
 }
 
 fn fault(name: &'static str, comes: Comes, answer: impl Into<Vec<u8>>) -> Fault {
@@ -259,9 +259,9 @@ fn words() -> Vec<Fault> {
     ]
 }
 
-/// What Microsoft and Google are known to write (PROVIDERS 1.10, 3.6).
-fn quoted() -> Vec<Fault> {
-    let microsoft = |name, comes, status, error: &str, number: u32, text: &str| {
+/// What Microsoft is known to write.
+fn microsoft() -> Vec<Fault> {
+    let said = |name, comes, status, error: &str, number: u32, text: &str| {
         let description = format!(
             "AADSTS{number}: {text} Trace ID: 3fe7c8a1-0b53-4b2e-9d0a-8a0f3ad34500 Correlation ID: 1a2b3c4d-0000-1111-2222-333344445555 Timestamp: 2025-11-03 07:12:33Z"
         );
@@ -272,19 +272,9 @@ fn quoted() -> Vec<Fault> {
         });
         fault(name, comes, http(status, "Content-Type: application/json; charset=utf-8\r\n", &body.to_string()))
     };
-    let google = |name, comes, status, body: &str| {
-        fault(name, comes, http(status, "Content-Type: application/json; charset=utf-8\r\n", body))
-    };
     vec![
-        microsoft(
-            "AADSTS700082",
-            Ended,
-            400,
-            "invalid_grant",
-            700_082,
-            "The refresh token has expired due to inactivity.",
-        ),
-        microsoft(
+        said("AADSTS700082", Ended, 400, "invalid_grant", 700_082, "The refresh token has expired due to inactivity."),
+        said(
             "AADSTS50173",
             Ended,
             400,
@@ -292,7 +282,7 @@ fn quoted() -> Vec<Fault> {
             50_173,
             "The provided grant has expired due to it being revoked, a fresh auth token is needed.",
         ),
-        microsoft(
+        said(
             "AADSTS70043",
             Ended,
             400,
@@ -300,7 +290,7 @@ fn quoted() -> Vec<Fault> {
             70_043,
             "The refresh token has expired or is invalid due to sign-in frequency checks by conditional access.",
         ),
-        microsoft(
+        said(
             "AADSTS50076",
             Ended,
             400,
@@ -308,7 +298,7 @@ fn quoted() -> Vec<Fault> {
             50_076,
             "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication.",
         ),
-        microsoft(
+        said(
             "AADSTS65001",
             Ended,
             400,
@@ -316,7 +306,7 @@ fn quoted() -> Vec<Fault> {
             65_001,
             "The user or administrator has not consented to use the application.",
         ),
-        microsoft(
+        said(
             "AADSTS7000215",
             Configuration,
             401,
@@ -324,7 +314,7 @@ fn quoted() -> Vec<Fault> {
             7_000_215,
             "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID.",
         ),
-        microsoft(
+        said(
             "AADSTS7000222",
             Configuration,
             401,
@@ -332,7 +322,7 @@ fn quoted() -> Vec<Fault> {
             7_000_222,
             "The provided client secret keys for app are expired.",
         ),
-        microsoft(
+        said(
             "AADSTS700016",
             Configuration,
             400,
@@ -340,7 +330,7 @@ fn quoted() -> Vec<Fault> {
             700_016,
             "Application with identifier was not found in the directory.",
         ),
-        microsoft(
+        said(
             "AADSTS70011",
             Configuration,
             400,
@@ -348,7 +338,7 @@ fn quoted() -> Vec<Fault> {
             70_011,
             "The provided request must include a 'scope' input parameter.",
         ),
-        microsoft(
+        said(
             "AADSTS50196",
             Configuration,
             400,
@@ -356,7 +346,7 @@ fn quoted() -> Vec<Fault> {
             50_196,
             "The server terminated an operation because it encountered a client request loop.",
         ),
-        microsoft(
+        said(
             "AADSTS90033",
             Transient,
             503,
@@ -364,45 +354,49 @@ fn quoted() -> Vec<Fault> {
             90_033,
             "A transient error has occurred. Please try again.",
         ),
-        microsoft("AADSTS50196 throttled", Transient, 429, "invalid_request", 50_196, "Loop detected."),
-        google(
+        said("AADSTS50196 throttled", Transient, 429, "invalid_request", 50_196, "Loop detected."),
+    ]
+}
+
+/// What Google is known to write.
+fn google() -> Vec<Fault> {
+    let said = |name, comes, status, body: &str| {
+        fault(name, comes, http(status, "Content-Type: application/json; charset=utf-8\r\n", body))
+    };
+    vec![
+        said(
             "revoked",
             Ended,
             400,
             "{\n  \"error\": \"invalid_grant\",\n  \"error_description\": \"Token has been expired or revoked.\"\n}",
         ),
-        google("Bad Request", Ended, 400, r#"{"error":"invalid_grant","error_description":"Bad Request"}"#),
-        google(
+        said("Bad Request", Ended, 400, r#"{"error":"invalid_grant","error_description":"Bad Request"}"#),
+        said(
             "invalid_rapt",
             Ended,
             400,
             r#"{"error":"invalid_grant","error_description":"reauth related error (invalid_rapt)","error_uri":"https://support.google.com/a/answer/9368756","error_subtype":"invalid_rapt"}"#,
         ),
-        google(
+        said(
             "The OAuth client was not found.",
             Configuration,
             401,
             r#"{"error":"invalid_client","error_description":"The OAuth client was not found."}"#,
         ),
-        google(
+        said(
             "deleted_client",
             Configuration,
             401,
             r#"{"error":"deleted_client","error_description":"The OAuth client was deleted."}"#,
         ),
-        google("admin_policy_enforced", Configuration, 400, r#"{"error":"admin_policy_enforced"}"#),
-        google(
+        said("admin_policy_enforced", Configuration, 400, r#"{"error":"admin_policy_enforced"}"#),
+        said(
             "a rate limit of an API",
             Transient,
             403,
             r#"{"error":{"code":403,"message":"Rate Limit Exceeded","errors":[{"reason":"rateLimitExceeded"}],"status":"RESOURCE_EXHAUSTED"}}"#,
         ),
-        google(
-            "internal_failure",
-            Transient,
-            500,
-            r#"{"error":"internal_failure","error_description":"Backend Error"}"#,
-        ),
+        said("internal_failure", Transient, 500, r#"{"error":"internal_failure","error_description":"Backend Error"}"#),
     ]
 }
 
