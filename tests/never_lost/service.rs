@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use gatepost::config::Config;
 use gatepost::store::{Keys, SqliteStore, Store as _};
-use gatepost::token::update;
+use gatepost::token::import;
 use rusqlite::Connection;
 use secrecy::ExposeSecret as _;
 
@@ -45,10 +46,8 @@ client_id = "client"
         std::fs::write(directory.path().join("gatepost.toml"), text).unwrap();
         let house = Self { directory };
         let store = house.store();
-        let imported = update(&store, "support", |state| {
-            state.imported("r1".into(), "127.0.0.1 client".into(), gatepost::clock::now())
-        });
-        block_on(imported).unwrap();
+        let config = Config::load(&house.config(), std::iter::empty()).unwrap();
+        block_on(import(&store, &config.tokens[0], "r1".into())).unwrap();
         house
     }
 

@@ -5,6 +5,10 @@ use super::*;
 
 /// The same host under another name, which is another host to everyone here.
 impl Scene {
+    fn binding(&self) -> String {
+        self.token(Grant::RefreshToken).binding()
+    }
+
     fn token_at(&self, endpoint: &Endpoint, client: &str) -> Arc<Token> {
         let token = self.token(Grant::RefreshToken);
         let url = endpoint.url().replace("127.0.0.1", "localhost").parse().unwrap();
@@ -27,13 +31,14 @@ async fn what_one_endpoint_issued_is_not_sent_to_another() {
         let asked = if forced { tokens.refresh(NAME, USER).await } else { tokens.access_token(NAME, USER).await };
         let moved = asked.unwrap_err();
         let told = moved.to_string();
-        assert!(matches!(moved, TokenError::Moved { .. }) && told.contains("127.0.0.1 client"), "{told}");
-        assert!(told.contains("localhost client"), "{told}");
+        assert!(matches!(moved, TokenError::Moved { .. }) && told.contains(&scene.binding()), "{told}");
+        assert!(told.contains(&scene.token_at(&new, "client").binding()), "{told}");
     }
     let other_client = Token { client_id: "other".into(), ..scene.token(Grant::RefreshToken) };
+    let other = other_client.binding();
     tokens.declare([(Arc::new(other_client), http())]);
     let told = tokens.access_token(NAME, USER).await.unwrap_err().to_string();
-    assert!(told.contains("127.0.0.1 client") && told.contains("127.0.0.1 other"), "{told}");
+    assert!(told.contains(&scene.binding()) && told.contains(&other), "{told}");
     assert!(new.requests().is_empty());
     assert_eq!(scene.endpoint.requests().len(), 1);
     assert_eq!(material(&store).await, (some("r2"), None));
@@ -101,7 +106,7 @@ async fn what_is_received_while_the_settings_change_stays_the_old_clients() {
     let asked = tokens.access_token(NAME, USER).await;
     assert!(matches!(asked, Err(TokenError::Moved { .. })), "another's access token is not handed out: {asked:?}");
     assert!(login.await.unwrap().is_ok());
-    assert_eq!(state(&store).await.bound_to.as_deref(), Some("127.0.0.1 client"));
+    assert_eq!(state(&store).await.bound_to, Some(scene.binding()));
     assert_eq!(material(&store).await, (some("r2"), None));
     assert!(new.requests().is_empty());
 }
@@ -122,7 +127,7 @@ async fn what_waits_for_the_store_stays_the_old_clients() {
     flaky.has_space();
     assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::Moved { .. })));
     assert_eq!(material(&store).await, (some("r2"), None));
-    assert_eq!(state(&store).await.bound_to.as_deref(), Some("127.0.0.1 client"));
+    assert_eq!(state(&store).await.bound_to, Some(scene.binding()));
     assert!(new.requests().is_empty());
 }
 
@@ -137,9 +142,10 @@ async fn an_import_keeps_its_client_when_an_old_refresh_comes_back() {
     import(scene.store().as_ref(), &moved, "imported".into()).await.unwrap();
     assert!(login.await.unwrap().is_ok());
     let state = state(&store).await;
-    assert_eq!(state.bound_to.as_deref(), Some("localhost client"));
+    assert_eq!(state.bound_to, Some(moved.binding()));
     assert_eq!(material(&store).await, (some("imported"), some("r2")));
-    let ours: Vec<_> = state.quarantined.iter().flat_map(|kept| kept.of_client("127.0.0.1 client")).collect();
+    let ours = scene.binding();
+    let ours: Vec<_> = state.quarantined.iter().flat_map(|kept| kept.of_client(&ours)).collect();
     assert_eq!(ours.len(), 2, "r2 and r1");
 }
 

@@ -1,20 +1,22 @@
 //! A token endpoint on loopback that answers what it is told, and a store that cannot be written.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::model::TokenState;
 use crate::store::{Answer, Kind, Record, Saved, SqliteStore, Store, StoreError, Stored, Version};
 
 pub(super) struct Endpoint {
     url: String,
+    address: SocketAddr,
     script: Arc<Mutex<Script>>,
-    serving: AbortHandle,
+    serving: Mutex<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -43,16 +45,23 @@ pub(super) const FOR_EVER: Duration = Duration::from_hours(1);
 impl Endpoint {
     pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/token", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
         let script = Arc::<Mutex<Script>>::default();
-        let shared = Arc::clone(&script);
-        let serving = tokio::spawn(async move {
-            loop {
-                let (tcp, _) = listener.accept().await.unwrap();
-                tokio::spawn(answer(tcp, Arc::clone(&shared)));
-            }
-        });
-        Self { url, script, serving: serving.abort_handle() }
+        let serving = Mutex::new(tokio::spawn(serve(listener, Arc::clone(&script))));
+        Self { url: format!("http://{address}/token"), address, script, serving }
+    }
+
+    /// Nobody listens from now on.
+    pub(super) async fn close(&self) {
+        let closed = std::mem::replace(&mut *self.serving.lock().unwrap(), tokio::spawn(async {}));
+        closed.abort();
+        drop(closed.await);
+    }
+
+    /// Listens again, where it did before.
+    pub(super) async fn reopen(&self) {
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        *self.serving.lock().unwrap() = tokio::spawn(serve(listener, Arc::clone(&self.script)));
     }
 
     pub(super) fn url(&self) -> &str {
@@ -88,7 +97,14 @@ impl Endpoint {
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.serving.lock().unwrap().abort();
+    }
+}
+
+async fn serve(listener: TcpListener, script: Arc<Mutex<Script>>) {
+    loop {
+        let (tcp, _) = listener.accept().await.unwrap();
+        tokio::spawn(answer(tcp, Arc::clone(&script)));
     }
 }
 

@@ -37,11 +37,11 @@ impl Scene {
 
     /// A grant that was given and used so long ago.
     async fn granted(&self, given: TimeDelta, used: TimeDelta, ends: Option<TimeDelta>) {
-        let (store, now) = (self.store(), clock::now());
+        let (store, now, binding) = (self.store(), clock::now(), self.token(Grant::RefreshToken).binding());
         update(store.as_ref(), NAME, |_| TokenState {
             refreshed_at: Some(now - used),
             refresh_ends_at: ends.map(|ends| now + ends),
-            ..TokenState::default().imported("r1".into(), "127.0.0.1 client".into(), now - given)
+            ..TokenState::default().imported("r1".into(), binding.clone(), now - given)
         })
         .await
         .unwrap();

@@ -60,7 +60,6 @@ struct Ordeal {
     fault: Fault,
     rotating: bool,
     scene: Scene,
-    http: Http,
     tokens: Tokens,
     store: Arc<SqliteStore>,
 }
@@ -69,24 +68,17 @@ impl Ordeal {
     async fn new(fault: Fault, rotating: bool, http: Http, elsewhere: &str) -> Self {
         let scene = Scene::new().await;
         let (tokens, store) = scene.process("one");
-        tokens.declare([(Arc::new(scene.token(Grant::RefreshToken)), http.clone())]);
+        tokens.declare([(Arc::new(scene.token(Grant::RefreshToken)), http)]);
         import(store.as_ref(), &scene.token(Grant::RefreshToken), HELD.into()).await.unwrap();
-        let ordeal = Self { fault, rotating, scene, http, tokens, store };
+        let ordeal = Self { fault, rotating, scene, tokens, store };
         match &ordeal.fault.deed {
-            Deed::Refused => ordeal.declare("http://127.0.0.1:1/token"),
+            Deed::Refused => ordeal.scene.endpoint.close().await,
             Deed::Does(conduct) => {
                 let answer = ordeal.filled(&conduct.answer, elsewhere);
                 ordeal.scene.endpoint.conduct(Conduct { answer, ..conduct.clone() });
             }
         }
         ordeal
-    }
-
-    fn declare(&self, url: &str) {
-        let token = self.scene.token(Grant::RefreshToken);
-        let oauth = OauthUrls { token: Some(url.parse().unwrap()), ..OauthUrls::default() };
-        let provider = Arc::new(Provider { oauth, ..Provider::clone(&token.provider) });
-        self.tokens.declare([(Arc::new(Token { provider, ..token }), self.http.clone())]);
     }
 
     fn filled(&self, answer: &[u8], elsewhere: &str) -> Vec<u8> {
@@ -152,7 +144,7 @@ impl Ordeal {
     async fn heal(&self) {
         let name = self.fault.name;
         if matches!(self.fault.deed, Deed::Refused) {
-            self.declare(self.scene.endpoint.url());
+            self.scene.endpoint.reopen().await;
         }
         let ended = self.fault.comes == Comes::Ended;
         if !ended {
