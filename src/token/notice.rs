@@ -59,7 +59,8 @@ impl Notices {
 
     /// A refresh went well; worth a word when people were told of trouble.
     pub(super) async fn recovered(&self, store: &dyn Store, entry: &Entry) {
-        if first(&entry.token.name, store.withdraw(&entry.name, NEEDS_AUTHORIZATION).await) {
+        // Nor must a command use up the good news.
+        if self.0.is_some() && first(&entry.token.name, store.withdraw(&entry.name, NEEDS_AUTHORIZATION).await) {
             self.over(entry, "it can be refreshed again".to_owned());
         }
     }

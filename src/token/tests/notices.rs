@@ -209,3 +209,18 @@ async fn an_ended_grant_is_told_once_and_its_recovery_once() {
     assert!(told.tokens.refresh(NAME, USER).await.is_err());
     assert_eq!(told.all().len(), 1);
 }
+
+/// An administrator mends it with a command, which has nobody to tell.
+#[tokio::test]
+async fn a_recovery_is_told_by_who_can_tell() {
+    let scene = Scene::new().await;
+    let (command, _store) = scene.imported().await;
+    let mut told = scene.told(scene.token(Grant::RefreshToken));
+    scene.endpoint.next(error(400, "invalid_grant", ""));
+    assert!(told.tokens.access_token(NAME, USER).await.is_err());
+    assert_eq!(told.all().len(), 1);
+    scene.endpoint.next(granted("a1", 3600, None)).next(granted("a2", 3600, None));
+    command.refresh(NAME, USER).await.unwrap();
+    told.tokens.refresh(NAME, USER).await.unwrap();
+    assert_eq!(told.summaries(), ["recovered: it can be refreshed again"]);
+}
