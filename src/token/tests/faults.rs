@@ -41,7 +41,7 @@ pub(super) const SENT: &str = "@SENT@";
 pub(super) const ELSEWHERE: &str = "@ELSEWHERE@";
 /// What looks like a token, of someone else.
 pub(super) const FOREIGN: [&str; 2] =
-    ["eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzdXBwb3J0In0.c2lnbmF0dXJl", "M.C507_BAY.0.U.-CkTaVlqhTYRnL0oWPQFb9zVq"];
+    ["eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzdXBwb3J0In0.c2lnbmF0dXJl", "M.C507_BAY.0.U.-CkTaVlqhTYRnL0oWPQFb9zVqKsXp"];
 
 use Comes::{Configuration, Ended, Token, Transient};
 
@@ -243,7 +243,7 @@ fn words() -> Vec<Fault> {
             json(
                 400,
                 &format!(
-                    r#"{{"error":"invalid_request","error_description":"bad token={};{} {SENT}, {SENT}"}}"#,
+                    r#"{{"error":"invalid_request","error_description":"bad token={} ({}), {SENT}, {SENT}"}}"#,
                     FOREIGN[0], FOREIGN[1]
                 ),
             ),
