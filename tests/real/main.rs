@@ -6,6 +6,10 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stderr, reason = "a skipped test has to be seen")]
 
+mod gatepost;
+mod grants;
+mod mail;
 mod peers;
 mod programs;
+mod talk;
 mod tokens;

@@ -2,18 +2,15 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use gatepost_kit::Authority;
 
-pub(crate) const PASSWORD: &str = "l0cal password";
-/// `\0evmail\0l0cal password`, for SASL PLAIN.
-pub(crate) const PLAIN: &str = "AGV2bWFpbABsMGNhbCBwYXNzd29yZA==";
+use crate::gatepost::run;
 
 /// The running peers. Their script ends them when this process ends, for then its standard input closes.
 pub(crate) struct Peers {
@@ -49,7 +46,7 @@ fn reason_to_skip() -> Option<String> {
     }
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/lib/dovecot";
     let exists = |program: &str| path.split(':').any(|directory| Path::new(directory).join(program).exists());
-    let needed = ["dovecot", "imap", "pop3", "lmtp", "postfix", "node", "curl", "swaks", "python3"];
+    let needed = ["dovecot", "imap", "pop3", "lmtp", "postfix", "node", "openssl", "curl", "swaks", "python3"];
     let program = needed.into_iter().find(|program| !exists(program));
     program
         .or_else(|| (!modules().join("node_modules/oidc-provider").exists()).then_some("oidc-provider (npm)"))
@@ -99,13 +96,17 @@ impl Peers {
 
     /// Asks the OAuth server's test address.
     pub(crate) fn oauth(&self, request: &str) -> String {
-        let mut tcp = TcpStream::connect(("127.0.0.1", self.port(1))).unwrap();
-        write!(tcp, "GET {request} HTTP/1.0\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        tcp.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200 "), "{request}: {head}");
-        body.to_owned()
+        let (status, body) = get(self.port(1), request);
+        assert_eq!(status, 200, "{request}: {body}");
+        body
+    }
+
+    /// A person opens an address of the OAuth server, signs in as the mailbox and decides (`accept`, `decline`, `abort`).
+    /// Returns where that leads to.
+    pub(crate) fn person(&self, url: &str, mailbox: &str, decision: &str) -> String {
+        let mut browser = Command::new("tests/peers/browser");
+        browser.arg(url).arg(self.directory.join("ca.pem")).args([mailbox, decision]);
+        run(&mut browser, "").trim().to_owned()
     }
 
     /// Token requests of the client of `userN` so far.
@@ -114,7 +115,7 @@ impl Peers {
     }
 
     /// The last lines of each peer's log.
-    fn logs(&self) -> String {
+    pub(crate) fn logs(&self) -> String {
         let mut tails = String::new();
         for name in ["oauth", "dovecot", "postfix"] {
             let log = std::fs::read_to_string(self.directory.join("log").join(name).with_extension("log"))
@@ -139,161 +140,12 @@ fn free_ports() -> u16 {
     (start..32_000).step_by(10).find(|first| (*first..first + 8).all(free)).expect("eight free ports")
 }
 
-/// A running `gatepost serve`, with the ports of its listeners.
-pub(crate) struct Gatepost {
-    process: Child,
-    pub(crate) directory: tempfile::TempDir,
-    pub(crate) smtp: u16,
-    pub(crate) imap: u16,
-    pub(crate) pop3: u16,
-}
-
-/// What differs from the usual.
-#[derive(Clone, Copy)]
-pub(crate) struct Setting {
-    /// Which `userN@example.test`; tests do not share mailboxes.
-    pub(crate) number: u32,
-    pub(crate) sasl: &'static str,
-    pub(crate) starttls_upstream: bool,
-    pub(crate) tls: &'static str,
-    pub(crate) grant: &'static str,
-}
-
-impl Default for Setting {
-    fn default() -> Self {
-        Self { number: 1, sasl: "xoauth2", starttls_upstream: false, tls: "none", grant: "client_credentials" }
-    }
-}
-
-impl Gatepost {
-    pub(crate) fn start(peers: &Peers, setting: Setting) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        run(Command::new(PROGRAM).args(["key", "generate", "--out"]).arg(directory.path().join("gatepost.key")), "");
-        let hash = run(Command::new(PROGRAM).arg("hash-password"), &format!("{PASSWORD}\n"));
-        std::fs::write(directory.path().join("gatepost.toml"), configuration(peers, setting, hash.trim())).unwrap();
-        let mut process = Command::new(PROGRAM)
-            .args(["serve", "--config", "gatepost.toml"])
-            .current_dir(directory.path())
-            .stderr(std::fs::File::create(directory.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let ports = listening(&directory.path().join("log"), &mut process);
-        Self { process, smtp: ports[0], imap: ports[1], pop3: ports[2], directory }
-    }
-
-    /// The log so far.
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.path().join("log")).unwrap()
-    }
-
-    /// Its events of that name.
-    pub(crate) fn events(&self, name: &str) -> Vec<serde_json::Value> {
-        let lines = self.log();
-        let events = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        events.filter(|event| event["event"] == name).collect()
-    }
-
-    /// Law 8: the log at its most talkative holds no password, no key and no token, neither as it is nor in base64.
-    pub(crate) fn log_holds_no_secret(&self, peers: &Peers) {
-        let log = self.log();
-        let key = std::fs::read_to_string(self.directory.path().join("gatepost.key")).unwrap();
-        let issued = peers.oauth("/issued");
-        assert!(!issued.is_empty(), "no token was issued");
-        let known = [PASSWORD, "app-s3cret", "conf-s3cret", "$argon2id$", key.trim(), "Bearer", PLAIN];
-        for secret in known.into_iter().chain(issued.lines()) {
-            assert!(!log.contains(secret), "the log holds a secret, {secret:?}:\n{log}");
-        }
-    }
-
-    pub(crate) fn address(port: u16) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], port))
-    }
-}
-
-impl Drop for Gatepost {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-        if std::thread::panicking() {
-            eprintln!("--- log of gatepost\n{}\n{}", self.log(), peers().map(Peers::logs).unwrap_or_default());
-        }
-    }
-}
-
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_gatepost");
-
-/// The ports, as the log tells them.
-fn listening(log: &Path, process: &mut Child) -> Vec<u16> {
-    let end = Instant::now() + Duration::from_secs(30);
-    loop {
-        let text = std::fs::read_to_string(log).unwrap();
-        let ports: Vec<u16> = text
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-            .filter(|event| event["event"] == "service.listening")
-            .filter_map(|event| event["address"].as_str()?.rsplit(':').next()?.parse().ok())
-            .collect();
-        if ports.len() == 3 {
-            return ports;
-        }
-        assert!(Instant::now() < end && process.try_wait().unwrap().is_none(), "gatepost did not start:\n{text}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Runs a program with this on its standard input; it must succeed. Returns what it printed.
-pub(crate) fn run(command: &mut Command, input: &str) -> String {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{command:?} failed: {}\n{out}\n{err}", output.status);
-    out.into_owned()
-}
-
-fn configuration(peers: &Peers, setting: Setting, hash: &str) -> String {
-    let Setting { number, sasl, starttls_upstream, tls, grant } = setting;
-    let directory = peers.directory.display();
-    let (security, offset) = if starttls_upstream { ("starttls", 0) } else { ("implicit", 1) };
-    let server = |offset| format!("{{ host = \"localhost\", port = {}, tls = \"{security}\" }}", peers.port(offset));
-    let (imap, pop3, smtp) = (server(2 + offset), server(4 + offset), server(6 + offset));
-    let client = match (grant, number % 2) {
-        ("refresh_token", _) => "client_id = \"confidential\"\nclient_secret = \"conf-s3cret\"".to_owned(),
-        (_, 1) => format!("client_id = \"{}\"\nclient_secret = \"app-s3cret\"", client_of(number)),
-        _ => format!("client_id = \"{}\"\nclient_secret = \"app-s3cret\"\nclient_auth = \"basic\"", client_of(number)),
-    };
-    let listeners = ["smtp", "imap", "pop3"].map(|protocol| {
-        format!("[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:0\"\ntls = \"{tls}\"\n")
-    });
-    format!(
-        r#"
-[store]
-key = {{ file = "gatepost.key" }}
-[log]
-format = "json"
-level = "debug"
-[tls]
-certificate = "{directory}/cert.pem"
-key = "{directory}/key.pem"
-{listeners}
-[providers.real]
-token_url = "https://localhost:{oauth}/token"
-scopes = ["mail"]
-sasl = "{sasl}"
-ca = "{directory}/ca.pem"
-imap = {imap}
-pop3 = {pop3}
-smtp = {smtp}
-[tokens.support]
-provider = "real"
-grant = "{grant}"
-mailbox = "user{number}@example.test"
-{client}
-[accounts.EvMail]
-password_hash = "{hash}"
-token = "support"
-"#,
-        listeners = listeners.concat(),
-        oauth = peers.port(0),
-    )
+/// What a browser on this machine gets: the status and the page.
+pub(crate) fn get(port: u16, request: &str) -> (u16, String) {
+    let mut tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(tcp, "GET {request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head[9..12].parse().unwrap(), body.to_owned())
 }

@@ -1,9 +1,10 @@
 //! Mail programs, unmodified, each sending and reading through Gatepost.
 
-use std::path::PathBuf;
 use std::process::Command;
 
-use crate::peers::{Gatepost, PASSWORD, Setting, peers, run, say};
+use crate::gatepost::{Gatepost, PASSWORD, Setting, run};
+use crate::mail::relays_by;
+use crate::peers::{peers, say};
 
 /// Python's modules in every kind of TLS, over both mechanisms and both kinds of TLS upstream.
 #[test]
@@ -19,18 +20,8 @@ fn python_reads_back_what_it_sent_byte_for_byte() {
         run(python.arg(peers.directory.join("ca.pem")), "");
         assert_eq!(gatepost.events("message.accepted").len(), 6);
         assert_eq!(gatepost.events("session.login").len(), 3);
-        gatepost.log_holds_no_secret(peers);
+        gatepost.tells_no_secret(peers);
     }
-}
-
-/// A message that does not end its last line, and the file it is in; the mark finds it again.
-fn message(directory: &tempfile::TempDir, mailbox: &str, mark: &str) -> (PathBuf, String) {
-    let content = format!(
-        "From: {mailbox}\r\nTo: {mailbox}\r\nSubject: {mark}\r\nDate: Sat, 21 Nov 2026 07:00:00 +0000\r\nMessage-ID: <{mark}@example.test>\r\n\r\n.leading dot\r\n{mark} end"
-    );
-    let file = directory.path().join(mark);
-    std::fs::write(&file, &content).unwrap();
-    (file, content)
 }
 
 #[test]
@@ -39,39 +30,8 @@ fn curl_sends_and_reads() {
     for (number, tls) in [(4, "none"), (5, "starttls"), (6, "implicit")] {
         let gatepost = Gatepost::start(peers, Setting { number, tls, ..Setting::default() });
         let mailbox = format!("user{number}@example.test");
-        let (file, content) = message(&gatepost.directory, &mailbox, "curl-mark");
-        let s = if tls == "implicit" { "s" } else { "" };
-        let curl = |url: String| {
-            let mut curl = Command::new("curl");
-            curl.args(["-sS", "-m", "60", "-u", &format!("evmail:{PASSWORD}")]).arg(url);
-            curl.arg("--cacert").arg(peers.directory.join("ca.pem"));
-            if tls == "starttls" {
-                curl.arg("--ssl-reqd");
-            }
-            curl
-        };
-        let mut sending = curl(format!("smtp{s}://localhost:{}", gatepost.smtp));
-        run(sending.args(["--mail-from", &mailbox, "--mail-rcpt", &mailbox, "-T"]).arg(&file), "");
-        await_delivery(&mut || {
-            run(&mut curl(format!("imap{s}://localhost:{}/INBOX?SUBJECT%20curl-mark", gatepost.imap)), "")
-        });
-        let content = content + "\r\n"; // no line can be sent without its end
-        let fetched = run(&mut curl(format!("imap{s}://localhost:{}/INBOX;MAILINDEX=1", gatepost.imap)), "");
-        assert!(fetched.ends_with(&content), "{fetched}");
-        let fetched = run(&mut curl(format!("pop3{s}://localhost:{}/1", gatepost.pop3)), "");
-        assert!(fetched.ends_with(&content), "{fetched}");
+        relays_by(&gatepost, "evmail", &mailbox, tls, Some(&peers.directory.join("ca.pem")));
     }
-}
-
-/// Waits until a search finds a message.
-fn await_delivery(search: &mut dyn FnMut() -> String) {
-    for _ in 0..300 {
-        if search().contains("SEARCH 1") {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
-    panic!("not delivered");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use gatepost_kit::Peer;
 
-use crate::peers::{Gatepost, PASSWORD, PLAIN, PROGRAM, Peers, Setting, client_of, peers, run};
+use crate::gatepost::{Gatepost, PASSWORD, PLAIN, Setting};
+use crate::peers::{Peers, client_of, peers};
 
 /// `\0evmail\0wrong`
 const WRONG: &str = "AGV2bWFpbAB3cm9uZw==";
@@ -125,7 +126,7 @@ fn a_refused_token_is_refreshed_once() {
     peers.oauth(&format!("/revoke?client={}", client_of(12)));
     all_start_with(&answers(&gatepost, PLAIN), YES);
     assert_eq!(peers.token_requests(12), before + 1, "one refresh for three logins");
-    gatepost.log_holds_no_secret(peers);
+    gatepost.tells_no_secret(peers);
 }
 
 #[test]
@@ -135,21 +136,16 @@ fn an_expired_token_is_refreshed_and_rotation_loses_nothing() {
     let gatepost = Gatepost::start(peers, Setting { number: 13, grant: "refresh_token", ..Setting::default() });
     all_start_with(&answers(&gatepost, PLAIN), ["454 4.7.0 token 'support' needs", LATER[1], LATER[2]]);
 
-    let gatepost_says = |arguments: &[&str], input: &str| {
-        let mut command = Command::new(PROGRAM);
-        command.args(arguments).args(["--config", "gatepost.toml"]).current_dir(gatepost.directory.path());
-        run(&mut command, input)
-    };
-    gatepost_says(&["token", "import", "support"], &peers.oauth("/mint?mailbox=user13@example.test"));
+    gatepost.run(&["token", "import", "support"], &peers.oauth("/mint?mailbox=user13@example.test"));
     // More than two lives of a token: each refresh spends a refresh token, and one that came twice would end the grant.
     for _ in 0..6 {
         all_start_with(&answers(&gatepost, PLAIN), YES);
         std::thread::sleep(Duration::from_millis(1500));
     }
     assert!(gatepost.events("token.refreshed").iter().filter(|event| event["rotated"] == true).count() >= 3);
-    let listed: serde_json::Value = serde_json::from_str(&gatepost_says(&["token", "list", "--json"], "")).unwrap();
+    let listed: serde_json::Value = serde_json::from_str(&gatepost.run(&["token", "list", "--json"], "")).unwrap();
     assert_eq!((&listed[0]["name"], &listed[0]["state"]), (&"support".into(), &"good".into()));
-    gatepost.log_holds_no_secret(peers);
+    gatepost.tells_no_secret(peers);
 }
 
 #[test]
