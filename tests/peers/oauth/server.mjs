@@ -3,14 +3,14 @@
 //                SERVICE_ACCOUNT (a key file that is written here)
 //   mailboxes:   anything@example.test; the password of each is "mailb0x-s3cret"
 //   clients:     app-userN@example.test   app-only, one per mailbox
-//                confidential             refresh tokens that /mint made
+//                confidential, steady, rotating   secret "conf-s3cret": refresh tokens that /mint made
 //                public                   native: code with PKCE at http://127.0.0.1/ and http://localhost/ of any port,
 //                                         device code, password
 //                web                      secret "web-s3cret": code at https://gatepost.example/mail/oauth/callback and
 //                                         what /redirect adds; password
 //                cert                     private_key_jwt (PS256, RS256): app-only for user30@example.test, and code
 //                (none)                   jwt-bearer by the service account
-//   at ADMIN:    /mint?mailbox=M          a refresh token of the confidential client
+//   at ADMIN:    /mint?mailbox=M          a refresh token of the confidential client, or of &client=C
 //                /ttl?client=C&seconds=N  /rotate?client=C&on=0|1   /down?client=C&on=0|1
 //                /redirect?client=C&uri=U registers one more redirect URI
 //                /revoke?client=C         its access tokens are no longer good
@@ -47,7 +47,7 @@ const app = (n) => ({ client_id: `app-user${n}@example.test`, client_secret: 'ap
 const jwk = () => ({ ...new crypto.X509Certificate(fs.readFileSync(CLIENT_CERT)).publicKey.export({ format: 'jwk' }), use: 'sig' });
 const clients = [
   ...Array.from({ length: 40 }, (_, n) => app(n + 1)),
-  { client_id: 'confidential', client_secret: 'conf-s3cret', grant_types: ['authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/'], token_endpoint_auth_method: 'client_secret_post' },
+  ...['confidential', 'steady', 'rotating'].map((name) => ({ client_id: name, client_secret: 'conf-s3cret', grant_types: ['authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/'], token_endpoint_auth_method: 'client_secret_post' })),
   { client_id: 'public', application_type: 'native', grant_types: ['authorization_code', 'refresh_token', DEVICE_CODE, PASSWORD], redirect_uris: ['http://127.0.0.1/', 'http://localhost/'], token_endpoint_auth_method: 'none' },
   { client_id: 'web', client_secret: 'web-s3cret', grant_types: ['authorization_code', 'refresh_token', PASSWORD], redirect_uris: ['https://gatepost.example/mail/oauth/callback'], token_endpoint_auth_method: 'client_secret_post' },
   { client_id: 'cert', application_type: 'native', grant_types: ['client_credentials', 'authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/', 'http://localhost/'], token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk()] } },
@@ -138,7 +138,7 @@ provider.use(async (ctx, next) => {
 provider.use(interactions(provider, isMailbox));
 
 const asked = {
-  '/mint': async (get) => (await issue(await provider.Client.find('confidential'), get('mailbox'), 'authorization_code')).refresh.save(),
+  '/mint': async (get) => (await issue(await provider.Client.find(get('client') ?? 'confidential'), get('mailbox'), 'authorization_code')).refresh.save(),
   '/ttl': (get) => { of(get('client')).ttl = Number(get('seconds')); },
   '/rotate': (get) => { of(get('client')).rotate = get('on') === '1'; },
   '/down': (get) => { of(get('client')).down = get('on') === '1'; },
