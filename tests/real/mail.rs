@@ -1,5 +1,7 @@
 //! A message that goes out by SMTP and comes back by IMAP and POP3, with curl.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -39,6 +41,21 @@ pub(crate) fn relays_by(gatepost: &Gatepost, user: &str, mailbox: &str, tls: &st
     assert!(fetched.ends_with(&content), "{fetched}");
     let fetched = run(&mut curl(format!("pop3{s}://localhost:{}/{number}", gatepost.pop3)), "");
     assert!(fetched.ends_with(&content), "{fetched}");
+}
+
+/// What POP3 answers to the account's login.
+pub(crate) fn login(gatepost: &Gatepost, user: &str) -> String {
+    let tcp = TcpStream::connect(Gatepost::address(gatepost.pop3)).unwrap();
+    let mut lines = BufReader::new(tcp.try_clone().unwrap()).lines().map(Result::unwrap);
+    lines.next().unwrap();
+    for command in [format!("USER {user}"), format!("PASS {PASSWORD}")] {
+        (&tcp).write_all(format!("{command}\r\n").as_bytes()).unwrap();
+        let answer = lines.next().unwrap();
+        if command.starts_with("PASS") || answer.starts_with("-ERR") {
+            return answer;
+        }
+    }
+    unreachable!("PASS comes last")
 }
 
 /// A message that does not end its last line; the mark finds it again.

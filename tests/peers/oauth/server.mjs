@@ -4,12 +4,13 @@
 //   mailboxes:   anything@example.test; the password of each is "mailb0x-s3cret"
 //   clients:     app-userN@example.test   app-only, one per mailbox
 //                confidential, steady, rotating   secret "conf-s3cret": refresh tokens that /mint made
-//                public                   native: code with PKCE at http://127.0.0.1/ and http://localhost/ of any port,
+//                public, fickle           native: code with PKCE at http://127.0.0.1/ and http://localhost/ of any port,
 //                                         device code, password
 //                web                      secret "web-s3cret": code at https://gatepost.example/mail/oauth/callback and
 //                                         what /redirect adds; password
 //                cert                     private_key_jwt (PS256, RS256): app-only for user30@example.test, and code
 //                (none)                   jwt-bearer by the service account
+//   issuers:     https://localhost:PORT, and https://localhost:PORT/plain by RFC 8414 alone
 //   at ADMIN:    /mint?mailbox=M          a refresh token of the confidential client, or of &client=C
 //                /ttl?client=C&seconds=N  /rotate?client=C&on=0|1   /down?client=C&on=0|1
 //                /redirect?client=C&uri=U registers one more redirect URI
@@ -48,7 +49,7 @@ const jwk = () => ({ ...new crypto.X509Certificate(fs.readFileSync(CLIENT_CERT))
 const clients = [
   ...Array.from({ length: 40 }, (_, n) => app(n + 1)),
   ...['confidential', 'steady', 'rotating'].map((name) => ({ client_id: name, client_secret: 'conf-s3cret', grant_types: ['authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/'], token_endpoint_auth_method: 'client_secret_post' })),
-  { client_id: 'public', application_type: 'native', grant_types: ['authorization_code', 'refresh_token', DEVICE_CODE, PASSWORD], redirect_uris: ['http://127.0.0.1/', 'http://localhost/'], token_endpoint_auth_method: 'none' },
+  ...['public', 'fickle'].map((name) => ({ client_id: name, application_type: 'native', grant_types: ['authorization_code', 'refresh_token', DEVICE_CODE, PASSWORD], redirect_uris: ['http://127.0.0.1/', 'http://localhost/'], token_endpoint_auth_method: 'none' })),
   { client_id: 'web', client_secret: 'web-s3cret', grant_types: ['authorization_code', 'refresh_token', PASSWORD], redirect_uris: ['https://gatepost.example/mail/oauth/callback'], token_endpoint_auth_method: 'client_secret_post' },
   { client_id: 'cert', application_type: 'native', grant_types: ['client_credentials', 'authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/', 'http://localhost/'], token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk()] } },
   { client_id: 'service-account', grant_types: [JWT_BEARER], token_endpoint_auth_method: 'none', ...without },
@@ -134,6 +135,12 @@ provider.use(async (ctx, next) => {
 provider.use(async (ctx, next) => {
   await next();
   if (ctx.path === '/device/auth' && ctx.body?.device_code) ctx.body = { ...ctx.body, interval: 1 };
+});
+// An issuer that is found where RFC 8414 says, and not where OpenID Connect does.
+provider.use(async (ctx, next) => {
+  if (ctx.path !== '/.well-known/oauth-authorization-server/plain') return next();
+  ctx.body = { issuer: `${ISSUER}/plain`, token_endpoint: `${ISSUER}/token`, device_authorization_endpoint: `${ISSUER}/device/auth` };
+  return undefined;
 });
 provider.use(interactions(provider, isMailbox));
 

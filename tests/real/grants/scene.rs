@@ -82,6 +82,13 @@ impl Scene {
         talk.succeeds();
     }
 
+    /// Has a command get a new access token. The service, which looks at the store four times a second, has seen it before
+    /// this returns.
+    pub(super) fn refresh(&self, name: &str) {
+        self.run(&["token", "refresh", name], "");
+        std::thread::sleep(Duration::from_millis(400));
+    }
+
     /// What `token show` says.
     pub(super) fn shown(&self, name: &str) -> Value {
         serde_json::from_str(&self.run(&["token", "show", name, "--json"], "")).unwrap()
