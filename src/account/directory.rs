@@ -1,5 +1,5 @@
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::password::{self, Work};
@@ -10,6 +10,7 @@ use crate::model::{Account, PasswordHash};
 pub struct Directory {
     names: HashMap<String, Arc<Account>>,
     rounds: BTreeMap<Work, Round>,
+    unusable: HashSet<String>,
 }
 
 /// Two accounts answer to the same name.
@@ -44,7 +45,7 @@ pub(super) struct Checks {
 impl Directory {
     /// Enters each account under its name and its aliases.
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Result<Self, Ambiguous> {
-        let mut directory = Self { names: HashMap::new(), rounds: BTreeMap::new() };
+        let mut directory = Self { names: HashMap::new(), rounds: BTreeMap::new(), unusable: HashSet::new() };
         for account in accounts {
             let account = Arc::new(account);
             directory.widen(&account);
@@ -57,6 +58,19 @@ impl Directory {
             directory.rounds.extend(decoy.map(|decoy| (password::work(&decoy), Round { most: 1, decoy })));
         }
         Ok(directory)
+    }
+
+    /// User names that are declared, and whose accounts cannot be used now: their token is gone, or cannot be read.
+    #[must_use]
+    pub fn with_unusable(self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        let unusable = names.into_iter().map(|name| Account::folded(name.as_ref())).collect();
+        Self { unusable, ..self }
+    }
+
+    /// Whether a user name is declared and cannot be used: no password is wrong there (law 2).
+    #[must_use]
+    pub fn is_unusable(&self, user: &str) -> bool {
+        self.unusable.contains(&Account::folded(user)) && self.find(user).is_none()
     }
 
     /// The account of a user name as typed: case and blanks around it do not matter.

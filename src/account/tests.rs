@@ -78,6 +78,13 @@ fn a_name_has_one_account() {
     assert!(Directory::new([account("a", &["A", "a"], &["p"])]).is_ok());
 }
 
+#[test]
+fn a_name_that_cannot_be_used_is_known_all_the_same() {
+    let directory = Directory::new([account("evmail", &[], &["p"])]).unwrap().with_unusable(["Lost", "evmail"]);
+    assert!(directory.is_unusable(" lost") && !directory.is_unusable("nobody"));
+    assert!(!directory.is_unusable("evmail"), "another account has that name");
+}
+
 #[tokio::test]
 async fn every_name_costs_the_same_number_of_hashes() {
     let directory = Directory::new([account("one", &[], &["p"]), account("two", &[], &["p", "q", "r"])]).unwrap();

@@ -16,6 +16,8 @@ pub(super) struct House {
     pub(super) accounts: Vec<Account>,
     /// What is in the store and cannot be used, each with its reason: it spoils nothing else.
     pub(super) broken: Vec<String>,
+    /// The user names of accounts that cannot be used.
+    pub(super) unusable: Vec<String>,
     /// Accounts of the file whose token is nowhere.
     pub(super) errors: Option<ConfigErrors>,
     /// The tokens of the store as read, so that one that did not change stays the same.
@@ -36,6 +38,7 @@ impl House {
             Ok(accounts) => house.accounts = accounts,
             Err(errors) => {
                 house.accounts.clone_from(&config.accounts);
+                house.unusable.extend(config.account_names().map(str::to_owned));
                 house.errors = Some(errors);
             }
         }
@@ -96,9 +99,20 @@ impl House {
                 };
                 self.broken.extend(known.into_iter().map(clash));
             }
-            Err(fault) => self.broken.push(fault),
+            Err(fault) => {
+                self.broken.push(fault);
+                self.unusable.push(name.clone());
+                self.unusable.extend(aliases(record));
+            }
         }
     }
+}
+
+/// The other names of an account that may be unusable for any reason.
+fn aliases(record: &Record) -> Vec<String> {
+    let content = record.content.as_ref().ok().and_then(|content| settings(content.as_deref()?));
+    let listed = content.as_ref().and_then(|settings| settings.get("aliases")?.as_array());
+    listed.into_iter().flatten().filter_map(|alias| Some(alias.as_str()?.to_owned())).collect()
 }
 
 fn read<T>(record: &Record, parse: impl FnOnce(&Settings) -> Result<T, ConfigErrors>) -> Result<T, String> {

@@ -80,7 +80,7 @@ impl Live {
             trust.insert(token.provider.name.clone(), tls);
             tokens.push((Arc::clone(token), http));
         }
-        let directory = Directory::new(house.accounts.iter().cloned())?;
+        let directory = Directory::new(house.accounts.iter().cloned())?.with_unusable(&house.unusable);
         self.service.trust.store(Arc::new(trust));
         self.service.tokens.declare(tokens);
         self.service.directory.store(Arc::new(directory));

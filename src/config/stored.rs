@@ -76,8 +76,17 @@ impl Config {
     /// Where an account of the file stands, by any of its user names.
     #[must_use]
     pub fn account_place(&self, user: &str) -> Option<&AccountPlace> {
+        self.account_places().get(&Account::folded(user))
+    }
+
+    /// Every user name of the file, folded, also of accounts whose token is not known.
+    pub fn account_names(&self) -> impl Iterator<Item = &str> {
+        self.account_places().keys().map(String::as_str)
+    }
+
+    fn account_places(&self) -> &HashMap<String, AccountPlace> {
         let find = || self.reading.layers.as_ref().map(|layers| accounts::places(&Reader::new(layers).root()));
-        self.reading.places.get_or_init(|| find().unwrap_or_default()).get(&Account::folded(user))
+        self.reading.places.get_or_init(|| find().unwrap_or_default())
     }
 
     fn layers(&self, table: &str, kind: &str, name: &str, settings: &Settings) -> Result<Layers, ConfigErrors> {

@@ -248,6 +248,7 @@ impl<'a> Dialogue<'a> {
         match service.verifier.verify(&directory, &credentials.user, &credentials.password).await {
             Verdict::Granted(account) if account.allows(self.frontend.protocol, self.peer.ip()) => Ok(account),
             Verdict::Granted(_) => Err(Refused::NotAllowed),
+            Verdict::Denied if directory.is_unusable(&credentials.user) => Err(Refused::Unusable),
             Verdict::Denied => Err(Refused::BadCredentials),
             Verdict::Overloaded => Err(Refused::Overloaded),
         }
@@ -294,6 +295,7 @@ impl<'a> Dialogue<'a> {
 enum Refused {
     BadCredentials,
     NotAllowed,
+    Unusable,
     Overloaded,
 }
 
@@ -307,6 +309,13 @@ impl Refused {
                 (
                     LoginFailure::NotAllowed(ClientText::new(text)),
                     "account disabled, or not allowed for this protocol or address",
+                )
+            }
+            Self::Unusable => {
+                let text = "this account cannot be used now; ask the administrator";
+                (
+                    LoginFailure::Unavailable(ClientText::new(text)),
+                    "the account's token is not there, or its declaration cannot be read",
                 )
             }
             Self::Overloaded => {
