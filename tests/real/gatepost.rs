@@ -59,14 +59,16 @@ impl Default for Setting {
 
 impl Gatepost {
     pub(crate) fn start(peers: &Peers, setting: Setting) -> Self {
-        Self::with(&configuration(peers, setting), &[])
+        Self::with(&configuration(peers, setting), &[], &[])
     }
 
-    /// Starts it with this configuration and these variables. The key, the log and the listeners are added.
-    pub(crate) fn with(configuration: &str, variables: &[(&str, &str)]) -> Self {
+    /// Starts it with this configuration, these files beside it, and these variables. The key is made for it.
+    pub(crate) fn with(configuration: &str, files: &[(&str, &str)], variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         run(Command::new(PROGRAM).args(["key", "generate", "--out"]).arg(directory.path().join("gatepost.key")), "");
-        std::fs::write(directory.path().join("gatepost.toml"), configuration).unwrap();
+        for (name, content) in files.iter().chain([&("gatepost.toml", configuration)]) {
+            std::fs::write(directory.path().join(name), content).unwrap();
+        }
         let variables: Vec<_> = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         let (process, [smtp, imap, pop3]) = serve(directory.path(), &variables);
         Self { process, variables, said: Mutex::default(), smtp, imap, pop3, directory }

@@ -11,4 +11,5 @@ mod notices;
 mod passwords;
 mod rotation;
 mod scene;
+mod sessions;
 mod simulated;

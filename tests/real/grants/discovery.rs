@@ -43,7 +43,6 @@ fn a_wrong_issuer_gets_no_secret() {
     let Some(peers) = peers() else { return };
     let addresses = format!("issuer = \"https://127.0.0.1:{}\"", peers.port(0));
     let scene = Scene::with(peers, &provider(peers, "misnamed", &addresses));
-    std::fs::write(scene.directory.path().join("app.secret"), "app-s3cret").unwrap();
     let (client, before) = (client_of(31), peers.token_requests(31));
     let arguments = ["--provider", "misnamed", "--grant", "client_credentials", "--client-id", &client];
     scene.token("app", &[&arguments[..], &["--client-secret-file", "app.secret"]].concat());

@@ -25,7 +25,8 @@ impl Deref for Scene {
 }
 
 /// Secrets that commands read from files, by name.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
+    ("app.secret", "app-s3cret\n"),
     ("web.secret", "web-s3cret\n"),
     ("confidential.secret", "conf-s3cret\n"),
     ("mailbox.secret", "mailb0x-s3cret\n"),
@@ -43,10 +44,8 @@ impl Scene {
         let addresses = format!(
             "authorization_url = \"{oauth}/auth\"\ntoken_url = \"{oauth}/token\"\ndevice_url = \"{oauth}/device/auth\""
         );
-        let gatepost = Gatepost::with(&(foundation("none") + &provider(peers, "real", &addresses) + more), &[]);
-        for (name, content) in FILES {
-            std::fs::write(gatepost.directory.path().join(name), content).unwrap();
-        }
+        let configuration = foundation("none") + &provider(peers, "real", &addresses) + more;
+        let gatepost = Gatepost::with(&configuration, &FILES, &[]);
         Self { peers, gatepost }
     }
 
