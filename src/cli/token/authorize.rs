@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use secrecy::SecretString;
 use tokio::net::TcpStream;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use url::Url;
@@ -65,7 +66,7 @@ pub(super) async fn authorize(shop: &Workshop, name: &str, way: Way) -> anyhow::
     }
     let party = shop.party(token)?;
     // From here on Ctrl-C is ours: a grant that is there is kept before we go.
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
     let consenting = async {
         match choose(shop, token, way).await? {
             Chosen::Device => device(&party).await,
@@ -75,8 +76,9 @@ pub(super) async fn authorize(shop: &Workshop, name: &str, way: Way) -> anyhow::
         }
     };
     let gained = tokio::select! {
+        biased;
         gained = timeout(PATIENCE, consenting) => gained.map_err(|_| anyhow::anyhow!("nobody consented within 10 minutes; nothing was changed"))??,
-        _ = &mut interrupted => bail!("interrupted; nothing was changed"),
+        _ = interrupted.recv() => bail!("interrupted; nothing was changed"),
     };
     let accepted = match gained {
         Gained::Kept(accepted) => accepted,
