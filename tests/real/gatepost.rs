@@ -15,7 +15,8 @@ pub(crate) const PASSWORD: &str = "l0cal password";
 /// `\0evmail\0l0cal password`, for SASL PLAIN.
 pub(crate) const PLAIN: &str = "AGV2bWFpbABsMGNhbCBwYXNzd29yZA==";
 /// Secrets that every one of its configurations has, or may have.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
+    "app-p4ssword",
     PASSWORD,
     PLAIN,
     "app-s3cret",
@@ -108,7 +109,10 @@ impl Gatepost {
     /// Remembers what a command printed.
     pub(crate) fn heard(&self, output: &Output) -> (String, String) {
         let [out, err] = [&output.stdout, &output.stderr].map(|octets| String::from_utf8_lossy(octets).into_owned());
-        *self.said.lock().unwrap() += &format!("{out}{err}");
+        let mut said = self.said.lock().unwrap();
+        said.push_str(&out);
+        said.push_str(&err);
+        drop(said);
         (out, err)
     }
 
@@ -212,7 +216,7 @@ pub(crate) fn foundation(tls: &str) -> String {
     let mut text =
         "[store]\nkey = { file = \"gatepost.key\" }\n[log]\nformat = \"json\"\nlevel = \"debug\"\n".to_owned();
     for protocol in ["smtp", "imap", "pop3"] {
-        let _ = writeln!(text, "[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:0\"\ntls = \"{tls}\"",);
+        let _ = writeln!(text, "[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:0\"\ntls = \"{tls}\"");
     }
     text
 }

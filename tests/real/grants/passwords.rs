@@ -1,4 +1,4 @@
-//! What was given elsewhere: an imported refresh token, and the mailbox's own password.
+//! What was given elsewhere: an imported refresh token, the mailbox's own password, an app password.
 
 use super::scene::{Scene, mailbox};
 use crate::peers::peers;
@@ -30,5 +30,15 @@ fn the_password_grant_has_to_be_allowed() {
     assert_eq!(scene.run(&["token", "list", "--json"], "").trim(), "[]");
     scene.declare("ropc", &[&arguments[..], &["--allow-password-grant"]].concat());
     scene.relays("ropc");
+    scene.is_discreet();
+}
+
+#[test]
+fn an_app_password_opens_what_has_no_oauth() {
+    let Some(peers) = peers() else { return };
+    let scene = Scene::new(peers);
+    scene.declare("app40", &["--grant", "app_password", "--password-file", "app40.secret"]);
+    scene.relays("app40");
+    assert_eq!(scene.shown("app40")["state"], "password");
     scene.is_discreet();
 }

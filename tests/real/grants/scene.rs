@@ -25,7 +25,8 @@ impl Deref for Scene {
 }
 
 /// Secrets that commands read from files, by name.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
+    ("app40.secret", "app-p4ssword\n"),
     ("app.secret", "app-s3cret\n"),
     ("web.secret", "web-s3cret\n"),
     ("confidential.secret", "conf-s3cret\n"),
