@@ -8,7 +8,9 @@ use super::super::keys::Keys;
 use super::super::row::{COLUMNS, Row};
 use super::super::seal::{KeyId, Seal};
 use super::super::{Kind, SealError, StoreError};
-use super::{Fault, SqliteStore, opened, read, with_place, write};
+use super::records::{opened, with_place};
+use super::tokens::{read, write};
+use super::{Fault, SqliteStore};
 
 impl SqliteStore {
     /// Seals everything with the last key of the ring, and has everyone seal with it from now on. Returns how many values there

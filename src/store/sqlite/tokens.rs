@@ -1,0 +1,98 @@
+//! The states of tokens.
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+
+use super::super::keys::Keys;
+use super::super::row::{COLUMNS, Row};
+use super::super::{Saved, Stored, Version};
+use super::{Fault, sealer, successor};
+use crate::model::TokenState;
+
+pub(super) fn one(connection: &Connection, name: &str, keys: &Keys) -> Result<Stored, Fault> {
+    let query = format!("SELECT version, {COLUMNS} FROM tokens WHERE name = ?1");
+    let found = connection.prepare_cached(&query)?.query_row([name], read).optional()?;
+    let Some((version, row)) = found else { return Ok(Stored::default()) };
+    Ok(Stored { state: row.open(name, keys)?, version: Version(version) })
+}
+
+pub(super) fn names(connection: &Connection) -> Result<Vec<String>, Fault> {
+    let mut statement = connection.prepare("SELECT name FROM tokens ORDER BY name")?;
+    let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(names)
+}
+
+pub(super) fn swap(
+    connection: &mut Connection,
+    name: &str,
+    read: Version,
+    state: &TokenState,
+    keys: &Keys,
+) -> Result<Saved, Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let query = "SELECT version FROM tokens WHERE name = ?1";
+    let current: Option<i64> = transaction.query_row(query, [name], |row| row.get(0)).optional()?;
+    if current.unwrap_or_default() != read.0 {
+        return Ok(Saved::Conflict);
+    }
+    let row = Row::seal(name, state, sealer(&transaction, keys)?.as_ref())?;
+    let next = successor(&transaction, current)?;
+    write(&transaction, name, next, &row)?;
+    transaction.commit()?;
+    Ok(Saved::Done(Version(next)))
+}
+
+pub(super) fn forget(connection: &mut Connection, name: &str) -> Result<(), Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute("DELETE FROM tokens WHERE name = ?1", [name])?;
+    transaction.execute("DELETE FROM notices WHERE token = ?1", [name])?;
+    Ok(transaction.commit()?)
+}
+
+pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Row)> {
+    let columns = Row {
+        access_token: row.get(1)?,
+        expires_at: row.get(2)?,
+        refresh_token: row.get(3)?,
+        quarantined_token: row.get(4)?,
+        scopes: row.get(5)?,
+        bound_to: row.get(6)?,
+        identity: row.get(7)?,
+        authorized_at: row.get(8)?,
+        refresh_ends_at: row.get(9)?,
+        refreshed_at: row.get(10)?,
+        trouble_class: row.get(11)?,
+        trouble_summary: row.get(12)?,
+        trouble_remedy: row.get(13)?,
+        trouble_since: row.get(14)?,
+        trouble_failures: row.get(15)?,
+        retry_at: row.get(16)?,
+    };
+    Ok((row.get(0)?, columns))
+}
+
+pub(super) fn write(connection: &Connection, name: &str, version: i64, row: &Row) -> rusqlite::Result<usize> {
+    let places = (1..=18).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ");
+    connection.execute(
+        &format!("INSERT OR REPLACE INTO tokens (name, version, {COLUMNS}) VALUES ({places})"),
+        params![
+            name,
+            version,
+            row.access_token,
+            row.expires_at,
+            row.refresh_token,
+            row.quarantined_token,
+            row.scopes,
+            row.bound_to,
+            row.identity,
+            row.authorized_at,
+            row.refresh_ends_at,
+            row.refreshed_at,
+            row.trouble_class,
+            row.trouble_summary,
+            row.trouble_remedy,
+            row.trouble_since,
+            row.trouble_failures,
+            row.retry_at,
+        ],
+    )
+}
