@@ -9,8 +9,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
+use super::entry::Entry;
 use super::error::TokenError;
-use super::life::{Entry, Shared, Want, suitable};
+use super::life::Shared;
+use super::want::{Want, suitable};
 use crate::clock;
 use crate::model::{AccessToken, Grant, Granted, LONGEST_BACK_OFF, TokenState, Trouble, TroubleClass};
 use crate::oauth::{Ask, OauthError, exchange};

@@ -1,23 +1,23 @@
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::SecretString;
+use arc_swap::ArcSwap;
+use chrono::TimeDelta;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, warn};
 
+use super::entry::{Entry, Flight, Landing};
 use super::error::TokenError;
-use super::flight::{Pending, fly, save_pending};
+use super::flight::{fly, save_pending};
 use super::notice::Notices;
+use super::want::Want;
 use crate::clock;
 use crate::lifecycle::Busy;
-use crate::model::{AccessToken, Grant, Token, TokenState};
+use crate::model::{AccessToken, Token, TokenState};
 use crate::oauth::Http;
-use crate::store::{Saved, Store};
+use crate::store::Store;
 
 /// All tokens of the process.
 #[derive(Clone, Debug)]
@@ -50,66 +50,8 @@ pub(super) struct Shared {
 /// A declared token with the HTTP client of its provider.
 type Declared = (Arc<Token>, Http);
 
-/// One state of a token, and whatever is under way for it.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) token: Arc<Token>,
-    pub(super) http: Http,
-    /// Whose mailbox a service account acts for.
-    pub(super) user: String,
-    /// The name of its state in the store.
-    pub(super) name: String,
-    cached: ArcSwapOption<Cached>,
-    /// The settings are new: what people had to mend may be mended, and is tried once without waiting.
-    fresh: AtomicBool,
-    /// Outlives a change of the settings.
-    pub(super) under_way: Arc<UnderWay>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct UnderWay {
-    flight: Mutex<Option<Flight>>,
-    /// The last forced refresh: a mailbox that refuses every token must not make one refresh per login.
-    forced: Mutex<Option<Instant>>,
-    /// What was received and could not be saved yet.
-    pub(super) pending: Mutex<Option<Pending>>,
-}
-
-#[derive(Debug)]
-struct Cached {
-    state: TokenState,
-    /// The store's count of foreign changes when this was read.
-    changes: u64,
-}
-
-/// A flight, and what it was started for.
-#[derive(Clone, Debug)]
-struct Flight {
-    bound_for: String,
-    result: Landing,
-}
-
-/// The result of a flight, when it has one.
-type Landing = watch::Receiver<Option<Result<AccessToken, TokenError>>>;
-
-/// What a caller needs.
-#[derive(Clone, Debug)]
-pub(super) enum Want {
-    /// Any token with life enough to be used.
-    Usable,
-    /// Another than this one, which an upstream refused.
-    Another(AccessToken),
-    /// One that does not expire so soon.
-    Fresh(TimeDelta),
-    /// One that was obtained after this time, whatever the trouble: an administrator wishes so.
-    Since(DateTime<Utc>),
-}
-
 /// For what could not be saved until the end.
 const LAST_SAVE: Duration = Duration::from_secs(3);
-/// Between two forced refreshes of a token.
-const BETWEEN_FORCED: Duration = Duration::from_secs(30);
-
 impl Tokens {
     /// No tokens yet; see [`Tokens::declare`].
     #[must_use]
@@ -231,6 +173,10 @@ impl Tokens {
 }
 
 impl Shared {
+    pub(super) fn ahead(&self) -> TimeDelta {
+        TimeDelta::from_std(self.settings.ahead).unwrap_or(TimeDelta::zero())
+    }
+
     pub(super) fn entries(&self) -> Arc<HashMap<String, Arc<Entry>>> {
         self.entries.load_full()
     }
@@ -273,130 +219,10 @@ impl Shared {
     }
 }
 
-impl Want {
-    /// Whether what a flight that someone else started has brought will do.
-    fn may_be(&self, brought: &Result<AccessToken, TokenError>) -> bool {
-        match (self, brought) {
-            (Self::Another(refused), Ok(access)) => access != refused,
-            // It may have found what was there before, or have been held up.
-            (Self::Since(_), _) => false,
-            _ => true,
-        }
-    }
-}
-
 async fn landed(flight: &mut Landing) -> Result<AccessToken, TokenError> {
     match flight.wait_for(Option::is_some).await {
         Ok(result) => result.clone().unwrap_or(Err(TokenError::Store(crate::store::StoreError::Closed))),
         // The task ended without a result: the process is stopping.
         Err(_) => Err(TokenError::Store(crate::store::StoreError::Closed)),
     }
-}
-
-impl Entry {
-    fn new(token: &Arc<Token>, http: &Http, user: &str) -> Self {
-        Self {
-            name: token.state_name(user),
-            token: Arc::clone(token),
-            http: http.clone(),
-            user: user.to_owned(),
-            cached: ArcSwapOption::empty(),
-            fresh: AtomicBool::new(true),
-            under_way: Arc::default(),
-        }
-    }
-
-    /// The same with other settings.
-    fn with(&self, token: &Arc<Token>, http: &Http) -> Self {
-        Self { under_way: Arc::clone(&self.under_way), ..Self::new(token, http, &self.user) }
-    }
-
-    /// A password needs no flight; it never expires here.
-    fn app_password(&self) -> Option<AccessToken> {
-        match &self.token.grant {
-            Grant::AppPassword(password) => Some(AccessToken::new(password.clone(), DateTime::<Utc>::MAX_UTC)),
-            _ => None,
-        }
-    }
-
-    /// Whether the settings are new, once.
-    pub(super) fn take_fresh(&self) -> bool {
-        self.fresh.swap(false, Ordering::Relaxed)
-    }
-
-    /// The cached token, if it is what is wanted. Reads no store and waits for no lock.
-    pub(super) fn cached_token(&self, want: &Want, shared: &Shared, now: DateTime<Utc>) -> Option<AccessToken> {
-        let cached = self.cached.load();
-        let cached = cached.as_ref().filter(|cached| cached.changes == shared.store.foreign_changes())?;
-        suitable(&cached.state, &self.token, want, now)
-    }
-
-    pub(super) fn cache(&self, state: &TokenState, changes: u64) {
-        self.cached.store(Some(Arc::new(Cached { state: state.clone(), changes })));
-    }
-
-    /// When the token has to be looked at, so far ahead of its expiry. `None`: not before someone gives a grant.
-    pub(super) fn due(&self, ahead: TimeDelta, changes: u64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let cached = self.cached.load();
-        if matches!(self.token.grant, Grant::AppPassword(_)) {
-            return None;
-        }
-        let Some(cached) = cached.as_ref().filter(|cached| cached.changes == changes) else { return Some(now) };
-        let state = &cached.state;
-        let moved = state.bound_to.as_ref().is_some_and(|bound| *bound != self.token.binding());
-        if self.token.grant.lives_by_refresh() && (state.refresh.is_none() || moved) {
-            return None;
-        }
-        let due = if moved || state.usable(now).is_none() { now } else { state.due(ahead).unwrap_or(now) };
-        Some(state.held_until(now).map_or(due, |held| due.max(held)))
-    }
-
-    fn may_force(&self) -> bool {
-        let mut forced = self.under_way.forced.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = forced.is_none_or(|last| last.elapsed() >= BETWEEN_FORCED);
-        if may {
-            *forced = Some(Instant::now());
-        }
-        may
-    }
-}
-
-/// The token of a state, if it is what is wanted. What another provider issued is good for nothing here.
-pub(super) fn suitable(state: &TokenState, token: &Token, want: &Want, now: DateTime<Utc>) -> Option<AccessToken> {
-    let usable = state.usable(now)?;
-    let ours = state.bound_to.as_ref().is_none_or(|bound| *bound == token.binding());
-    let wanted = match want {
-        Want::Usable => true,
-        Want::Another(refused) => usable != refused,
-        Want::Fresh(ahead) => state.due(*ahead).is_some_and(|due| due > now),
-        Want::Since(time) => state.refreshed_at.is_some_and(|at| at > *time),
-    };
-    (ours && wanted).then(|| usable.clone())
-}
-
-impl Shared {
-    pub(super) fn ahead(&self) -> TimeDelta {
-        TimeDelta::from_std(self.settings.ahead).unwrap_or(TimeDelta::zero())
-    }
-}
-
-/// Changes a token's state in the store, whoever else does at the same time. Beside a running service, which sees it at the
-/// next login.
-pub async fn update(
-    store: &dyn Store,
-    name: &str,
-    change: impl Fn(TokenState) -> TokenState,
-) -> Result<(), TokenError> {
-    loop {
-        let stored = store.token(name).await?;
-        if let Saved::Done(_) = store.save(name, stored.version, &change(stored.state)).await? {
-            return Ok(());
-        }
-    }
-}
-
-/// Imports a refresh token into the store.
-pub async fn import(store: &dyn Store, token: &Token, refresh: SecretString) -> Result<(), TokenError> {
-    let now = clock::now();
-    update(store, &token.name, |state| state.imported(refresh.clone(), token.binding(), now)).await
 }

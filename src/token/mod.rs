@@ -5,6 +5,8 @@
 //! its result. The task is its own owner: a client that leaves does not cut an exchange in the middle, for a rotated
 //! refresh token that was received and not saved would be lost.
 
+mod change;
+mod entry;
 mod error;
 mod flight;
 mod life;
@@ -12,10 +14,12 @@ mod notice;
 mod refresher;
 #[cfg(test)]
 mod tests;
+mod want;
 mod watch;
 
+pub use change::{import, update};
 pub use error::TokenError;
-pub use life::{TokenSettings, Tokens, import, update};
+pub use life::{TokenSettings, Tokens};
 pub use notice::{Notice, Notices};
 
 pub use crate::model::AccessToken;

@@ -3,7 +3,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use super::life::Entry;
+use super::entry::Entry;
 use crate::clock;
 use crate::model::Deadline;
 use crate::store::{Store, StoreError};

@@ -7,7 +7,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::life::{Entry, Tokens, Want};
+use super::entry::Entry;
+use super::life::Tokens;
+use super::want::Want;
 use crate::clock;
 
 /// Refreshes at a time: a restart with a thousand tokens must not look like an attack to the provider.

@@ -4,7 +4,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::life::{Entry, Shared, Tokens};
+use super::entry::Entry;
+use super::life::{Shared, Tokens};
 use crate::clock;
 use crate::model::{DeadlineKind, TokenState, TroubleClass, deadlines};
 

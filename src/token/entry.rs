@@ -1,0 +1,128 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::error::TokenError;
+use super::flight::Pending;
+use super::life::Shared;
+use super::want::{Want, suitable};
+use crate::model::{AccessToken, Grant, Token, TokenState};
+use crate::oauth::Http;
+
+/// One state of a token, and whatever is under way for it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) token: Arc<Token>,
+    pub(super) http: Http,
+    /// Whose mailbox a service account acts for.
+    pub(super) user: String,
+    /// The name of its state in the store.
+    pub(super) name: String,
+    cached: ArcSwapOption<Cached>,
+    /// The settings are new: what people had to mend may be mended, and is tried once without waiting.
+    fresh: AtomicBool,
+    /// Outlives a change of the settings.
+    pub(super) under_way: Arc<UnderWay>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct UnderWay {
+    pub(super) flight: Mutex<Option<Flight>>,
+    /// The last forced refresh: a mailbox that refuses every token must not make one refresh per login.
+    forced: Mutex<Option<Instant>>,
+    /// What was received and could not be saved yet.
+    pub(super) pending: Mutex<Option<Pending>>,
+}
+
+#[derive(Debug)]
+struct Cached {
+    state: TokenState,
+    /// The store's count of foreign changes when this was read.
+    changes: u64,
+}
+
+/// A flight, and what it was started for.
+#[derive(Clone, Debug)]
+pub(super) struct Flight {
+    pub(super) bound_for: String,
+    pub(super) result: Landing,
+}
+
+/// The result of a flight, when it has one.
+pub(super) type Landing = watch::Receiver<Option<Result<AccessToken, TokenError>>>;
+
+/// Between two forced refreshes of a token.
+const BETWEEN_FORCED: Duration = Duration::from_secs(30);
+
+impl Entry {
+    pub(super) fn new(token: &Arc<Token>, http: &Http, user: &str) -> Self {
+        Self {
+            name: token.state_name(user),
+            token: Arc::clone(token),
+            http: http.clone(),
+            user: user.to_owned(),
+            cached: ArcSwapOption::empty(),
+            fresh: AtomicBool::new(true),
+            under_way: Arc::default(),
+        }
+    }
+
+    /// The same with other settings.
+    pub(super) fn with(&self, token: &Arc<Token>, http: &Http) -> Self {
+        Self { under_way: Arc::clone(&self.under_way), ..Self::new(token, http, &self.user) }
+    }
+
+    /// A password needs no flight; it never expires here.
+    pub(super) fn app_password(&self) -> Option<AccessToken> {
+        match &self.token.grant {
+            Grant::AppPassword(password) => Some(AccessToken::new(password.clone(), DateTime::<Utc>::MAX_UTC)),
+            _ => None,
+        }
+    }
+
+    /// Whether the settings are new, once.
+    pub(super) fn take_fresh(&self) -> bool {
+        self.fresh.swap(false, Ordering::Relaxed)
+    }
+
+    /// The cached token, if it is what is wanted. Reads no store and waits for no lock.
+    pub(super) fn cached_token(&self, want: &Want, shared: &Shared, now: DateTime<Utc>) -> Option<AccessToken> {
+        let cached = self.cached.load();
+        let cached = cached.as_ref().filter(|cached| cached.changes == shared.store.foreign_changes())?;
+        suitable(&cached.state, &self.token, want, now)
+    }
+
+    pub(super) fn cache(&self, state: &TokenState, changes: u64) {
+        self.cached.store(Some(Arc::new(Cached { state: state.clone(), changes })));
+    }
+
+    /// When the token has to be looked at, so far ahead of its expiry. `None`: not before someone gives a grant.
+    pub(super) fn due(&self, ahead: TimeDelta, changes: u64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let cached = self.cached.load();
+        if matches!(self.token.grant, Grant::AppPassword(_)) {
+            return None;
+        }
+        let Some(cached) = cached.as_ref().filter(|cached| cached.changes == changes) else { return Some(now) };
+        let state = &cached.state;
+        let moved = state.bound_to.as_ref().is_some_and(|bound| *bound != self.token.binding());
+        if self.token.grant.lives_by_refresh() && (state.refresh.is_none() || moved) {
+            return None;
+        }
+        let due = if moved || state.usable(now).is_none() { now } else { state.due(ahead).unwrap_or(now) };
+        Some(state.held_until(now).map_or(due, |held| due.max(held)))
+    }
+
+    pub(super) fn may_force(&self) -> bool {
+        let mut forced = self.under_way.forced.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = forced.is_none_or(|last| last.elapsed() >= BETWEEN_FORCED);
+        if may {
+            *forced = Some(Instant::now());
+        }
+        may
+    }
+}
