@@ -1,6 +1,6 @@
 //! Everything that is declared: in the file, and in the store by the command line and the pages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -18,7 +18,7 @@ pub(super) struct House {
     pub(super) broken: Vec<String>,
     /// The user names of accounts that cannot be used.
     pub(super) unusable: Vec<String>,
-    /// Accounts of the file whose token is nowhere.
+    /// What is wrong with accounts of the file, now that the tokens of the store are known.
     pub(super) errors: Option<ConfigErrors>,
     /// The tokens of the store as read, so that one that did not change stays the same.
     stored: HashMap<String, (Version, Arc<Token>)>,
@@ -34,18 +34,16 @@ impl House {
             house.versions.push((record.kind, record.name.clone(), record.version));
             house.token(config, &record, before);
         }
-        match config.accounts_of(&house.tokens) {
-            Ok(accounts) => house.accounts = accounts,
-            Err(errors) => {
-                house.accounts.clone_from(&config.accounts);
-                house.unusable.extend(config.account_names().map(str::to_owned));
-                house.errors = Some(errors);
-            }
+        (house.accounts, house.errors) = config.accounts_anyway(&house.tokens);
+        if house.errors.is_some() {
+            house.unusable.extend(config.account_names().map(str::to_owned));
         }
+        let mut names: HashSet<_> = house.accounts.iter().flat_map(folded).collect();
         for record in store.records(Kind::Account).await? {
             house.versions.push((record.kind, record.name.clone(), record.version));
-            house.account(config, &record);
+            house.account(config, &record, &mut names);
         }
+        house.tell_of_orphans();
         Ok(house)
     }
 
@@ -84,20 +82,23 @@ impl House {
         }
     }
 
-    fn account(&mut self, config: &Config, record: &Record) {
+    fn account(&mut self, config: &Config, record: &Record, names: &mut HashSet<String>) {
         let Record { name, .. } = record;
-        let taken = |user: &str| self.accounts.iter().any(|account| account.answers_to(user));
-        if taken(name) {
+        if names.contains(&Account::folded(name)) {
             return self.broken.push(format!("account {name:?} of the store: another account has this name"));
         }
-        match read(record, |settings| config.stored_account(name, settings, &self.tokens)) {
+        match read(record, |settings| config.stored_account_anyway(name, settings, &self.tokens)) {
             Ok(accounts) => {
-                let (known, new): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|new| new.names().any(taken));
-                self.accounts.extend(new);
-                let clash = |account: Account| {
-                    format!("account {:?} of the store: another account has one of its names", account.name)
-                };
-                self.broken.extend(known.into_iter().map(clash));
+                for account in accounts {
+                    if folded(&account).any(|name| names.contains(&name)) {
+                        let name = account.name;
+                        self.broken
+                            .push(format!("account {name:?} of the store: another account has one of its names"));
+                    } else {
+                        names.extend(folded(&account));
+                        self.accounts.push(account);
+                    }
+                }
             }
             Err(fault) => {
                 self.broken.push(fault);
@@ -106,6 +107,21 @@ impl House {
             }
         }
     }
+
+    /// Accounts whose token was forgotten, or cannot be read: their programs are told to try again later.
+    fn tell_of_orphans(&mut self) {
+        let known: HashSet<_> = self.tokens.iter().map(|token| token.name.as_str()).collect();
+        let orphans = self.accounts.iter().filter(|account| !known.contains(account.token.name.as_str()));
+        let told = orphans.map(|Account { name, token, .. }| {
+            let token = &token.name;
+            format!("account {name:?}: there is no token {token:?}; make it with `gatepost token add {token}`")
+        });
+        self.broken.extend(told);
+    }
+}
+
+fn folded(account: &Account) -> impl Iterator<Item = String> {
+    account.names().map(Account::folded)
 }
 
 /// The other names of an account that may be unusable for any reason.

@@ -81,6 +81,10 @@ impl ConfigFile {
     fn load(&self) -> Result<Config, ConfigErrors> {
         Config::load(&self.config, environment())
     }
+
+    fn load_for_command(&self) -> Result<Config, ConfigErrors> {
+        Config::load_for_command(&self.config, environment())
+    }
 }
 
 /// The variables that can be configuration. (`std::env::vars` would panic at a foreign one that is not UTF-8.)

@@ -24,16 +24,12 @@ pub(super) struct Workshop {
 impl Workshop {
     /// Opens everything; beside a running service, which has it open too. What is broken in the store is told and left out.
     pub(super) async fn open(file: &ConfigFile) -> anyhow::Result<Self> {
-        let config = file.load()?;
+        let config = file.load_for_command()?;
         let store = Arc::new(house::open(&config)?);
         let house = House::read(&config, store.as_ref(), &House::default()).await?;
-        // Accounts of the file whose token is not there yet, or not any more: it has to be possible to add it.
-        if let Some(errors) = &house.errors {
-            super::warn(errors);
-        }
-        for fault in &house.broken {
-            super::warn(fault);
-        }
+        // A command may be what mends it.
+        house.broken.iter().for_each(super::warn);
+        house.errors.iter().for_each(super::warn);
         let providers = Providers::of(&config);
         Ok(Self { config, store, house, providers })
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::listeners::PROTOCOLS;
 use super::reader::{Table, nearest};
 use super::tokens::{Declared, printable};
-use crate::model::{Account, PasswordHash, Protocol, Token};
+use crate::model::{Account, ClientAuthentication, Grant, PasswordHash, Protocol, Token};
 pub use place::AccountPlace;
 pub(super) use place::places;
 use users::Users;
@@ -21,6 +21,9 @@ pub(super) enum Unknown {
     IsWrong,
     /// Perhaps one of the store, which was not read yet; its accounts are left for then.
     MayBeStored,
+    /// Gone, or damaged. Its accounts are kept, so that their programs hear that it is unavailable, and not that their password
+    /// is wrong.
+    StandsIn,
 }
 
 /// The tokens that accounts may name.
@@ -57,7 +60,8 @@ struct Common {
 
 fn common(table: &Table<'_>, tokens: &Tokens<'_>) -> Common {
     let token = token(table, tokens);
-    let protocols = protocols(table, token.as_deref());
+    let known = token.as_deref().filter(|token| tokens.declared.contains_key(&token.name));
+    let protocols = protocols(table, known);
     let networks = table.networks("networks").unwrap_or_default();
     for key in ["protocols", "networks"] {
         // Nobody, or everybody? Better to say so.
@@ -68,7 +72,7 @@ fn common(table: &Table<'_>, tokens: &Tokens<'_>) -> Common {
     }
     let user = |key| table.string(key).and_then(|text| printable(table, key, text));
     let (mailbox, smtp_user) = (user("mailbox"), user("smtp_user"));
-    if let Some(token) = token.as_deref().filter(|token| token.mailbox.is_empty() && mailbox.is_none()) {
+    if let Some(token) = known.filter(|token| token.mailbox.is_empty() && mailbox.is_none()) {
         let problem = format!("`mailbox` is missing: the token {:?} opens any mailbox and names none", token.name);
         table.error("mailbox", problem, Some("the address of the mailbox".into()), None);
     }
@@ -126,11 +130,32 @@ fn token(table: &Table<'_>, tokens: &Tokens<'_>) -> Option<Arc<Token>> {
     if found.is_none() && tokens.unknown == Unknown::IsWrong {
         let names: Vec<_> = tokens.declared.keys().map(String::as_str).collect();
         let hint = nearest(&name, &names).map(|near| format!("did you mean \"{near}\"?"));
-        let hint = hint.unwrap_or_else(|| format!("declare it as [tokens.{name:?}]"));
+        let hint =
+            hint.unwrap_or_else(|| format!("declare it as [tokens.{name:?}], or run `gatepost token add {name}`"));
         let allowed = (!names.is_empty()).then(|| names.join(", "));
         table.error("token", format!("there is no token {name:?}"), allowed, Some(hint));
     }
-    found.cloned().flatten()
+    match found {
+        None if tokens.unknown == Unknown::StandsIn => Some(Arc::new(stand_in(name))),
+        found => found.cloned().flatten(),
+    }
+}
+
+/// For a token that is nowhere: it has no provider, and nothing can be obtained by it.
+fn stand_in(name: String) -> Token {
+    Token {
+        name,
+        provider: Arc::default(),
+        grant: Grant::RefreshToken,
+        mailbox: String::new(),
+        client_id: String::new(),
+        client_authentication: ClientAuthentication::Public,
+        scopes: Vec::new(),
+        redirect_uri: None,
+        delegate: false,
+        testing: false,
+        secret_ends: None,
+    }
 }
 
 /// What the account may be used for; by default, all that its provider has servers for.

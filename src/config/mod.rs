@@ -78,12 +78,20 @@ pub const REFERENCE: &str = include_str!("../../config/reference.toml");
 impl Config {
     /// Reads a file, `FILE.d/*.toml` beside it, and variables that begin with `GATEPOST__`.
     pub fn load(file: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigErrors> {
-        Self::of(Layers::read(file, environment)?)
+        Self::of(Layers::read(file, environment)?, Unknown::IsWrong)
     }
 
-    fn of(layers: Layers) -> Result<Self, ConfigErrors> {
+    /// The same for a command that may be about to make a token which an account of the file names.
+    pub fn load_for_command(
+        file: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigErrors> {
+        Self::of(Layers::read(file, environment)?, Unknown::MayBeStored)
+    }
+
+    fn of(layers: Layers, unknown: Unknown) -> Result<Self, ConfigErrors> {
         let reader = Reader::new(&layers);
-        let read = Self::read(&reader.root());
+        let read = Self::read(&reader.root(), unknown);
         let warnings = reader.warnings();
         let mut config = reader.finish(read)?;
         config.warnings = warnings;
@@ -91,7 +99,7 @@ impl Config {
         Ok(config)
     }
 
-    fn read(root: &Table<'_>) -> Option<Self> {
+    fn read(root: &Table<'_>, unknown: Unknown) -> Option<Self> {
         let tls = root.table("tls").map(|table| tls::read(&table));
         let listeners = listeners::read(root, root.has("tls"));
         let store = store::read(root);
@@ -103,7 +111,7 @@ impl Config {
         let tokens = tokens::read(root, &providers);
         // Where there is no store yet, a token that is not in the file is nowhere.
         let stored = store.as_ref().is_some_and(|store| store.path.exists());
-        let accounts = accounts::read(root, &tokens, if stored { Unknown::MayBeStored } else { Unknown::IsWrong });
+        let accounts = accounts::read(root, &tokens, if stored { Unknown::MayBeStored } else { unknown });
         let notify = root.table("notify").and_then(|table| notify::read(&table));
         root.finish();
         Some(Self {

@@ -1,6 +1,7 @@
 use std::fmt::{Display, Write as _};
 use std::path::Path;
 
+use super::accounts::Unknown;
 use super::document::Step;
 use super::layers::Layers;
 use super::reader::dotted;
@@ -12,7 +13,7 @@ impl Config {
     /// left out. Takes what [`Config::load`] takes.
     pub fn show(file: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<String, ConfigErrors> {
         let layers = Layers::read(file, environment)?;
-        let config = Self::of(layers)?;
+        let config = Self::of(layers, Unknown::IsWrong)?;
         let Some(layers) = &config.reading.layers else { return Ok(String::new()) };
         let mut page = Page { layers, text: String::new(), path: Vec::new() };
         page.sections(&config);

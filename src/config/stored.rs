@@ -53,9 +53,18 @@ impl Config {
     pub fn accounts_of(&self, tokens: &[Arc<Token>]) -> Result<Vec<Account>, ConfigErrors> {
         let Some(layers) = &self.reading.layers else { return Ok(self.accounts.clone()) };
         let reader = Reader::new(layers);
-        let known = tokens.iter().map(|token| (token.name.clone(), Some(Arc::clone(token)))).collect();
-        let accounts = accounts::read(&reader.root(), &known, Unknown::IsWrong);
+        let accounts = accounts::read(&reader.root(), &declared(tokens), Unknown::IsWrong);
         reader.finish(Some(accounts))
+    }
+
+    /// The same for a service that goes on: an account whose token is nowhere is kept with a token that stands in for it, and
+    /// one that is wrong otherwise spoils no other.
+    #[must_use]
+    pub fn accounts_anyway(&self, tokens: &[Arc<Token>]) -> (Vec<Account>, Option<ConfigErrors>) {
+        let Some(layers) = &self.reading.layers else { return (self.accounts.clone(), None) };
+        let reader = Reader::new(layers);
+        let accounts = accounts::read(&reader.root(), &declared(tokens), Unknown::StandsIn);
+        (accounts, reader.finish(Some(())).err())
     }
 
     /// An account of the store, which may be one of these tokens' only; several for a pattern.
@@ -65,10 +74,29 @@ impl Config {
         settings: &Settings,
         tokens: &[Arc<Token>],
     ) -> Result<Vec<Account>, ConfigErrors> {
+        self.account_of_store(name, settings, tokens, Unknown::IsWrong)
+    }
+
+    /// The same for a service that goes on, as [`Config::accounts_anyway`].
+    pub fn stored_account_anyway(
+        &self,
+        name: &str,
+        settings: &Settings,
+        tokens: &[Arc<Token>],
+    ) -> Result<Vec<Account>, ConfigErrors> {
+        self.account_of_store(name, settings, tokens, Unknown::StandsIn)
+    }
+
+    fn account_of_store(
+        &self,
+        name: &str,
+        settings: &Settings,
+        tokens: &[Arc<Token>],
+        unknown: Unknown,
+    ) -> Result<Vec<Account>, ConfigErrors> {
         let layers = self.layers("accounts", "account", name, settings)?;
         let reader = Reader::new(&layers);
-        let known = tokens.iter().map(|token| (token.name.clone(), Some(Arc::clone(token)))).collect();
-        let read = accounts::read(&reader.root(), &known, Unknown::IsWrong);
+        let read = accounts::read(&reader.root(), &declared(tokens), unknown);
         let read = if read.is_empty() { None } else { Some(read) };
         reader.finish(read)
     }
@@ -97,6 +125,10 @@ impl Config {
         let variables = self.reading.layers.as_ref().map(Layers::variables).cloned().unwrap_or_default();
         Layers::stored(&format!("{kind} {name:?}"), &text, variables)
     }
+}
+
+fn declared(tokens: &[Arc<Token>]) -> tokens::Declared {
+    tokens.iter().map(|token| (token.name.clone(), Some(Arc::clone(token)))).collect()
 }
 
 /// A TOML value; the escapes of its texts are JSON's.

@@ -55,7 +55,8 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
             if !account.protocols.contains(&protocol) {
                 continue;
             }
-            if account.token.provider.endpoints.of(protocol).is_none() {
+            let declared = self.doctor.tokens.declared(&account.token.name).is_some();
+            if declared && account.token.provider.endpoints.of(protocol).is_none() {
                 let provider = &account.token.provider.name;
                 let detail = format!("it may use {protocol}, and its provider {provider:?} has no {protocol} server");
                 let remedy =
@@ -73,6 +74,9 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
     async fn chain(&mut self, place: &Place<'_>) -> Result<(), Stopped> {
         let Place { account, protocol } = *place;
         let (token, user) = (&account.token, account.upstream_user(protocol));
+        if self.doctor.tokens.declared(&token.name).is_none() {
+            return self.orphan(place);
+        }
         let Some(reach) = (self.doctor.reach)(token) else { return self.undeclared(place) };
         let Some(target) = reach.target(token, protocol, user) else { return self.undeclared(place) };
         self.server(place, &target).await?;
@@ -162,6 +166,14 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
     }
 
     /// The provider has gone while this went on.
+    fn orphan(&mut self, place: &Place<'_>) -> Result<(), Stopped> {
+        let token = &place.account.token.name;
+        let cause = "it was forgotten, or its declaration in the store cannot be read";
+        let advice = Advice::new(cause, format!("make it with `gatepost token add {token}`"));
+        let finding = Finding::failed(format!("there is no token {token:?}"), advice);
+        self.tell(place, Stage::Account, &finding, None)
+    }
+
     fn undeclared(&mut self, place: &Place<'_>) -> Result<(), Stopped> {
         let provider = &place.account.token.provider.name;
         let advice = Advice::new("the configuration has changed meanwhile", "run it again");

@@ -264,6 +264,9 @@ impl<'a> Dialogue<'a> {
         let protocol = self.frontend.protocol;
         let provider = &account.token.provider;
         let trust = service.trust.load_full();
+        if service.tokens.declared(&account.token.name).is_none() {
+            return Err(TokenError::Unknown(account.token.name.clone()).into());
+        }
         let (Some(endpoint), Some(trust)) = (provider.endpoints.of(protocol), trust.get(&provider.name)) else {
             return Err(Unavailable::NoEndpoint);
         };

@@ -1,6 +1,6 @@
 //! `gatepost account`, also beside a running service.
 
-use crate::place::{NOT_ALLOWED, PASSWORD, Place, WRONG, YES};
+use crate::place::{NOT_ALLOWED, PASSWORD, Place, UNAVAILABLE, WRONG, YES};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_service_follows_every_change() {
@@ -166,4 +166,45 @@ async fn what_cannot_be_used_is_listed_and_can_be_removed() {
     let (code, stdout, _) = crate::run(&["account", "remove", "scanner", "--yes", "--config", config]);
     assert_eq!((code, stdout.as_str()), (Some(0), "scanner: removed\n"));
     assert_eq!(names(&place), ["EvMail"]);
+}
+
+/// A token that is gone is no wrong password, no reason for others to suffer, and no reason for commands not to mend it.
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_outlive_their_token() {
+    let mut place = Place::new().await;
+    let (_, hash, _) = crate::fed(&["hash-password"], format!("{PASSWORD}\n").as_bytes());
+    let text = place.read("gatepost.toml");
+    let file = format!("{text}\n[accounts.filed]\ntoken = \"later\"\npassword_hash = {:?}\n", hash.trim());
+    std::fs::write(place.path("gatepost.toml"), file).unwrap();
+    let told = place.fails(78, &["config", "check"], &[]);
+    assert!(told.contains("there is no token \"later\"") && told.contains("gatepost token add later"), "{told}");
+
+    // There is no store yet, and nothing but this command will mend it.
+    let flags =
+        ["--provider", "google", "--grant", "authorization_code", "--mailbox", "a@example.com", "--client-id", "c"];
+    let told = place.run_loudly(&[&["token", "add", "later"][..], &flags].concat());
+    assert!(told.contains("warning: account \"filed\": there is no token \"later\""), "{told}");
+    place.run(&["config", "check"]);
+
+    place.run(&[&["token", "add", "other"][..], &flags].concat());
+    place.fed(&["account", "add", "stored", "--token", "other"], PASSWORD);
+    place.serve();
+    place.soon("filed", PASSWORD, UNAVAILABLE).await;
+    for token in ["later", "other"] {
+        place.run_loudly(&["token", "forget", token, "--yes"]);
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    for user in ["filed", "stored"] {
+        place.soon(user, PASSWORD, UNAVAILABLE).await;
+        place.soon(user, "wrong", WRONG).await;
+    }
+    place.soon("evmail", PASSWORD, YES).await;
+    assert!(place.fails(78, &["config", "check"], &[]).contains("\"later\""));
+    let told = place.fails(1, &["doctor", "stored"], &[]);
+    assert!(told.contains("there is no token \"other\""), "{told}");
+
+    // A restart serves the others, too.
+    place.restart();
+    place.soon("evmail", PASSWORD, YES).await;
+    place.soon("filed", PASSWORD, UNAVAILABLE).await;
 }

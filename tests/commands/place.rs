@@ -17,6 +17,7 @@ pub(crate) const PASSWORD: &str = "pass word";
 /// The answers of SMTP, IMAP and POP3.
 pub(crate) const YES: [&str; 3] = ["235 2.7.0 ", "a OK [CAPABILITY ", "+OK "];
 pub(crate) const WRONG: [&str; 3] = ["535 5.7.8 ", "a NO [AUTHENTICATIONFAILED] ", "-ERR [AUTH] "];
+pub(crate) const UNAVAILABLE: [&str; 3] = ["454 4.7.0 ", "a NO [UNAVAILABLE] ", "-ERR [SYS/TEMP] "];
 pub(crate) const NOT_ALLOWED: [&str; 3] = ["525 5.7.13 ", "a NO [AUTHORIZATIONFAILED] ", "-ERR [AUTH] "];
 
 pub(crate) struct Place {
@@ -68,6 +69,14 @@ impl Place {
         stdout
     }
 
+    /// One that must succeed, and may warn.
+    pub(crate) fn run_loudly(&self, arguments: &[&str]) -> String {
+        let config = self.path("gatepost.toml");
+        let (code, _, stderr) = run(&Self::with_config(arguments, config.to_str().unwrap()));
+        assert_eq!(code, Some(0), "{arguments:?}: {stderr}");
+        stderr
+    }
+
     /// The same, with a line on its standard input.
     pub(crate) fn fed(&self, arguments: &[&str], line: &str) -> String {
         let config = self.path("gatepost.toml");
@@ -95,6 +104,15 @@ impl Place {
         let mut process = command.spawn().unwrap();
         let ports = listening(&self.path("log"), &mut process);
         self.service = Some((process, ports));
+    }
+
+    /// Ends the service, and starts it again.
+    pub(crate) fn restart(&mut self) {
+        if let Some((mut process, _)) = self.service.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+        self.serve();
     }
 
     /// What the service answers to a login on each protocol.
