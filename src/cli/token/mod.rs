@@ -5,7 +5,9 @@ mod authorize;
 mod show;
 mod state;
 
-use anyhow::bail;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
 
 use self::state::State;
@@ -14,6 +16,7 @@ use super::spinner::spin;
 use super::table::Table;
 use super::workshop::{Workshop, block_on};
 use super::{ConfigFile, prompt, say};
+use crate::lifecycle::StopSignal;
 use crate::model::{Grant, Token};
 use crate::store::{Kind, Saved, Store as _, Version};
 use crate::token::import;
@@ -172,7 +175,18 @@ async fn refresh(name: &str, mailbox: Option<&str>, file: &ConfigFile) -> anyhow
     if token.is_per_mailbox() && user.is_empty() {
         bail!("token {name:?} acts for many mailboxes; say which: --mailbox ADDRESS");
     }
-    let access = spin("asking for a new access token", shop.tokens()?.refresh(name, user)).await?;
+    let tokens = shop.tokens()?;
+    let mut signals = StopSignal::listen().context("cannot listen for signals")?;
+    let refreshed = tokio::select! {
+        refreshed = spin("asking for a new access token", tokens.refresh(name, user)) => Ok(refreshed),
+        signal = signals.received() => Err(signal),
+    };
+    // An answer that is late, or was interrupted, may bring a rotated refresh token.
+    tokens.settle(Duration::from_secs(shop.config.limits.token_seconds)).await;
+    let access = match refreshed {
+        Ok(refreshed) => refreshed?,
+        Err(signal) => bail!("ended by {signal}; what the provider answered meanwhile was kept"),
+    };
     say(format_args!("{name}: refreshed; it expires at {}", state::time(access.expires_at())))
 }
 
