@@ -213,6 +213,11 @@ impl TokenState {
     /// An attempt failed. All material stays; a grant that has ended loses its refresh token to quarantine.
     #[must_use]
     pub fn failed(self, trouble: Trouble) -> Self {
+        let ended = self.trouble.as_ref().is_some_and(|before| before.class == TroubleClass::Ended);
+        if ended && self.refresh.is_none() && self.quarantined.is_some() && trouble.class != TroubleClass::Ended {
+            // What is in quarantine was tried in vain: nothing but a person's consent helps still.
+            return self;
+        }
         let first = self.trouble.as_ref();
         let (since, failures) =
             first.map_or((trouble.since, 1), |first| (first.since, first.failures.saturating_add(1)));
@@ -316,6 +321,17 @@ mod tests {
         assert!(state.usable(at(5)).is_some(), "the access token lives on");
         let state = state.imported("r2".into(), "host client".into(), at(6));
         assert_eq!((secret(state.refresh.as_ref()), aside(&state)), (Some("r2"), vec!["r1"]));
+    }
+
+    #[test]
+    fn a_grant_that_has_ended_is_not_merely_failing_after_an_outage() {
+        let ended = imported("r1").failed(trouble(TroubleClass::Ended, 1));
+        let tried = ended.clone().failed(trouble(TroubleClass::Transient, 2));
+        assert_eq!(tried.trouble, ended.trouble);
+        assert_eq!(aside(&tried), ["r1"]);
+        let password = TokenState::default().failed(trouble(TroubleClass::Ended, 1));
+        let down = password.failed(trouble(TroubleClass::Transient, 2));
+        assert_eq!(down.trouble.map(|trouble| trouble.class), Some(TroubleClass::Transient), "it is tried again");
     }
 
     #[test]
