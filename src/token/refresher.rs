@@ -1,3 +1,4 @@
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use super::life::Tokens;
 use super::want::Want;
 use crate::clock;
 
-/// Refreshes at a time: a restart with a thousand tokens must not look like an attack to the provider.
+/// Refreshes at a time for each provider: a restart with a thousand tokens must not look like an attack to it, and one that
+/// hangs takes no other's places.
 const AT_A_TIME: usize = 8;
 /// The longest sleep: a token that was imported meanwhile is seen, and a clock that was set is noticed.
 const LONGEST: TimeDelta = TimeDelta::seconds(60);
@@ -21,11 +23,11 @@ const SHORTEST: TimeDelta = TimeDelta::seconds(1);
 
 impl Tokens {
     /// Refreshes every token ahead of its expiry, also when nobody logs in, until told to stop. A token that hangs holds
-    /// up no other but by its place among the [`AT_A_TIME`].
+    /// up no other but by its place among the [`AT_A_TIME`] of its provider.
     pub async fn refresh_ahead(self, stop: CancellationToken) {
-        let places = Arc::new(Semaphore::new(AT_A_TIME));
+        let mut places: HashMap<String, Arc<Semaphore>> = HashMap::new();
         let mut under_way = JoinSet::new();
-        let mut busy = std::collections::HashSet::new();
+        let mut busy = HashSet::new();
         loop {
             let now = clock::now();
             let mut next = now + LONGEST;
@@ -35,7 +37,9 @@ impl Tokens {
                 if due > now {
                     next = next.min(due);
                 } else if busy.insert(entry.name.clone()) {
-                    under_way.spawn(refresh(self.clone(), Arc::clone(entry), ahead, Arc::clone(&places)));
+                    let provider = entry.token.provider.name.clone();
+                    let places = places.entry(provider).or_insert_with(|| Arc::new(Semaphore::new(AT_A_TIME)));
+                    under_way.spawn(refresh(self.clone(), Arc::clone(entry), ahead, Arc::clone(places)));
                 }
             }
             let wait = (next - clock::now()).clamp(SHORTEST, LONGEST).to_std().unwrap_or(Duration::from_secs(1));
