@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::config::Notify;
 use crate::net;
 use crate::oauth::{Http, HttpSettings};
+use crate::store::Store;
 use crate::token::{Notice, Notices};
 
 /// Notices that may wait to be told.
@@ -29,16 +30,17 @@ const LONGEST: usize = 64 * 1024;
 pub(super) struct Notifier {
     notices: mpsc::Receiver<Notice>,
     to: Option<(Notify, Http)>,
+    store: Arc<dyn Store>,
 }
 
 /// Where notices are sent, and who tells them.
-pub(super) fn channel(notify: Option<&Notify>) -> anyhow::Result<(Notices, Notifier)> {
+pub(super) fn channel(notify: Option<&Notify>, store: Arc<dyn Store>) -> anyhow::Result<(Notices, Notifier)> {
     let (sender, notices) = mpsc::channel(WAITING);
-    let Some(notify) = notify else { return Ok((Notices::default(), Notifier { notices, to: None })) };
+    let Some(notify) = notify else { return Ok((Notices::default(), Notifier { notices, to: None, store })) };
     let tls = net::client_config(notify.ca.as_deref()).context("notify.ca")?;
     let settings = HttpSettings { connect: notify.limit, total: notify.limit, longest: LONGEST };
     let to = Some((notify.clone(), Http::new(&tls, settings)?));
-    Ok((Notices::to(sender), Notifier { notices, to }))
+    Ok((Notices::to(sender), Notifier { notices, to, store }))
 }
 
 impl Notifier {
@@ -52,26 +54,34 @@ impl Notifier {
                 notice = self.notices.recv() => notice,
             };
             let Some(notice) = notice else { return };
-            if notify.events.iter().any(|event| event == notice.event) {
-                tell(&notify, &http, &notice).await;
+            let wanted = notify.events.iter().any(|event| event == notice.event);
+            if wanted
+                && !tell(&notify, &http, &notice).await
+                && let Some(announced) = &notice.announced
+            {
+                announced.take_back(self.store.as_ref()).await;
             }
         }
     }
 }
 
-async fn tell(notify: &Notify, http: &Http, notice: &Notice) {
-    let Ok(json) = serde_json::to_string(notice) else { return };
+/// Whether anybody was told.
+async fn tell(notify: &Notify, http: &Http, notice: &Notice) -> bool {
+    let Ok(json) = serde_json::to_string(notice) else { return false };
     let (event, token) = (notice.event, &notice.token);
-    let outcome = |way: &str, outcome: Result<(), String>| match outcome {
-        Ok(()) => info!(notice = event, token, way, "notify.told"),
-        Err(fault) => warn!(notice = event, token, way, error = fault, "notify.failed"),
+    let told = |way: &str, outcome: Result<(), String>| match outcome {
+        Ok(()) => {
+            info!(notice = event, token, way, "notify.told");
+            true
+        }
+        Err(fault) => {
+            warn!(notice = event, token, way, error = fault, "notify.failed");
+            false
+        }
     };
-    if notify.command.is_some() {
-        outcome("command", run(notify, notice, &json).await);
-    }
-    if notify.url.is_some() {
-        outcome("url", post(notify, http, &json).await);
-    }
+    let by_command = notify.command.is_some() && told("command", run(notify, notice, &json).await);
+    let by_url = notify.url.is_some() && told("url", post(notify, http, &json).await);
+    by_command || by_url
 }
 
 /// The event on standard input as JSON, and in the environment for scripts of one line.

@@ -43,7 +43,7 @@ impl Running {
         let config = Arc::new(config);
         let (store, house) = house(&config).await?;
         let providers = Providers::of(&config);
-        let (notices, notifier) = super::notify::channel(config.notify.as_ref())?;
+        let (notices, notifier) = super::notify::channel(config.notify.as_ref(), Arc::clone(&store) as Arc<dyn Store>)?;
         let tokens = Tokens::new(
             Arc::clone(&store) as Arc<dyn Store>,
             token_settings(&config),

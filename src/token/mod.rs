@@ -20,6 +20,6 @@ mod watch;
 pub use change::{import, update};
 pub use error::TokenError;
 pub use life::{TokenSettings, Tokens};
-pub use notice::{Notice, Notices};
+pub use notice::{Announced, Notice, Notices};
 
 pub use crate::model::AccessToken;

@@ -1,6 +1,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tracing::{error, info, warn};
 
 use super::entry::Entry;
@@ -28,6 +29,25 @@ pub struct Notice {
     pub ends_at: Option<DateTime<Utc>>,
     /// When this was noticed.
     pub at: DateTime<Utc>,
+    /// What the store remembers of it.
+    #[serde(skip)]
+    pub announced: Option<Announced>,
+}
+
+/// A notice as the store remembers it.
+#[derive(Clone, Debug)]
+pub struct Announced {
+    state: String,
+    notice: String,
+}
+
+impl Announced {
+    /// Nobody could be told: it counts as new when deadlines are looked at again.
+    pub async fn take_back(&self, store: &dyn Store) {
+        if let Err(fault) = store.withdraw(&self.state, &self.notice).await {
+            warn!(error = %fault, "store.failed");
+        }
+    }
 }
 
 /// Where notices go. The store remembers which were told, so that a restart, or another process, does not repeat them.
@@ -53,7 +73,9 @@ impl Notices {
     /// The same where another process saw it end: one that tells nobody, such as a command, must not use up the notice.
     pub(super) async fn tell_of_end(&self, store: &dyn Store, entry: &Entry, summary: &str, remedy: &str) {
         if self.0.is_some() && first(&entry.token.name, store.announce(&entry.name, NEEDS_AUTHORIZATION).await) {
-            self.send(entry, "token.needs_authorization", summary.to_owned(), remedy.to_owned(), None);
+            let announced = Announced { state: entry.name.clone(), notice: NEEDS_AUTHORIZATION.to_owned() };
+            let notice = notice(entry, "token.needs_authorization", summary.to_owned(), remedy.to_owned());
+            self.send(store, Notice { announced: Some(announced), ..notice }).await;
         }
     }
 
@@ -61,7 +83,7 @@ impl Notices {
     pub(super) async fn recovered(&self, store: &dyn Store, entry: &Entry) {
         // Nor must a command use up the good news.
         if self.0.is_some() && first(&entry.token.name, store.withdraw(&entry.name, NEEDS_AUTHORIZATION).await) {
-            self.over(entry, "it can be refreshed again".to_owned());
+            self.over(store, entry, "it can be refreshed again".to_owned()).await;
         }
     }
 
@@ -69,7 +91,8 @@ impl Notices {
     pub(super) async fn expires_soon(&self, store: &dyn Store, entry: &Entry, deadline: Deadline, step: i64) {
         let (token, kind) = (&entry.token.name, deadline.kind.name());
         let ends = deadline.at.format("%Y-%m-%d");
-        if !first(token, store.announce(&entry.name, &format!("expires_soon:{kind}:{ends}:{step}")).await) {
+        let announced = Announced { state: entry.name.clone(), notice: format!("expires_soon:{kind}:{ends}:{step}") };
+        if !first(token, store.announce(&announced.state, &announced.notice).await) {
             return;
         }
         let days = (deadline.at - clock::now()).num_days();
@@ -82,37 +105,37 @@ impl Notices {
             1 => format!("{what} ends on {ends}, in a day"),
             _ => format!("{what} ends on {ends}, in {days} days"),
         };
-        self.send(entry, "token.expires_soon", summary, remedy, Some(deadline.at));
+        let notice = notice(entry, "token.expires_soon", summary, remedy);
+        self.send(store, Notice { ends_at: Some(deadline.at), announced: Some(announced), ..notice }).await;
     }
 
     /// It does not end soon any more.
     pub(super) async fn expires_late(&self, store: &dyn Store, entry: &Entry, kind: &'static str) {
         if first(&entry.token.name, store.withdraw(&entry.name, &format!("expires_soon:{kind}:")).await) {
-            self.over(entry, format!("{} no longer ends soon", kind.replace('_', " ")));
+            self.over(store, entry, format!("{} no longer ends soon", kind.replace('_', " "))).await;
         }
     }
 
-    fn over(&self, entry: &Entry, summary: String) {
+    async fn over(&self, store: &dyn Store, entry: &Entry, summary: String) {
         info!(token = entry.token.name, summary, "token.recovered");
-        self.send(entry, "token.recovered", summary, String::new(), None);
+        self.send(store, notice(entry, "token.recovered", summary, String::new())).await;
     }
 
-    fn send(
-        &self,
-        entry: &Entry,
-        event: &'static str,
-        summary: String,
-        remedy: String,
-        ends_at: Option<DateTime<Utc>>,
-    ) {
+    async fn send(&self, store: &dyn Store, notice: Notice) {
         let Some(sender) = &self.0 else { return };
-        let (token, mailbox, provider) = (&entry.token.name, &entry.user, &entry.token.provider.name);
-        let (token, mailbox, provider) = (token.clone(), mailbox.clone(), provider.clone());
-        let notice = Notice { event, token, mailbox, provider, summary, remedy, ends_at, at: clock::now() };
-        if sender.try_send(notice).is_err() {
-            warn!(token = entry.token.name, notice = event, "notify.overloaded");
+        if let Err(TrySendError::Full(notice) | TrySendError::Closed(notice)) = sender.try_send(notice) {
+            warn!(token = notice.token, notice = notice.event, "notify.overloaded");
+            if let Some(announced) = &notice.announced {
+                announced.take_back(store).await;
+            }
         }
     }
+}
+
+fn notice(entry: &Entry, event: &'static str, summary: String, remedy: String) -> Notice {
+    let (token, mailbox, provider) = (&entry.token.name, &entry.user, &entry.token.provider.name);
+    let (token, mailbox, provider) = (token.clone(), mailbox.clone(), provider.clone());
+    Notice { event, token, mailbox, provider, summary, remedy, ends_at: None, at: clock::now(), announced: None }
 }
 
 /// Whether the store says that it is new.

@@ -224,3 +224,24 @@ async fn a_recovery_is_told_by_who_can_tell() {
     told.tokens.refresh(NAME, USER).await.unwrap();
     assert_eq!(told.summaries(), ["recovered: it can be refreshed again"]);
 }
+
+/// The webhook is down, or there are too many at once: what nobody heard is told again.
+#[tokio::test]
+async fn what_nobody_heard_is_told_again() {
+    let scene = Scene::new().await;
+    let token = scene.with_secret(Some(in_days(5)));
+    let mut told = scene.told(token.clone());
+    told.tokens.tell_of_deadlines().await;
+    let [notice] = &told.all()[..] else { panic!("one") };
+    notice.announced.as_ref().unwrap().take_back(scene.store().as_ref()).await;
+    told.tokens.tell_of_deadlines().await;
+    assert_eq!(told.summaries().len(), 1);
+    told.tokens.tell_of_deadlines().await;
+    assert_eq!(told.summaries().len(), 0);
+
+    let other = scene.with_secret(Some(in_days(1)));
+    let gone = scene.told(other.clone());
+    drop(gone.notices);
+    gone.tokens.tell_of_deadlines().await;
+    assert_eq!(scene.look(&other).await.len(), 1);
+}
