@@ -5,7 +5,7 @@ use url::Url;
 use super::reader::Table;
 use crate::model::PasswordHash;
 
-/// The administration address. This version checks it and does not open it yet.
+/// The administration address.
 #[derive(Clone, Debug)]
 pub struct Admin {
     /// Where pages, health and metrics are served.
