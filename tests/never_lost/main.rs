@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops at once")]
 #![cfg(target_os = "linux")]
 
+mod commands;
 mod disk;
 mod endpoint;
 mod kills;
