@@ -11,8 +11,12 @@ use zeroize::Zeroizing;
 /// Makes a new file; never overwrites.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
+    let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a key would be in the way of the next attempt. The reason is told, not this.
+        drop(std::fs::remove_file(path));
+    }
+    written
 }
 
 /// The file of the store's key, which nobody else changes meanwhile.
