@@ -1,6 +1,7 @@
 //! The command line: parse, call, print.
 
 mod account;
+mod arguments;
 mod config;
 mod doctor;
 mod house;

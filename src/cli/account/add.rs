@@ -2,10 +2,11 @@ use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::super::arguments::told;
 use super::super::workshop::Workshop;
 use super::super::{password, say};
 use crate::account::hash_password;
-use crate::config::{ConfigError, Settings};
+use crate::config::Settings;
 use crate::model::Account;
 use crate::store::{Kind, Saved, Store as _, Version};
 
@@ -35,15 +36,9 @@ pub(in crate::cli) struct Fields {
     generate: bool,
 }
 
-/// Keys of an account with the arguments that give them.
-const ARGUMENTS: [(&str, &str); 6] = [
-    ("token", "--token"),
-    ("protocols", "--protocol"),
-    ("networks", "--network"),
-    ("aliases", "--alias"),
-    ("mailbox", "--mailbox"),
-    ("smtp_user", "--smtp-user"),
-];
+/// Keys of an account whose arguments are named otherwise.
+const ARGUMENTS: [(&str, &str); 4] =
+    [("protocols", "--protocol"), ("networks", "--network"), ("aliases", "--alias"), ("smtp_user", "--smtp-user")];
 
 /// Nothing is asked for before all else is right, and nothing is saved before the password is there.
 pub(super) async fn add(shop: &Workshop, name: &str, fields: &Fields) -> anyhow::Result<()> {
@@ -104,19 +99,11 @@ fn wrong(shop: &Workshop, name: &str, settings: &Settings, aliases: &[String]) -
         let owner = shop.house.accounts.iter().find(|account| account.answers_to(user))?;
         Some(format!("{argument}: the user name {user:?} already belongs to the account {}", shown(shop, owner)))
     };
-    Ok(faults.iter().map(told).chain(names.filter_map(clash)).collect())
+    Ok(faults.iter().map(|fault| told(fault, &ARGUMENTS)).chain(names.filter_map(clash)).collect())
 }
 
 /// An account, and where it stands.
 pub(super) fn shown(shop: &Workshop, account: &Account) -> String {
     let place = shop.config.account_place(&account.name).map_or("in the store", |place| place.line.as_str());
     format!("{:?} ({place})", account.name)
-}
-
-fn told(error: &ConfigError) -> String {
-    let named = ARGUMENTS.iter().find(|(key, _)| error.key.ends_with(&format!(".{key}")));
-    let argument = named.map_or("NAME", |(_, argument)| argument);
-    let note =
-        |label: &str, note: &Option<String>| note.as_ref().map(|note| format!("; {label}{note}")).unwrap_or_default();
-    format!("{argument}: {}{}{}", error.problem, note("allowed: ", &error.allowed), note("", &error.hint))
 }

@@ -1,14 +1,16 @@
 //! `gatepost token add`: declares a token in the store, from flags or by asking.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
+use super::super::arguments::told;
 use super::super::password::ask;
 use super::super::workshop::Workshop;
 use super::super::{prompt, say, warn};
@@ -16,7 +18,8 @@ use crate::config::Settings;
 use crate::model::{ClientAuthentication, ClientCertificate, Grant, Token};
 use crate::store::{Kind, Record, Saved, Store as _};
 
-/// What a token needs; on a terminal, what is missing is asked for. A file `-` is standard input, one line.
+/// What a token needs; on a terminal, what is missing is asked for. A file `-` is standard input: one line
+/// of a secret, all of a JSON file.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct Fields {
     /// microsoft, google, outlook.com, yahoo, fastmail, or the name of a [providers.NAME] table
@@ -93,6 +96,15 @@ pub(in crate::cli) struct Fields {
     testing: bool,
 }
 
+/// Keys of a token whose arguments are named otherwise.
+const ARGUMENTS: [(&str, &str); 5] = [
+    ("client_secret", "--client-secret-file"),
+    ("client_certificate_password", "--client-certificate-password-file"),
+    ("password", "--password-file"),
+    ("scopes", "--scope"),
+    ("protocols", "--protocol"),
+];
+
 /// Declares the token. Returns it, for what comes next.
 pub(super) async fn add(shop: &Workshop, name: &str, mut fields: Fields) -> anyhow::Result<Token> {
     if shop.house.tokens.iter().any(|token| token.name == name) {
@@ -106,7 +118,10 @@ pub(super) async fn add(shop: &Workshop, name: &str, mut fields: Fields) -> anyh
         interview(shop, &mut fields)?;
     }
     let settings = settings(&fields)?;
-    let token = shop.config.stored_token(name, &settings)?;
+    let token = shop.config.stored_token(name, &settings).map_err(|errors| {
+        let wrong: Vec<_> = errors.0.iter().map(|error| told(error, &ARGUMENTS)).collect();
+        anyhow!("the token {name:?} was not added:\n  {}", wrong.join("\n  "))
+    })?;
     if matches!(token.grant, Grant::Password(_)) {
         warn(
             "RFC 9700 forbids the password grant, and it fails with multi-factor authentication; use another where you can",
@@ -236,8 +251,17 @@ fn secret(file: Option<&Path>) -> anyhow::Result<Option<Value>> {
     Ok(Some(json!(secret.expose_secret())))
 }
 
+/// Octets of a JSON file on standard input; Google's have three thousand.
+const LONGEST: u64 = 64 * 1024;
+
 fn whole(file: Option<&Path>) -> anyhow::Result<Option<Value>> {
     let Some(file) = file else { return Ok(None) };
+    if file == Path::new("-") {
+        let mut text = String::new();
+        let read = std::io::stdin().lock().take(LONGEST).read_to_string(&mut text);
+        read.context("cannot read standard input")?;
+        return Ok(Some(json!(text)));
+    }
     Ok(Some(json!(std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?)))
 }
 

@@ -52,7 +52,8 @@ impl Page<'_> {
             ("next refresh", moment(self.next_refresh(), *now)),
             ("refresh token", self.refresh_token()),
             ("issued by", state.bound_to.clone().unwrap_or_default()),
-            ("scopes", state.scopes.clone().unwrap_or_else(|| token.scopes.join(" "))),
+            ("scopes", state.scopes.clone().unwrap_or_default()),
+            ("asked for", if state.scopes.is_none() { token.scopes.join(" ") } else { String::new() }),
             ("not granted", self.missing().join(" ")),
         ];
         lines.extend(deadlines(token, state).iter().map(|deadline| ("ends", ends(deadline, *now))));
@@ -66,6 +67,8 @@ impl Page<'_> {
             let remedy = format!("gatepost token authorize {}, or take the change back", token.name);
             lines.push(("error", format!("the grant belongs to another endpoint or client than {}", token.binding())));
             lines.push(("next step", remedy));
+        } else if summary.word == "needs import" {
+            lines.push(("next step", format!("gatepost token import {}", token.name)));
         } else if summary.word == "needs authorization" {
             lines.push(("next step", format!("gatepost token authorize {}", token.name)));
         }
@@ -86,6 +89,7 @@ impl Page<'_> {
         page["issued_by"] = state.bound_to.clone().into();
         page["scopes_requested"] = token.scopes.clone().into();
         page["scopes_granted"] = state.scopes.clone().into();
+        page["scopes_not_granted"] = self.missing().into();
         page["failing_since"] = at(state.trouble.as_ref().map(|trouble| trouble.since)).into();
         page["failures"] = state.trouble.as_ref().map_or(0, |trouble| trouble.failures).into();
         let ends = deadlines(token, state);

@@ -48,7 +48,10 @@ impl State {
                 state.trouble = Some(Trouble {
                     class: TroubleClass::Configuration,
                     summary: fault.to_string(),
-                    remedy: "see the message".into(),
+                    remedy: format!(
+                        "if it cannot be restored, drop it with `gatepost token forget {}` and give the grant again",
+                        token.name
+                    ),
                     since: clock::now(),
                     failures: 1,
                     retry_at: clock::now(),
