@@ -110,7 +110,8 @@ impl Config {
         let providers = providers::read(root);
         let tokens = tokens::read(root, &providers);
         // Where there is no store yet, a token that is not in the file is nowhere.
-        let stored = store.as_ref().is_some_and(|store| store.path.exists());
+        // Where the store cannot be told for another mistake, that is said first.
+        let stored = store.as_ref().map_or_else(|| root.has("store"), |store| store.path.exists());
         let accounts = accounts::read(root, &tokens, if stored { Unknown::MayBeStored } else { unknown });
         let notify = root.table("notify").and_then(|table| notify::read(&table));
         root.finish();

@@ -152,16 +152,15 @@ async fn the_list_tells_where_each_account_stands() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_used_is_listed_and_can_be_removed() {
     let place = Place::new().await;
-    place.fed(&["account", "add", "scanner", "--token", "support"], "p");
-    place.edit("[tokens.support]", "[tokens.other]");
-    place.edit("token = \"support\"", "token = \"other\"");
+    place.fed(&["account", "add", "scanner", "--token", "support", "--protocol", "pop3"], "p");
+    place.edit("pop3 = {", "# pop3 = {");
     let config = place.path("gatepost.toml");
     let config = config.to_str().unwrap();
     let (code, stdout, stderr) = crate::run(&["account", "list", "--config", config]);
-    assert!(code == Some(0) && stderr.contains("there is no token \"support\""), "{stderr}");
+    assert!(code == Some(0) && stderr.contains("has no pop3 server"), "{stderr}");
     assert!(stdout.lines().any(|line| line.starts_with("scanner ") && line.contains("broken")), "{stdout}");
     let (code, _, stderr) =
-        crate::run(&["account", "add", "scanner", "--token", "other", "--generate", "--config", config]);
+        crate::run(&["account", "add", "scanner", "--token", "support", "--generate", "--config", config]);
     assert!(code == Some(1) && stderr.contains("gatepost account remove"), "{stderr}");
     let (code, stdout, _) = crate::run(&["account", "remove", "scanner", "--yes", "--config", config]);
     assert_eq!((code, stdout.as_str()), (Some(0), "scanner: removed\n"));
@@ -200,6 +199,8 @@ async fn accounts_outlive_their_token() {
     }
     place.soon("evmail", PASSWORD, YES).await;
     assert!(place.fails(78, &["config", "check"], &[]).contains("\"later\""));
+    let (_, listed, _) = crate::run(&["account", "list", "--config", place.path("gatepost.toml").to_str().unwrap()]);
+    assert_eq!(listed.lines().filter(|line| line.contains("no token")).count(), 2, "{listed}");
     let told = place.fails(1, &["doctor", "stored"], &[]);
     assert!(told.contains("there is no token \"other\""), "{told}");
 

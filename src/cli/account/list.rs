@@ -22,7 +22,7 @@ pub(super) async fn list(shop: &Workshop, as_json: bool) -> anyhow::Result<()> {
             account.token.name.clone(),
             joined(&account.protocols),
             networks,
-            state(account).to_owned(),
+            state(shop, account).to_owned(),
             place(shop, account).to_owned(),
         ]);
     }
@@ -56,7 +56,7 @@ fn whole(shop: &Workshop, account: &Account) -> Value {
         "mailbox": account.mailbox,
         "smtp_user": account.smtp_user,
         "passwords": account.passwords.len(),
-        "state": state(account),
+        "state": state(shop, account),
         "declared": place(shop, account),
     })
 }
@@ -65,8 +65,12 @@ fn unusable(name: &String) -> Value {
     json!({ "name": name, "state": BROKEN, "declared": STORE })
 }
 
-const fn state(account: &Account) -> &'static str {
-    if account.disabled { "disabled" } else { "enabled" }
+fn state(shop: &Workshop, account: &Account) -> &'static str {
+    match account.disabled {
+        true => "disabled",
+        false if shop.house.find(&account.token.name).is_err() => "no token",
+        false => "enabled",
+    }
 }
 
 fn place<'s>(shop: &'s Workshop, account: &Account) -> &'s str {

@@ -42,7 +42,7 @@ impl Page<'_> {
             ("declared in", self.place.to_owned()),
             ("provider", token.provider.name.clone()),
             ("grant", token.grant.name().to_owned()),
-            ("mailbox", summary.mailbox.clone()),
+            ("mailbox", self.mailbox()),
             ("client", token.client_id.clone()),
             ("state", summary.word.to_owned()),
             ("signed in", state.identity.clone().unwrap_or_default()),
@@ -97,11 +97,20 @@ impl Page<'_> {
         page
     }
 
+    fn mailbox(&self) -> String {
+        match (self.summary.mailbox.as_str(), self.token.is_per_mailbox()) {
+            ("", true) => "each account's own; --mailbox ADDRESS shows one".to_owned(),
+            ("", false) => "each account's own".to_owned(),
+            (mailbox, _) => mailbox.to_owned(),
+        }
+    }
+
     /// When the service will try next; never for what only a person can give.
     fn next_refresh(&self) -> Option<DateTime<Utc>> {
         let Self { token, state, now, .. } = self;
         let given = !token.grant.lives_by_refresh() || state.refresh.is_some();
-        if !given || matches!(token.grant, Grant::AppPassword(_)) || self.summary.word == "changed" {
+        let nobody = token.is_per_mailbox() && self.summary.mailbox.is_empty();
+        if !given || nobody || matches!(token.grant, Grant::AppPassword(_)) || self.summary.word == "changed" {
             return None;
         }
         let due = state.due(self.ahead).unwrap_or(*now).max(*now);
