@@ -55,8 +55,7 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
             if !account.protocols.contains(&protocol) {
                 continue;
             }
-            let declared = self.doctor.tokens.declared(&account.token.name).is_some();
-            if declared && account.token.provider.endpoints.of(protocol).is_none() {
+            if !account.token.is_stand_in() && account.token.provider.endpoints.of(protocol).is_none() {
                 let provider = &account.token.provider.name;
                 let detail = format!("it may use {protocol}, and its provider {provider:?} has no {protocol} server");
                 let remedy =
@@ -74,7 +73,7 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
     async fn chain(&mut self, place: &Place<'_>) -> Result<(), Stopped> {
         let Place { account, protocol } = *place;
         let (token, user) = (&account.token, account.upstream_user(protocol));
-        if self.doctor.tokens.declared(&token.name).is_none() {
+        if token.is_stand_in() {
             return self.orphan(place);
         }
         let Some(reach) = (self.doctor.reach)(token) else { return self.undeclared(place) };

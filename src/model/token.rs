@@ -113,6 +113,12 @@ pub struct ManagedIdentity {
 const UNIT: char = '\u{1f}';
 
 impl Token {
+    /// Whether it stands in for one that is nowhere: it has no provider.
+    #[must_use]
+    pub fn is_stand_in(&self) -> bool {
+        self.provider.name.is_empty()
+    }
+
     /// Whether it has a state for each mailbox.
     #[must_use]
     pub const fn is_per_mailbox(&self) -> bool {
