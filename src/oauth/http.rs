@@ -217,12 +217,31 @@ fn failed(error: reqwest::Error) -> HttpError {
     HttpError::Failed(text)
 }
 
-/// RFC 9110, 10.2.3: seconds, or a date.
+/// RFC 9110, 10.2.3: seconds, or a date. Nobody is left alone for longer than a day.
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    const LONGEST: Duration = Duration::from_hours(24);
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    let wait = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => (DateTime::parse_from_rfc2822(value).ok()?.with_timezone(&Utc) - now).to_std().ok()?,
+    };
+    Some(wait.min(LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_without_end_is_cut() {
+        let wait = |value: &str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+            retry_after(&headers, DateTime::UNIX_EPOCH).map(|wait| wait.as_secs())
+        };
+        assert_eq!(wait("7"), Some(7));
+        assert_eq!(wait("Thu, 01 Jan 1970 00:01:00 GMT"), Some(60));
+        assert_eq!(wait("18446744073709551615"), Some(86_400), "such a time is beyond any clock");
+        assert_eq!(wait("Fri, 31 Dec 2100 00:00:00 GMT"), Some(86_400));
+        assert_eq!(wait("soon"), None);
     }
-    let date = DateTime::parse_from_rfc2822(value).ok()?;
-    (date.with_timezone(&Utc) - now).to_std().ok()
 }
