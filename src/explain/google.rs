@@ -5,14 +5,17 @@ use super::{Answered, Explanation, Turn};
 type Row = (&'static str, &'static str, Turn, &'static str, &'static str);
 
 /// developers.google.com/identity/protocols/oauth2 ("Authorization errors", "Refresh token expiration", service accounts)
-/// and RFC 6749, 4.1.2.1 and 5.2, for all other providers.
+/// and RFC 6749, 4.1.2.1 and 5.2, and RFC 8628, 3.5, for all other providers.
 #[rustfmt::skip]
-const TABLE: [Row; 26] = [
+const TABLE: [Row; 29] = [
     ("admin_policy_enforced", "", Turn::Admin, "the Workspace's administrator does not allow this app", "in the Google admin console, Security → API controls → App access control, trust the client id"),
     ("org_internal", "", Turn::App, "the app is Internal and the account is outside its organisation", "sign in with an account of the organisation, or make the app External"),
     ("disallowed_useragent", "", Turn::User, "Google does not show its sign-in inside other programs", "open the address in an ordinary browser"),
     ("redirect_uri_mismatch", "", Turn::App, "the redirect URI is not registered for this client", "copy the redirect URI that `gatepost token authorize {token}` shows into the client's settings, or use a client of type Desktop app"),
     ("access_denied", "", Turn::User, "consent was declined, or the account is not a test user of the app", "sign in again and accept; while the app is in Testing, add the account to its test users"),
+    ("authorization_declined", "", Turn::User, "consent was declined", "run `gatepost token authorize {token}` again and accept"),
+    ("expired_token", "", Turn::User, "the code was not entered in time", "run `gatepost token authorize {token}` again"),
+    ("bad_verification_code", "", Turn::User, "the provider does not know the code (any more)", "run `gatepost token authorize {token}` again"),
     ("deleted_client", "", Turn::App, "the OAuth client was deleted", "restore it within 30 days in the Google Cloud console, or make a new one and change client_id"),
     ("invalid_client", "", Turn::App, "the client is unknown or its secret is wrong or expired", "check client_id and client_secret (for Microsoft the secret's Value, not its ID)"),
     ("unauthorized_client", "retrieve access tokens using this method", Turn::Admin, "the service account has no domain-wide delegation for this scope", "in the Google admin console, Security → API controls → Domain-wide delegation, add the service account's numeric client id with the scope https://mail.google.com/; it can take a day"),

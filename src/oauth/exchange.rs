@@ -63,11 +63,18 @@ async fn exchanged(http: &Http, token: &Token, ask: Ask<'_>) -> Result<Granted, 
 
 /// What goes out with a request and must not come back in a text.
 fn secrets<'a>(token: &'a Token, ask: Ask<'a>) -> Vec<&'a SecretString> {
-    let mut all = match ask {
-        Ask::Refresh(refresh) => vec![refresh],
-        Ask::Code { code, verifier, .. } => vec![code, verifier],
-        Ask::Own { .. } => Vec::new(),
-    };
+    let mut all = own_secrets(token);
+    match ask {
+        Ask::Refresh(refresh) => all.push(refresh),
+        Ask::Code { code, verifier, .. } => all.extend([code, verifier]),
+        Ask::Own { .. } => {}
+    }
+    all
+}
+
+/// The configured ones among them.
+pub(super) fn own_secrets(token: &Token) -> Vec<&SecretString> {
+    let mut all = Vec::new();
     if let ClientAuthentication::SecretPost(secret) | ClientAuthentication::SecretBasic(secret) =
         &token.client_authentication
     {
