@@ -96,8 +96,8 @@ impl ConsentError {
                 "run `gatepost token authorize {token}` in a private window and sign in as {mailbox}; if the other is its delegate, \
                  or this another name of it, set delegate = true"
             ),
-            Self::NotTheMailbox { fault, token, .. } => {
-                let known = explain::mail_refusal(&fault.to_string()).map(|known| known.remedy_for(token));
+            Self::NotTheMailbox { fault, token, mailbox } => {
+                let known = explain::mail_refusal(&fault.to_string()).map(|known| known.remedy_at(token, mailbox));
                 known.unwrap_or_else(|| "sign in as the mailbox itself; for a delegate set delegate = true".into())
             }
             Self::NoRefreshToken(_) => {

@@ -235,7 +235,8 @@ impl<'a> Dialogue<'a> {
                     warn!(session = %self.id, %protocol, provider, error = %error, "upstream.unreachable");
                 }
                 let known = explain::mail_refusal(&error.to_string());
-                let (cause, remedy) = (known.map(|known| known.cause), known.map(|known| known.remedy_for(token)));
+                let remedy = known.map(|known| known.remedy_at(token, account.upstream_user(protocol)));
+                let cause = known.map(|known| known.cause);
                 warn!(session = %self.id, %protocol, peer = %self.peer, account = account.name, token, error = %error, cause, remedy, "session.login_failed");
                 Err(failure)
             }
