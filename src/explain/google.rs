@@ -4,6 +4,9 @@ use super::{Answered, Explanation, Turn};
 /// its meaning. The first that fits counts.
 type Row = (&'static str, &'static str, Turn, &'static str, &'static str);
 
+/// What an `invalid_grant` means that says no more.
+const ENDED: &str = "the grant has ended or was revoked";
+
 /// developers.google.com/identity/protocols/oauth2 ("Authorization errors", "Refresh token expiration", service accounts)
 /// and RFC 6749, 4.1.2.1 and 5.2, and RFC 8628, 3.5, for all other providers.
 #[rustfmt::skip]
@@ -26,7 +29,7 @@ const TABLE: [Row; 29] = [
     ("invalid_grant", "short-lived token", Turn::App, "this machine's clock is wrong", "set the clock (NTP); it is tried again by itself"),
     ("invalid_grant", "Token has been expired or revoked", Turn::User, "the refresh token was revoked, unused for six months, or given by an app in Testing (seven days)", "publish the app, then run `gatepost token authorize {token}`"),
     ("invalid_grant", "Bad Request", Turn::User, "the code or the refresh token is not good for this client", "run `gatepost token authorize {token}`"),
-    ("invalid_grant", "", Turn::User, "the grant has ended or was revoked", "run `gatepost token authorize {token}`"),
+    ("invalid_grant", "", Turn::User, ENDED, "run `gatepost token authorize {token}`"),
     ("invalid_scope", "", Turn::App, "the provider does not know one of the scopes, or does not allow it to this client", "check `scopes`: spelling, one resource only, and what the app registration allows"),
     ("invalid_request", "OOB", Turn::App, "Google has ended the copy-and-paste redirect (urn:ietf:wg:oauth:2.0:oob)", "leave out redirect_uri; `gatepost token authorize {token} --paste` takes the address that the browser fails to load"),
     ("invalid_request", "", Turn::App, "the provider did not understand the request", "check the token's URLs and scopes with `gatepost token show {token}`"),
@@ -38,6 +41,12 @@ const TABLE: [Row; 29] = [
     ("temporarily_unavailable", "", Turn::Wait, "the provider is busy", "nothing; it is tried again by itself"),
     ("server_error", "", Turn::Wait, "the provider has a fault", "nothing; it is tried again by itself"),
 ];
+
+/// Whether the provider said no more than `invalid_grant`: what that means depends on the grant.
+#[must_use]
+pub fn is_bare_end(known: &Explanation) -> bool {
+    known.cause == ENDED
+}
 
 pub(super) fn explanation(answered: &Answered<'_>) -> Option<Explanation> {
     let says = |hint: &str| {

@@ -7,6 +7,7 @@ mod microsoft;
 #[cfg(test)]
 mod tests;
 
+pub use google::is_bare_end;
 pub use mail::{is_exchange_identity, mail_refusal};
 
 /// A refusal in words of this house.

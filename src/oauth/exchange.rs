@@ -45,7 +45,7 @@ const LONGEST: TimeDelta = TimeDelta::days(365);
 
 /// Requests a token.
 pub async fn exchange(http: &Http, token: &Token, ask: Ask<'_>) -> Result<Granted, OauthError> {
-    exchanged(http, token, ask).await.map_err(|refusal| refusal.without(&secrets(token, ask)))
+    exchanged(http, token, ask).await.map_err(|refusal| refusal.without(&secrets(token, ask)).of_grant(&token.grant))
 }
 
 async fn exchanged(http: &Http, token: &Token, ask: Ask<'_>) -> Result<Granted, OauthError> {
