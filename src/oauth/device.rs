@@ -13,7 +13,8 @@ use super::assertion;
 use super::discover;
 use super::error::{OauthError, printable};
 use super::exchange::{granted, own_secrets};
-use super::http::{Form, Http};
+use super::form::Form;
+use super::http::Http;
 use crate::clock;
 use crate::model::{ClientAuthentication, Family, Granted, Token, TroubleClass};
 

@@ -2,22 +2,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use oauth2::{HttpRequest, HttpResponse};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use tokio_rustls::rustls::ClientConfig;
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::answer::Refusal;
 use super::discover::Found;
 use super::error::OauthError;
 use super::fields::{Fields, readable};
+use super::form::Form;
 use crate::net;
 
 /// The HTTP client of one provider: its own TLS trust, no redirects, nothing without end.
@@ -28,45 +25,6 @@ pub struct Http {
     longest: usize,
     /// What issuers said of themselves.
     pub(super) found: Arc<Mutex<HashMap<Url, Found>>>,
-}
-
-/// The fields of a form, encoded; wiped when dropped.
-#[derive(Default)]
-pub(super) struct Form {
-    body: Zeroizing<String>,
-    authorization: Option<HeaderValue>,
-}
-
-impl Form {
-    pub(super) fn new() -> Self {
-        Self::default()
-    }
-
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
-        let separator = if self.body.is_empty() { "" } else { "&" };
-        let longer = [self.body.as_str(), separator, &encoded(name), "=", &encoded(value)].concat();
-        self.body = Zeroizing::new(longer);
-        self
-    }
-
-    pub(super) fn secret(self, name: &str, value: &SecretString) -> Self {
-        self.with(name, value.expose_secret())
-    }
-
-    /// The client's secret beside the form (RFC 6749, 2.3.1).
-    pub(super) fn basic(self, client: &str, secret: &SecretString) -> Self {
-        let pair = Zeroizing::new([encoded(client).as_str(), ":", &encoded(secret.expose_secret())].concat());
-        let header = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
-        let authorization = HeaderValue::from_str(&header).ok().map(|mut header| {
-            header.set_sensitive(true);
-            header
-        });
-        Self { authorization, ..self }
-    }
-}
-
-fn encoded(text: &str) -> Zeroizing<String> {
-    Zeroizing::new(url::form_urlencoded::byte_serialize(text.as_bytes()).collect())
 }
 
 /// Bounds of an [`Http`].
@@ -264,14 +222,5 @@ mod tests {
         assert_eq!(wait("18446744073709551615"), Some(86_400), "such a time is beyond any clock");
         assert_eq!(wait("Fri, 31 Dec 2100 00:00:00 GMT"), Some(86_400));
         assert_eq!(wait("soon"), None);
-    }
-
-    /// The client id and the secret are form-encoded before they are joined: either may hold a colon.
-    #[test]
-    fn a_secret_goes_by_basic_as_the_rfc_says() {
-        let form = Form::new().basic("a:b", &"c d+".into());
-        let header = form.authorization.unwrap();
-        assert_eq!(header, format!("Basic {}", STANDARD.encode("a%3Ab:c+d%2B")));
-        assert!(!format!("{header:?}").contains("Basic"));
     }
 }
