@@ -19,8 +19,11 @@ pub(super) async fn callback(State(desk): State<Desk>, RawQuery(query): RawQuery
         );
     };
     // In a task of its own: a browser that is closed does not cut a redemption in the middle.
-    let redeemed =
-        tokio::spawn(async move { returned(desk.store.as_ref(), answer, |name| (desk.find)(name)).await }).await;
+    let redeeming = async move {
+        let _busy = desk.busy.enter();
+        returned(desk.store.as_ref(), answer, |name| (desk.find)(name)).await
+    };
+    let redeemed = tokio::spawn(redeeming).await;
     match redeemed {
         Ok(Ok(accepted)) => {
             let who = accepted.identity.map(|who| format!(" {who} signed in.")).unwrap_or_default();

@@ -1,6 +1,9 @@
 //! The administration address. It takes the answers of consents (`/oauth/callback`).
 
 mod callback;
+#[cfg(test)]
+mod tests;
+mod visit;
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,12 +11,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::consent::Party;
+use crate::lifecycle::Busy;
+use crate::net::Listener;
 use crate::store::Store;
 
 /// Finds the token of a name, and how its provider is reached.
@@ -26,18 +31,26 @@ pub struct Desk {
     pub store: Arc<dyn Store>,
     /// The token of a name, and how its provider is reached.
     pub find: Find,
+    /// A stop waits for what is being redeemed: a code is good once.
+    pub busy: Busy,
 }
 
 /// The open address.
 pub struct Admin {
-    listener: TcpListener,
+    listener: Listener,
     router: Router,
 }
 
+/// Connections at a time. People and a monitor come here, not crowds.
+const MOST: usize = 64;
+/// What is said to one more.
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 impl Admin {
     /// Opens the address. Behind a reverse proxy the path prefix of `public_url` may arrive or be cut off: both are served.
-    pub async fn open(address: SocketAddr, public_url: Option<&Url>, desk: Desk) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+    pub fn open(address: SocketAddr, public_url: Option<&Url>, desk: Desk) -> io::Result<Self> {
+        let listener = Listener::bind(address)?;
         let pages = Router::new().route("/oauth/callback", get(callback::callback));
         let prefix = public_url.map(|url| url.path().trim_end_matches('/').to_owned()).filter(|path| !path.is_empty());
         let router = match prefix {
@@ -48,16 +61,20 @@ impl Admin {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.listener.address()
     }
 
     /// Serves until told to stop; what is being answered then is finished.
     pub async fn serve(self, stop: CancellationToken) {
-        let served = axum::serve(self.listener, self.router).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(fault) = served {
-            warn!(error = %fault, "admin.failed");
-        }
+        let Self { listener, router } = self;
+        let visits = TaskTracker::new();
+        let permits = Arc::new(Semaphore::new(MOST));
+        let admit = |accepted| drop(visits.spawn(visit::serve(accepted, router.clone(), stop.clone())));
+        listener.serve(permits, FULL.to_vec(), stop.clone(), admit).await;
+        visits.close();
+        visits.wait().await;
     }
 }
 

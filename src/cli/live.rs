@@ -88,7 +88,7 @@ impl Live {
     }
 
     /// Opens the administration address, where one is configured.
-    pub(super) async fn open_admin(&self) -> anyhow::Result<Option<Admin>> {
+    pub(super) fn open_admin(&self) -> anyhow::Result<Option<Admin>> {
         let Some(admin) = &self.config.admin else { return Ok(None) };
         let (service, limits) = (Arc::clone(&self.service), super::serve::upstream_limits(&self.config.limits));
         let find = move |name: &str| {
@@ -96,10 +96,14 @@ impl Live {
             let trust = Arc::clone(service.trust.load().get(&token.provider.name)?);
             Some(Party { token, http, reach: Reach { trust, ehlo: service.hostname.clone(), limits } })
         };
-        let desk = Desk { store: Arc::clone(&self.store) as Arc<dyn Store>, find: Arc::new(find) };
-        let opened = Admin::open(admin.address, admin.public_url.as_ref(), desk).await;
+        let desk = Desk {
+            store: Arc::clone(&self.store) as Arc<dyn Store>,
+            find: Arc::new(find),
+            busy: self.service.busy.clone(),
+        };
+        let opened = Admin::open(admin.address, admin.public_url.as_ref(), desk);
         let opened = opened.with_context(|| format!("cannot listen on {} ([admin] address)", admin.address))?;
-        info!(address = %opened.address()?, "admin.listening");
+        info!(address = %opened.address(), "admin.listening");
         Ok(Some(opened))
     }
 

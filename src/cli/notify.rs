@@ -44,14 +44,16 @@ pub(super) fn channel(notify: Option<&Notify>, store: Arc<dyn Store>) -> anyhow:
 }
 
 impl Notifier {
-    /// Until told to stop; what is being told then is cut off with its limit.
+    /// Until told to stop and nothing waits any more: the store takes what was sent here for told. Whoever waits for this
+    /// sets the limit.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let Some((notify, http)) = self.to.take() else { return };
         let notify = Arc::new(notify);
         loop {
             let notice = tokio::select! {
-                () = stop.cancelled() => return,
+                biased;
                 notice = self.notices.recv() => notice,
+                () = stop.cancelled() => return,
             };
             let Some(notice) = notice else { return };
             let wanted = notify.events.iter().any(|event| event == notice.event);
@@ -87,7 +89,12 @@ async fn tell(notify: &Notify, http: &Http, notice: &Notice) -> bool {
 /// The event on standard input as JSON, and in the environment for scripts of one line.
 async fn run(notify: &Notify, notice: &Notice, json: &str) -> Result<(), String> {
     let Some((program, arguments)) = &notify.command else { return Ok(()) };
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    // Our own settings may hold secrets, the store's key for one.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GATEPOST__")) {
+        command.env_remove(name);
+    }
+    let mut child = command
         .args(arguments)
         .env("GATEPOST_EVENT", notice.event)
         .env("GATEPOST_TOKEN", &notice.token)
@@ -125,4 +132,63 @@ async fn post(notify: &Notify, http: &Http, json: &str) -> Result<(), String> {
         pause *= 2;
     }
     http.tell(url, json.to_owned()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice(event: &'static str) -> Notice {
+        let (token, mailbox, provider) = ("support".into(), "support@example.com".into(), "corp".into());
+        let (summary, remedy) = ("it has ended".into(), "sign in".into());
+        let at = chrono::DateTime::UNIX_EPOCH;
+        Notice { event, token, mailbox, provider, summary, remedy, ends_at: None, at }
+    }
+
+    fn by_command(script: &str, seconds: u64) -> Notify {
+        let command = ("/bin/sh".into(), vec!["-c".into(), script.into()]);
+        let events = vec!["token.needs_authorization".into()];
+        Notify { command: Some(command), url: None, ca: None, events, limit: Duration::from_secs(seconds) }
+    }
+
+    /// What is told of these notices by a service that is stopped at once.
+    async fn told(notify: &Notify, notices: &[Notice]) {
+        let (sender, waiting) = mpsc::channel(WAITING);
+        for notice in notices {
+            sender.try_send(notice.clone()).unwrap();
+        }
+        let (_, mut notifier) = channel(Some(notify)).unwrap();
+        notifier.notices = waiting;
+        let stop = CancellationToken::new();
+        stop.cancel();
+        notifier.run(stop).await;
+    }
+
+    #[tokio::test]
+    async fn a_command_gets_what_waits_even_when_the_service_stops() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("told");
+        let script = format!("cat >>{0}; echo \" $GATEPOST_TOKEN: $GATEPOST_REMEDY\" >>{0}", file.display());
+        let needs = notice("token.needs_authorization");
+        told(&by_command(&script, 30), &[needs.clone(), notice("token.recovered"), needs]).await;
+        let text = std::fs::read_to_string(file).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "the recovery was not asked for: {text}");
+        for line in lines {
+            let (json, variables) = line.split_at(line.rfind('}').unwrap() + 1);
+            let json: serde_json::Value = serde_json::from_str(json).unwrap();
+            assert_eq!((&json["event"], &json["token"]), (&"token.needs_authorization".into(), &"support".into()));
+            assert_eq!(variables, " support: sign in");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_that_hangs_is_ended_and_one_that_fails_is_named() {
+        let run = async |script: &str| {
+            let notify = by_command(script, 1);
+            run(&notify, &notice("token.needs_authorization"), "{}").await.unwrap_err()
+        };
+        assert_eq!(run("exec sleep 60").await, "/bin/sh took longer than 1 s and was ended");
+        assert_eq!(run("exit 3").await, "/bin/sh ended with exit status: 3");
+    }
 }

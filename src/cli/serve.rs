@@ -55,7 +55,7 @@ impl Running {
         let live = Live { config: Arc::clone(&config), service: Arc::clone(&service), store, providers };
         live.declare(&house)?;
         let opened = open(&config, &service)?;
-        let admin = live.open_admin().await?;
+        let admin = live.open_admin()?;
         let refresher = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(service.tokens.clone().refresh_ahead(refresher.clone()));

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 use url::Url;
 
 use super::{Accepted, ConsentError, Party};
@@ -104,7 +105,10 @@ pub async fn returned(
         Ok(accepted) => Answer::Accepted(accepted.identity.clone()),
         Err(fault) => Answer::Failed(fault.to_string(), fault.remedy()),
     });
-    keep(store, record, &kept).await?;
+    // What is decided is decided: whoever waits for the outcome hears of none, and the grant is there or not all the same.
+    if let Err(fault) = keep(store, record, &kept).await {
+        warn!(token = party.token.name, error = %fault, "store.failed");
+    }
     came_to
 }
 

@@ -3,6 +3,8 @@
 //! Nothing is written before the grant is there and checked, and then in one save: whoever breaks off loses nothing.
 
 mod hosted;
+#[cfg(test)]
+mod tests;
 
 pub use hosted::{Begun, Outcome, begin, outcome, returned};
 
@@ -14,7 +16,7 @@ use url::Url;
 
 use crate::clock;
 use crate::explain;
-use crate::model::{Granted, Identity, Token};
+use crate::model::{Granted, Identity, Token, TroubleClass};
 use crate::oauth::{Ask, Declined, Http, OauthError, exchange};
 use crate::store::Store;
 use crate::token::{TokenError, update};
@@ -96,8 +98,8 @@ impl ConsentError {
                 "run `gatepost token authorize {token}` in a private window and sign in as {mailbox}; if the other is its delegate, \
                  or this another name of it, set delegate = true"
             ),
-            Self::NotTheMailbox { fault, token, .. } => {
-                let known = explain::mail_refusal(&fault.to_string()).map(|known| known.remedy_for(token));
+            Self::NotTheMailbox { fault, token, mailbox } => {
+                let known = explain::mail_refusal(&fault.to_string()).map(|known| known.remedy_at(token, mailbox));
                 known.unwrap_or_else(|| "sign in as the mailbox itself; for a delegate set delegate = true".into())
             }
             Self::NoRefreshToken(_) => {
@@ -139,7 +141,16 @@ impl Party {
     /// What a refusal of this token's endpoint means.
     #[must_use]
     pub fn refused(&self, refusal: OauthError) -> ConsentError {
-        let remedy = refusal.remedy(&self.token.name);
+        let name = &self.token.name;
+        // A refresh is tried again by itself; a consent is not.
+        let remedy = match refusal.class {
+            TroubleClass::Transient => {
+                format!(
+                    "does this machine reach the provider (network, DNS, clock)? Then run `gatepost token authorize {name}` again"
+                )
+            }
+            TroubleClass::Configuration | TroubleClass::Ended => refusal.remedy(name),
+        };
         ConsentError::Refused(refusal, remedy)
     }
 

@@ -18,7 +18,7 @@ pub(super) fn refusal(said: &str, case: &Case<'_>) -> Option<Advice> {
     let known = explain::mail_refusal(said);
     let told = known.filter(|known| !explain::is_exchange_identity(known));
     if let Some(known) = told {
-        let remedy = known.remedy_for(&case.token.name).replace("MAILBOX", case.user);
+        let remedy = known.remedy_at(&case.token.name, case.user);
         return Some(Advice::new(known.cause, remedy));
     }
     let known = known?;

@@ -4,15 +4,21 @@ use super::{Answered, Explanation, Turn};
 /// its meaning. The first that fits counts.
 type Row = (&'static str, &'static str, Turn, &'static str, &'static str);
 
+/// What an `invalid_grant` means that says no more.
+const ENDED: &str = "the grant has ended or was revoked";
+
 /// developers.google.com/identity/protocols/oauth2 ("Authorization errors", "Refresh token expiration", service accounts)
-/// and RFC 6749, 4.1.2.1 and 5.2, for all other providers.
+/// and RFC 6749, 4.1.2.1 and 5.2, and RFC 8628, 3.5, for all other providers.
 #[rustfmt::skip]
-const TABLE: [Row; 26] = [
+const TABLE: [Row; 29] = [
     ("admin_policy_enforced", "", Turn::Admin, "the Workspace's administrator does not allow this app", "in the Google admin console, Security → API controls → App access control, trust the client id"),
     ("org_internal", "", Turn::App, "the app is Internal and the account is outside its organisation", "sign in with an account of the organisation, or make the app External"),
     ("disallowed_useragent", "", Turn::User, "Google does not show its sign-in inside other programs", "open the address in an ordinary browser"),
     ("redirect_uri_mismatch", "", Turn::App, "the redirect URI is not registered for this client", "copy the redirect URI that `gatepost token authorize {token}` shows into the client's settings, or use a client of type Desktop app"),
     ("access_denied", "", Turn::User, "consent was declined, or the account is not a test user of the app", "sign in again and accept; while the app is in Testing, add the account to its test users"),
+    ("authorization_declined", "", Turn::User, "consent was declined", "run `gatepost token authorize {token}` again and accept"),
+    ("expired_token", "", Turn::User, "the code was not entered in time", "run `gatepost token authorize {token}` again"),
+    ("bad_verification_code", "", Turn::User, "the provider does not know the code (any more)", "run `gatepost token authorize {token}` again"),
     ("deleted_client", "", Turn::App, "the OAuth client was deleted", "restore it within 30 days in the Google Cloud console, or make a new one and change client_id"),
     ("invalid_client", "", Turn::App, "the client is unknown or its secret is wrong or expired", "check client_id and client_secret (for Microsoft the secret's Value, not its ID)"),
     ("unauthorized_client", "retrieve access tokens using this method", Turn::Admin, "the service account has no domain-wide delegation for this scope", "in the Google admin console, Security → API controls → Domain-wide delegation, add the service account's numeric client id with the scope https://mail.google.com/; it can take a day"),
@@ -23,7 +29,7 @@ const TABLE: [Row; 26] = [
     ("invalid_grant", "short-lived token", Turn::App, "this machine's clock is wrong", "set the clock (NTP); it is tried again by itself"),
     ("invalid_grant", "Token has been expired or revoked", Turn::User, "the refresh token was revoked, unused for six months, or given by an app in Testing (seven days)", "publish the app, then run `gatepost token authorize {token}`"),
     ("invalid_grant", "Bad Request", Turn::User, "the code or the refresh token is not good for this client", "run `gatepost token authorize {token}`"),
-    ("invalid_grant", "", Turn::User, "the grant has ended or was revoked", "run `gatepost token authorize {token}`"),
+    ("invalid_grant", "", Turn::User, ENDED, "run `gatepost token authorize {token}`"),
     ("invalid_scope", "", Turn::App, "the provider does not know one of the scopes, or does not allow it to this client", "check `scopes`: spelling, one resource only, and what the app registration allows"),
     ("invalid_request", "OOB", Turn::App, "Google has ended the copy-and-paste redirect (urn:ietf:wg:oauth:2.0:oob)", "leave out redirect_uri; `gatepost token authorize {token} --paste` takes the address that the browser fails to load"),
     ("invalid_request", "", Turn::App, "the provider did not understand the request", "check the token's URLs and scopes with `gatepost token show {token}`"),
@@ -35,6 +41,12 @@ const TABLE: [Row; 26] = [
     ("temporarily_unavailable", "", Turn::Wait, "the provider is busy", "nothing; it is tried again by itself"),
     ("server_error", "", Turn::Wait, "the provider has a fault", "nothing; it is tried again by itself"),
 ];
+
+/// Whether the provider said no more than `invalid_grant`: what that means depends on the grant.
+#[must_use]
+pub fn is_bare_end(known: &Explanation) -> bool {
+    known.cause == ENDED
+}
 
 pub(super) fn explanation(answered: &Answered<'_>) -> Option<Explanation> {
     let says = |hint: &str| {

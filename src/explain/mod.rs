@@ -7,6 +7,7 @@ mod microsoft;
 #[cfg(test)]
 mod tests;
 
+pub use google::is_bare_end;
 pub use mail::{is_exchange_identity, mail_refusal};
 
 /// A refusal in words of this house.
@@ -16,7 +17,7 @@ pub struct Explanation {
     pub turn: Turn,
     /// What happened, a sentence without its full stop.
     pub cause: &'static str,
-    /// The next step; `{token}` stands for the token's name.
+    /// The next step; `{token}` stands for the token's name, `MAILBOX` for its user at the mail server.
     pub remedy: &'static str,
 }
 
@@ -71,5 +72,11 @@ impl Explanation {
     #[must_use]
     pub fn remedy_for(&self, token: &str) -> String {
         self.remedy.replace("{token}", token)
+    }
+
+    /// The same after a mail server's refusal of this user.
+    #[must_use]
+    pub fn remedy_at(&self, token: &str, user: &str) -> String {
+        self.remedy_for(token).replace("MAILBOX", user)
     }
 }

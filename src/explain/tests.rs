@@ -58,6 +58,9 @@ fn googles_values_are_told_apart_by_their_subtype_and_text() {
         "invalid_request",
         "access_not_configured",
         "invalid_scope",
+        "authorization_declined",
+        "expired_token",
+        "bad_verification_code",
     ] {
         assert!(!of(error, None, "").is_empty());
     }

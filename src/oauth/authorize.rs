@@ -68,8 +68,11 @@ pub async fn authorization(http: &Http, token: &Token, redirect: Url) -> Result<
         .append_pair("scope", &scopes(token))
         .append_pair("state", state.secret())
         .append_pair("code_challenge", challenge.as_str())
-        .append_pair("code_challenge_method", "S256")
-        .append_pair("login_hint", &token.mailbox);
+        .append_pair("code_challenge_method", "S256");
+    // A delegate signs in with a name of their own.
+    if !token.delegate {
+        pairs.append_pair("login_hint", &token.mailbox);
+    }
     let wishes = &token.provider.manners.authorization_parameters;
     for (name, value) in wishes {
         pairs.append_pair(name, value);
@@ -107,7 +110,8 @@ impl Returned {
         }
         let code = |c: char| c.is_ascii_alphanumeric() || "-._~/%+=!*$".contains(c);
         let bare = text.len() >= 8 && text.chars().all(code) && !text.starts_with("http");
-        bare.then(|| Self { state: None, issuer: None, outcome: Ok(text.into()) })
+        // Cut out of an address it may still be encoded, as Google's slash is; codes hold no percent sign of their own.
+        bare.then(|| Self::query(&format!("code={}", text.replace('+', "%2B")))).flatten()
     }
 
     /// Reads the query of the redirect (RFC 6749, 4.1.2).
@@ -180,6 +184,7 @@ mod tests {
             assert_eq!(pasted(text), right, "{text}");
         }
         assert_eq!(pasted("4/0AfJohXk-abc_def"), Some((None, Ok("4/0AfJohXk-abc_def".to_owned()))));
+        assert_eq!(pasted("4%2F0AfJohXk-abc_def"), Some((None, Ok("4/0AfJohXk-abc_def".to_owned()))));
         for nothing in [
             "",
             "https://login.example/authorize",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
@@ -10,11 +11,12 @@ use url::Url;
 use super::answer::{Answer, seconds};
 use super::assertion;
 use super::discover;
-use super::error::OauthError;
-use super::exchange::granted;
-use super::http::{Form, Http};
+use super::error::{OauthError, printable};
+use super::exchange::{granted, own_secrets};
+use super::form::Form;
+use super::http::Http;
 use crate::clock;
-use crate::model::{ClientAuthentication, Granted, Token, TroubleClass};
+use crate::model::{ClientAuthentication, Family, Granted, Token, TroubleClass};
 
 /// What the person has to do elsewhere, and what is polled meanwhile.
 #[derive(Clone, Debug)]
@@ -53,20 +55,25 @@ const SLOWER: Duration = Duration::from_secs(5);
 
 /// Asks for a code.
 pub async fn device_code(http: &Http, token: &Token) -> Result<DeviceCode, OauthError> {
+    begun(http, token).await.map_err(|refusal| refusal.without(&own_secrets(token)))
+}
+
+async fn begun(http: &Http, token: &Token) -> Result<DeviceCode, OauthError> {
     let now = clock::now();
     let url = discover::device_url(http, &token.provider, now).await?;
     let form = Form::new().with("client_id", &token.client_id).with("scope", &super::authorize::scopes(token));
-    // Keycloak and others want to know the client here, too.
-    let form = if let ClientAuthentication::SecretPost(secret) = &token.client_authentication {
-        form.secret("client_secret", secret)
-    } else {
-        form
+    // RFC 8628, 3.1: a client that has something to prove itself by does so here, too. Microsoft documents nothing but these two.
+    let form = match token.provider.family {
+        Family::Microsoft => form,
+        Family::Google | Family::Other => proved(http, token, form, now).await?,
     };
     let begun: Begun = http.post(&url, form, now).await?;
+    let complete = begun.verification_uri_complete.and_then(|url| url.parse::<Url>().ok());
     Ok(DeviceCode {
-        user_code: super::error::printable(&begun.user_code, 60),
-        verification_url: super::error::printable(&begun.verification_uri, 200),
-        complete_url: begun.verification_uri_complete.filter(|url| url.parse::<Url>().is_ok() && url.len() < 400),
+        user_code: printable(&begun.user_code, 60),
+        verification_url: printable(&begun.verification_uri, 200),
+        // As it was parsed, it holds nothing that a terminal obeys.
+        complete_url: complete.map(String::from).filter(|url| url.len() < 400),
         life: Duration::from_secs(begun.expires_in.unwrap_or(LIFE.0).min(LIFE.1)),
         secret: begun.device_code,
         interval: Duration::from_secs(begun.interval.unwrap_or(INTERVAL).clamp(1, 60)),
@@ -106,23 +113,34 @@ pub async fn device_grant(http: &Http, token: &Token, code: &DeviceCode) -> Resu
 }
 
 async fn poll(http: &Http, token: &Token, code: &DeviceCode) -> Result<Granted, OauthError> {
+    let mut secrets = own_secrets(token);
+    secrets.push(&code.secret);
+    polled(http, token, code).await.map_err(|refusal| refusal.without(&secrets))
+}
+
+async fn polled(http: &Http, token: &Token, code: &DeviceCode) -> Result<Granted, OauthError> {
     let now = clock::now();
     let url = discover::token_url(http, &token.provider, now).await?;
-    let mut form = Form::new()
+    let form = Form::new()
         .with("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
         .with("client_id", &token.client_id)
         .secret("device_code", &code.secret);
+    let wishes = &token.provider.manners.token_parameters;
+    let form = wishes.iter().fold(form, |form, (name, value)| form.with(name, value));
+    let answer = http.post::<Answer>(&url, proved(http, token, form, now).await?, now).await?;
+    Ok(granted(token, &answer, now))
+}
+
+/// The form with what its client proves itself by.
+async fn proved(http: &Http, token: &Token, form: Form, now: DateTime<Utc>) -> Result<Form, OauthError> {
     match &token.client_authentication {
-        ClientAuthentication::SecretPost(secret) | ClientAuthentication::SecretBasic(secret) => {
-            form = form.secret("client_secret", secret);
-        }
+        ClientAuthentication::SecretPost(secret) => Ok(form.secret("client_secret", secret)),
+        ClientAuthentication::SecretBasic(secret) => Ok(form.basic(&token.client_id, secret)),
         _ => {
-            let proof = assertion::proof(http, token, &url, now).await?;
-            for (name, value) in proof.iter().flat_map(assertion::Proof::parameters) {
-                form = form.secret(name, &value);
-            }
+            let audience = discover::token_url(http, &token.provider, now).await?;
+            let proof = assertion::proof(http, token, &audience, now).await?;
+            let parameters = proof.iter().flat_map(assertion::Proof::parameters);
+            Ok(parameters.fold(form, |form, (name, value)| form.secret(name, &value)))
         }
     }
-    let answer = http.post::<Answer>(&url, form, now).await?;
-    Ok(granted(token, &answer, now))
 }

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::answer::Refusal;
 use super::http::Seen;
 use crate::explain::{self, Answered, Explanation};
-use crate::model::TroubleClass;
+use crate::model::{Grant, TroubleClass};
 
 /// Why a token request failed. Decided by the OAuth `error` value and the HTTP status alone; the texts are for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +80,31 @@ impl OauthError {
             TroubleClass::Ended => Self { class: TroubleClass::Configuration, ..self },
             TroubleClass::Transient | TroubleClass::Configuration => self,
         }
+    }
+
+    /// The same, of a grant for which nobody signs in: consent cannot be the next step.
+    pub(super) fn of_grant(mut self, grant: &Grant) -> Self {
+        let remedy = match grant {
+            Grant::Password(_) => {
+                "correct `mailbox` and the password; where the provider wants more than these, take grant = \"authorization_code\""
+            }
+            Grant::ServiceAccount(_) => {
+                "check the mailbox, that the service account and its key still exist, and domain-wide delegation"
+            }
+            Grant::ClientCredentials => {
+                "check the app at the provider: is it enabled and consented to in this tenant, and what it proves itself by current?"
+            }
+            _ => return self,
+        };
+        let wants_consent = self
+            .explanation
+            .as_ref()
+            .map_or(self.class == TroubleClass::Ended, |known| known.remedy.contains("token authorize"));
+        if wants_consent {
+            self.own_remedy = Some(remedy.into());
+            self.explanation = self.explanation.filter(|known| !explain::is_bare_end(known));
+        }
+        self
     }
 
     /// The same, without what was sent: some endpoints quote it in their texts.
@@ -177,4 +202,28 @@ fn is_opaque(word: &str) -> bool {
 fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(body: &str) -> OauthError {
+        let refusal = serde_json::from_str(body).unwrap();
+        OauthError::refused("id.example.com", &refusal, Seen { status: Some(400), retry_after: None })
+    }
+
+    #[test]
+    fn nobody_is_asked_to_sign_in_for_a_grant_that_knows_no_consent() {
+        let bare = r#"{"error":"invalid_grant","error_description":"Invalid user credentials"}"#;
+        assert!(refused(bare).remedy("support").contains("token authorize"));
+        let password = refused(bare).of_grant(&Grant::Password("s3cret".into()));
+        assert!(password.remedy("support").contains("correct `mailbox` and the password"), "{password:?}");
+        assert_eq!(password.to_string(), "id.example.com answered invalid_grant \"Invalid user credentials\"");
+        let disabled = r#"{"error":"invalid_grant","error_codes":[50057]}"#;
+        let disabled = refused(disabled).of_grant(&Grant::ClientCredentials);
+        assert_eq!(disabled.remedy("support"), "enable it in the Entra admin centre", "what is known is better");
+        let due = refused(r#"{"error":"invalid_grant","error_codes":[50076]}"#).of_grant(&Grant::Password("x".into()));
+        assert!(due.to_string().contains("multi-factor") && due.remedy("t").contains("authorization_code"), "{due:?}");
+    }
 }

@@ -12,7 +12,8 @@ use super::claims;
 use super::client::{Watched, client, failed};
 use super::discover;
 use super::error::OauthError;
-use super::http::{Form, Http};
+use super::form::Form;
+use super::http::Http;
 use super::identity;
 use crate::clock;
 use crate::model::{AccessToken, ClientAuthentication, Family, Grant, Granted, ServiceAccount, Token};
@@ -45,7 +46,7 @@ const LONGEST: TimeDelta = TimeDelta::days(365);
 
 /// Requests a token.
 pub async fn exchange(http: &Http, token: &Token, ask: Ask<'_>) -> Result<Granted, OauthError> {
-    exchanged(http, token, ask).await.map_err(|refusal| refusal.without(&secrets(token, ask)))
+    exchanged(http, token, ask).await.map_err(|refusal| refusal.without(&secrets(token, ask)).of_grant(&token.grant))
 }
 
 async fn exchanged(http: &Http, token: &Token, ask: Ask<'_>) -> Result<Granted, OauthError> {
@@ -63,11 +64,18 @@ async fn exchanged(http: &Http, token: &Token, ask: Ask<'_>) -> Result<Granted, 
 
 /// What goes out with a request and must not come back in a text.
 fn secrets<'a>(token: &'a Token, ask: Ask<'a>) -> Vec<&'a SecretString> {
-    let mut all = match ask {
-        Ask::Refresh(refresh) => vec![refresh],
-        Ask::Code { code, verifier, .. } => vec![code, verifier],
-        Ask::Own { .. } => Vec::new(),
-    };
+    let mut all = own_secrets(token);
+    match ask {
+        Ask::Refresh(refresh) => all.push(refresh),
+        Ask::Code { code, verifier, .. } => all.extend([code, verifier]),
+        Ask::Own { .. } => {}
+    }
+    all
+}
+
+/// The configured ones among them.
+pub(super) fn own_secrets(token: &Token) -> Vec<&SecretString> {
+    let mut all = Vec::new();
     if let ClientAuthentication::SecretPost(secret) | ClientAuthentication::SecretBasic(secret) =
         &token.client_authentication
     {

@@ -3,19 +3,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use oauth2::{HttpRequest, HttpResponse};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use tokio_rustls::rustls::ClientConfig;
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::answer::Refusal;
 use super::discover::Found;
 use super::error::OauthError;
 use super::fields::{Fields, readable};
+use super::form::Form;
 use crate::net;
 
 /// The HTTP client of one provider: its own TLS trust, no redirects, nothing without end.
@@ -26,29 +25,6 @@ pub struct Http {
     longest: usize,
     /// What issuers said of themselves.
     pub(super) found: Arc<Mutex<HashMap<Url, Found>>>,
-}
-
-/// The fields of a form, encoded; wiped when dropped.
-#[derive(Default)]
-pub(super) struct Form(Zeroizing<String>);
-
-impl Form {
-    pub(super) fn new() -> Self {
-        Self::default()
-    }
-
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
-        let encode =
-            |text: &str| Zeroizing::new(url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
-        let separator = if self.0.is_empty() { "" } else { "&" };
-        let longer = [self.0.as_str(), separator, &encode(name), "=", &encode(value)].concat();
-        self.0 = Zeroizing::new(longer);
-        self
-    }
-
-    pub(super) fn secret(self, name: &str, value: &SecretString) -> Self {
-        self.with(name, value.expose_secret())
-    }
 }
 
 /// Bounds of an [`Http`].
@@ -107,9 +83,12 @@ impl Http {
     ) -> Result<T, OauthError> {
         let request = http::Request::post(url.as_str())
             .header(ACCEPT, "application/json")
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.0.as_bytes().to_vec());
-        self.json(url, request, now).await
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = match form.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization),
+            None => request,
+        };
+        self.json(url, request.body(form.body.as_bytes().to_vec()), now).await
     }
 
     /// Gets JSON.
@@ -217,12 +196,31 @@ fn failed(error: reqwest::Error) -> HttpError {
     HttpError::Failed(text)
 }
 
-/// RFC 9110, 10.2.3: seconds, or a date.
+/// RFC 9110, 10.2.3: seconds, or a date. Nobody is left alone for longer than a day.
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    const LONGEST: Duration = Duration::from_hours(24);
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    let wait = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => (DateTime::parse_from_rfc2822(value).ok()?.with_timezone(&Utc) - now).to_std().ok()?,
+    };
+    Some(wait.min(LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_without_end_is_cut() {
+        let wait = |value: &str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+            retry_after(&headers, DateTime::UNIX_EPOCH).map(|wait| wait.as_secs())
+        };
+        assert_eq!(wait("7"), Some(7));
+        assert_eq!(wait("Thu, 01 Jan 1970 00:01:00 GMT"), Some(60));
+        assert_eq!(wait("18446744073709551615"), Some(86_400), "such a time is beyond any clock");
+        assert_eq!(wait("Fri, 31 Dec 2100 00:00:00 GMT"), Some(86_400));
+        assert_eq!(wait("soon"), None);
     }
-    let date = DateTime::parse_from_rfc2822(value).ok()?;
-    (date.with_timezone(&Utc) - now).to_std().ok()
 }

@@ -10,6 +10,7 @@ mod discover;
 mod error;
 mod exchange;
 mod fields;
+mod form;
 mod http;
 mod identity;
 mod loopback;

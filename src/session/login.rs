@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use super::failure::{Refused, Unavailable};
 use super::label::SessionId;
 use super::service::{Frontend, ListenerTls};
 use crate::account::Verdict;
@@ -16,8 +17,7 @@ use crate::net::{Link, Stream, accept_tls};
 use crate::proto::{
     ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin,
 };
-use crate::token::TokenError;
-use crate::upstream::{NewCore, Target, Upstream, UpstreamError};
+use crate::upstream::{NewCore, Target, Upstream};
 
 /// The client's connection before login.
 pub(super) struct Client {
@@ -235,7 +235,8 @@ impl<'a> Dialogue<'a> {
                     warn!(session = %self.id, %protocol, provider, error = %error, "upstream.unreachable");
                 }
                 let known = explain::mail_refusal(&error.to_string());
-                let (cause, remedy) = (known.map(|known| known.cause), known.map(|known| known.remedy_for(token)));
+                let remedy = known.map(|known| known.remedy_at(token, account.upstream_user(protocol)));
+                let cause = known.map(|known| known.cause);
                 warn!(session = %self.id, %protocol, peer = %self.peer, account = account.name, token, error = %error, cause, remedy, "session.login_failed");
                 Err(failure)
             }
@@ -291,70 +292,5 @@ impl<'a> Dialogue<'a> {
             }
             outcome => Ok(outcome?),
         }
-    }
-}
-
-/// The local side said no.
-enum Refused {
-    BadCredentials,
-    NotAllowed,
-    Unusable,
-    Overloaded,
-}
-
-impl Refused {
-    /// What the client is told, and the reason for the log.
-    fn told(&self) -> (LoginFailure, &'static str) {
-        match self {
-            Self::BadCredentials => (LoginFailure::BadCredentials, "unknown user or wrong password"),
-            Self::NotAllowed => {
-                let text = "this account is disabled, or not allowed to log in this way or from here";
-                (
-                    LoginFailure::NotAllowed(ClientText::new(text)),
-                    "account disabled, or not allowed for this protocol or address",
-                )
-            }
-            Self::Unusable => {
-                let text = "this account cannot be used now; ask the administrator";
-                (
-                    LoginFailure::Unavailable(ClientText::new(text)),
-                    "the account's token is not there, or its declaration cannot be read",
-                )
-            }
-            Self::Overloaded => {
-                let text = "too many logins at the same time; try again later";
-                (LoginFailure::Unavailable(ClientText::new(text)), "too many passwords waiting to be checked")
-            }
-        }
-    }
-}
-
-/// The provider's side did not say yes: never the client's fault, so never a permanent answer (law 2).
-#[derive(Debug, thiserror::Error)]
-enum Unavailable {
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    #[error(transparent)]
-    Upstream(#[from] UpstreamError),
-    #[error("the provider has no server for this protocol; name it in the provider's table")]
-    NoEndpoint,
-}
-
-impl Unavailable {
-    /// Nobody answered there, or not in a way that a token could be sent to.
-    const fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Upstream(error) if !matches!(error, UpstreamError::Login { .. }))
-    }
-
-    fn told(&self, token: &str) -> LoginFailure {
-        let text = match self {
-            Self::Token(error) => error.for_client(),
-            Self::Upstream(error) if error.is_refusal() => {
-                format!("the mail provider refused the login with token '{token}'; ask the administrator")
-            }
-            Self::Upstream(_) => "the mail provider cannot be reached or is not available now; try again later".into(),
-            Self::NoEndpoint => format!("token '{token}' has no server for this protocol; ask the administrator"),
-        };
-        LoginFailure::Unavailable(ClientText::new(&text))
     }
 }

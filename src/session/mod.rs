@@ -6,6 +6,7 @@
 //! A session is two boxed phases in a small task: what only the login needs is freed before the relay begins, for most
 //! sessions of an IMAP server are idle for hours.
 
+mod failure;
 mod label;
 mod login;
 mod relay;

@@ -46,6 +46,7 @@ pub(super) async fn conversed(service: &Service, session: Session<SmtpReady>) {
         settings,
         session: &id.to_string(),
         account: &account.name,
+        identity: (&account.token.name, account.upstream_user(Protocol::Smtp)),
         busy: &service.busy,
     };
     let ended = converse(submission, &service.stop).await;

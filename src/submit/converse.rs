@@ -36,6 +36,8 @@ pub struct Submission<'a> {
     pub session: &'a str,
     /// For the log: the account's name.
     pub account: &'a str,
+    /// For the log: its token's name, and as whom it was logged in upstream.
+    pub identity: (&'a str, &'a str),
     /// Held while a message is under way, so that a stop waits for it.
     pub busy: &'a Busy,
 }
@@ -248,14 +250,21 @@ impl Submission<'_> {
             Command::Rset | Command::Restart { .. } | Command::Noop => return,
         };
         let reply = reply.text();
-        let (cause, remedy) = meaning(&reply);
+        let (cause, remedy) = self.meaning(&reply);
         warn!(session = self.session, account = self.account, stage, path, reply, cause, remedy, "message.refused");
     }
 
     fn refused(&self, envelope: &Envelope, stage: &str, reply: &str) {
         let Envelope { from, recipients } = envelope;
-        let (cause, remedy) = meaning(reply);
+        let (cause, remedy) = self.meaning(reply);
         warn!(session = self.session, account = self.account, stage, %from, recipients, reply, cause, remedy, "message.refused");
+    }
+
+    /// Why the provider says so, and what to do, as far as it is known.
+    fn meaning(&self, reply: &str) -> (Option<&'static str>, Option<String>) {
+        let (token, user) = self.identity;
+        let known = explain::mail_refusal(reply);
+        (known.map(|known| known.cause), known.map(|known| known.remedy_at(token, user)))
     }
 
     async fn tell(&mut self, answer: &Output) -> Result<(), Ended> {
@@ -270,9 +279,3 @@ const PARTING_LINE: usize = 4096;
 
 const INTERRUPTED: &str =
     "451 4.4.2 The connection to the mail provider broke; the message was not accepted, try again\r\n";
-
-/// Why the provider says so, and what to do, as far as it is known.
-fn meaning(reply: &str) -> (Option<&'static str>, Option<&'static str>) {
-    let known = explain::mail_refusal(reply);
-    (known.map(|known| known.cause), known.map(|known| known.remedy))
-}

@@ -18,7 +18,7 @@ const DOORS: [(&str, &[&str]); 19] = [
             "config", "net", "proto", "model",
         ],
     ),
-    ("admin", &["consent", "doctor", "token", "oauth", "account", "store", "model", "config"]),
+    ("admin", &["consent", "doctor", "token", "oauth", "account", "store", "net", "model", "config"]),
     ("consent", &["upstream", "token", "oauth", "store", "model"]),
     ("doctor", &["upstream", "token", "oauth", "net", "proto", "model"]),
     ("session", &["upstream", "submit", "proto", "account", "token", "net", "model"]),

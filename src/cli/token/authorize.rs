@@ -200,7 +200,7 @@ async fn local(party: &Party, browser: bool) -> anyhow::Result<Gained> {
 async fn answer(listener: Option<&Loopback>, begun: &Authorization) -> anyhow::Result<Returned> {
     let came_back = async {
         match listener {
-            Some(listener) => listener.returned(|returned| returned.answers(&begun.state)).await,
+            Some(listener) => listener.returned(&begun.state).await,
             None => std::future::pending().await,
         }
     };

@@ -1,0 +1,68 @@
+use crate::proto::{ClientText, LoginFailure};
+use crate::token::TokenError;
+use crate::upstream::UpstreamError;
+
+/// The local side said no.
+pub(super) enum Refused {
+    BadCredentials,
+    NotAllowed,
+    Unusable,
+    Overloaded,
+}
+
+impl Refused {
+    /// What the client is told, and the reason for the log.
+    pub(super) fn told(&self) -> (LoginFailure, &'static str) {
+        match self {
+            Self::BadCredentials => (LoginFailure::BadCredentials, "unknown user or wrong password"),
+            Self::NotAllowed => {
+                let text = "this account is disabled, or not allowed to log in this way or from here";
+                (
+                    LoginFailure::NotAllowed(ClientText::new(text)),
+                    "account disabled, or not allowed for this protocol or address",
+                )
+            }
+            Self::Unusable => {
+                let text = "this account cannot be used now; ask the administrator";
+                (
+                    LoginFailure::Unavailable(ClientText::new(text)),
+                    "the account's token is not there, or its declaration cannot be read",
+                )
+            }
+            Self::Overloaded => {
+                let text = "too many logins at the same time; try again later";
+                (LoginFailure::Unavailable(ClientText::new(text)), "too many passwords waiting to be checked")
+            }
+        }
+    }
+}
+
+/// The provider's side did not say yes: never the client's fault, so never a permanent answer (law 2).
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unavailable {
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    #[error("the provider has no server for this protocol; name it in the provider's table")]
+    NoEndpoint,
+}
+
+impl Unavailable {
+    /// Nobody answered there, or not in a way that a token could be sent to.
+    pub(super) const fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Upstream(error) if !matches!(error, UpstreamError::Login { .. }))
+    }
+
+    pub(super) fn told(&self, token: &str) -> LoginFailure {
+        let text = match self {
+            Self::Token(error) => error.for_client(),
+            Self::Upstream(error) if error.is_refusal() => {
+                format!("the mail provider refused the login with token '{token}'; ask the administrator")
+            }
+            Self::Upstream(_) => "the mail provider cannot be reached or is not available now; try again later".into(),
+            Self::NoEndpoint => format!("token '{token}' has no server for this protocol; ask the administrator"),
+        };
+        LoginFailure::Unavailable(ClientText::new(&text))
+    }
+}
