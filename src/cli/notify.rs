@@ -137,12 +137,13 @@ async fn post(notify: &Notify, http: &Http, json: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Keys, SqliteStore, generate_key};
 
     fn notice(event: &'static str) -> Notice {
         let (token, mailbox, provider) = ("support".into(), "support@example.com".into(), "corp".into());
         let (summary, remedy) = ("it has ended".into(), "sign in".into());
         let at = chrono::DateTime::UNIX_EPOCH;
-        Notice { event, token, mailbox, provider, summary, remedy, ends_at: None, at }
+        Notice { event, token, mailbox, provider, summary, remedy, ends_at: None, at, announced: None }
     }
 
     fn by_command(script: &str, seconds: u64) -> Notify {
@@ -157,7 +158,10 @@ mod tests {
         for notice in notices {
             sender.try_send(notice.clone()).unwrap();
         }
-        let (_, mut notifier) = channel(Some(notify)).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let keys = Keys::new(&generate_key().unwrap()).unwrap();
+        let store = SqliteStore::open(&directory.path().join("gatepost.db"), keys).unwrap();
+        let (_, mut notifier) = channel(Some(notify), Arc::new(store)).unwrap();
         notifier.notices = waiting;
         let stop = CancellationToken::new();
         stop.cancel();

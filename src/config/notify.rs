@@ -7,7 +7,7 @@ use super::providers::is_safe;
 use super::reader::Table;
 
 /// Who is told of what concerns people.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Notify {
     /// A program and its arguments; it gets the event as JSON on standard input.
     pub command: Option<(PathBuf, Vec<String>)>,
@@ -19,6 +19,14 @@ pub struct Notify {
     pub events: Vec<String>,
     /// How long one telling may take.
     pub limit: Duration,
+}
+
+/// The address may hold a key.
+impl std::fmt::Debug for Notify {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let command = self.command.as_ref().map(|(program, _)| program);
+        f.debug_struct("Notify").field("command", &command).field("events", &self.events).finish_non_exhaustive()
+    }
 }
 
 /// The events that can be told, all by default.

@@ -17,6 +17,7 @@ use crate::net::{Link, Stream, accept_tls};
 use crate::proto::{
     ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin,
 };
+use crate::token::TokenError;
 use crate::upstream::{NewCore, Target, Upstream};
 
 /// The client's connection before login.
