@@ -154,11 +154,19 @@ fn read(path: &std::path::Path) -> Result<SecretString, OauthError> {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+    use aws_lc_rs::rsa::{KeyPair, KeySize};
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
     use crate::oauth::claims;
 
-    /// A key that protects nothing.
-    const KEY: &str = include_str!("testdata/rsa-key.pem");
+    fn key() -> SecretString {
+        let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let der: Pkcs8V1Der<'_> = key.as_der().unwrap();
+        let body = STANDARD.encode(der.as_ref());
+        format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n").into()
+    }
 
     fn at() -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000, 0).unwrap()
@@ -168,7 +176,7 @@ mod tests {
     fn a_client_assertion_is_what_microsoft_documents() {
         let certificate = ClientCertificate {
             certificate: b"DER".to_vec(),
-            key: KEY.into(),
+            key: key(),
             algorithm: SigningAlgorithm::Ps256,
             ends: at() + chrono::TimeDelta::days(1),
         };
@@ -192,7 +200,7 @@ mod tests {
     #[test]
     fn a_service_account_asks_in_the_mailboxs_name() {
         let account =
-            ServiceAccount { email: "a@p.iam".into(), key_id: Some("k1".into()), key: KEY.into(), token_url: None };
+            ServiceAccount { email: "a@p.iam".into(), key_id: Some("k1".into()), key: key(), token_url: None };
         let url: Url = "https://oauth2.googleapis.com/token".parse().unwrap();
         let jwt = service_account(&account, "m@example.com", &["https://mail.google.com/".into()], &url, at()).unwrap();
         let header = jsonwebtoken::decode_header(jwt.expose_secret()).unwrap();
