@@ -29,14 +29,16 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
                 super::warn(warning);
             }
             let (listeners, tokens) = (config.listeners.len(), config.tokens.len());
-            say(format_args!(
-                "{}: good; {listeners} listeners, {accounts} accounts, {tokens} tokens",
-                file.config.display()
-            ))
+            let counts = [counted(listeners, "listener"), counted(accounts, "account"), counted(tokens, "token")];
+            say(format_args!("{}: good; {}", file.config.display(), counts.join(", ")))
         }
         Command::Show(file) => say(Config::show(&file.config, environment())?.trim_end()),
         Command::Reference => say(REFERENCE.trim_end()),
     }
+}
+
+fn counted(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 /// How many accounts the file has. Their tokens may be the store's, where there is a store already.
