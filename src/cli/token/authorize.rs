@@ -67,18 +67,21 @@ pub(super) async fn authorize(shop: &Workshop, name: &str, way: Way) -> anyhow::
     let party = shop.party(token)?;
     // From here on Ctrl-C is ours: a grant that is there is kept before we go.
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    let chosen = choose(shop, token, way).await?;
     let consenting = async {
-        match choose(shop, token, way).await? {
+        match chosen {
             Chosen::Device => device(&party).await,
             Chosen::Hosted => hosted(shop, &party).await,
             Chosen::Browser => local(&party, true).await,
             Chosen::Paste => local(&party, false).await,
         }
     };
+    // The service waits for the answer without us.
+    let hosted = if chosen == Chosen::Hosted { " yet; the service still takes the answer for ten minutes" } else { "" };
     let gained = tokio::select! {
         biased;
-        gained = timeout(PATIENCE, consenting) => gained.map_err(|_| anyhow::anyhow!("nobody consented within 10 minutes; nothing was changed"))??,
-        _ = interrupted.recv() => bail!("interrupted; nothing was changed"),
+        gained = timeout(PATIENCE, consenting) => gained.ok().context("nobody consented within 10 minutes; nothing was changed")??,
+        _ = interrupted.recv() => bail!("interrupted; nothing was changed{hosted}"),
     };
     let accepted = match gained {
         Gained::Kept(accepted) => accepted,
