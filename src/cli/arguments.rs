@@ -8,7 +8,9 @@ pub(super) fn told(error: &ConfigError, keys: &[(&str, &str)]) -> String {
     let argument = named.or_else(|| Some(format!("--{}", key?.replace('_', "-")))).unwrap_or_else(|| "NAME".into());
     let note =
         |label: &str, note: &Option<String>| note.as_ref().map(|note| format!("; {label}{note}")).unwrap_or_default();
-    format!("{argument}: {}{}{}", error.problem, note("allowed: ", &error.allowed), note("", &error.hint))
+    let text = format!("{argument}: {}{}{}", error.problem, note("allowed: ", &error.allowed), note("", &error.hint));
+    // A hint to a setting that is a flag here.
+    text.replace("allow_password_grant = true", "--allow-password-grant")
 }
 
 /// The last part of `tokens.NAME.key`; a name in quotes may hold dots.
