@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -11,20 +11,27 @@ use crate::model::{DeadlineKind, TokenState, TroubleClass, deadlines};
 
 /// How often deadlines are looked at.
 const EVERY: Duration = Duration::from_hours(1);
+/// How soon after somebody else has changed the store: a grant that was given anew is told of while people still wait for it.
+const SOON: Duration = Duration::from_secs(30);
 /// Not at once after the start: what can be refreshed then is not near its end any more.
 const FIRST: Duration = Duration::from_secs(20);
 
 impl Tokens {
     /// Tells people of what ends soon, until told to stop.
     pub async fn watch_expiry(self, stop: CancellationToken) {
-        let mut wait = FIRST;
+        let (mut wait, mut seen) = (FIRST, self.shared().store.foreign_changes());
+        let mut looked = Instant::now();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep(wait) => {}
             }
-            self.tell_of_deadlines().await;
-            wait = EVERY;
+            let changes = self.shared().store.foreign_changes();
+            if wait == FIRST || changes != seen || looked.elapsed() >= EVERY {
+                (seen, looked) = (changes, Instant::now());
+                self.tell_of_deadlines().await;
+            }
+            wait = SOON;
         }
     }
 
@@ -43,6 +50,9 @@ async fn look(shared: &Shared, entry: &Entry, state: &TokenState) {
     let (store, now) = (shared.store.as_ref(), clock::now());
     if let Some(ended) = state.trouble.as_ref().filter(|trouble| trouble.class == TroubleClass::Ended) {
         shared.notices.tell_of_end(store, entry, &ended.summary, &ended.remedy).await;
+    } else if state.refresh.is_some() && state.trouble.is_none() {
+        // Given anew, perhaps by another process.
+        shared.notices.recovered(store, entry).await;
     }
     let all = deadlines(&entry.token, state);
     for kind in DeadlineKind::ALL {

@@ -245,3 +245,25 @@ async fn what_nobody_heard_is_told_again() {
     gone.tokens.tell_of_deadlines().await;
     assert_eq!(scene.look(&other).await.len(), 1);
 }
+
+/// The service did not see it happen: a command gave the grant.
+#[tokio::test]
+async fn a_grant_that_another_process_gave_is_told_of_without_a_refresh() {
+    let scene = Scene::new().await;
+    let (store, token) = (scene.store(), scene.token(Grant::RefreshToken));
+    import(store.as_ref(), &token, "r1".into()).await.unwrap();
+    let now = clock::now();
+    let ended = Trouble {
+        class: TroubleClass::Ended,
+        summary: "it has ended".into(),
+        remedy: "sign in".into(),
+        since: now,
+        failures: 1,
+        retry_at: now,
+    };
+    update(store.as_ref(), NAME, |state| state.failed(ended.clone())).await.unwrap();
+    assert_eq!(scene.look(&token).await, ["needs_authorization: it has ended"]);
+    import(store.as_ref(), &token, "r2".into()).await.unwrap();
+    assert_eq!(scene.look(&token).await, ["recovered: it can be refreshed again"]);
+    assert_eq!(scene.look(&token).await, Vec::<String>::new());
+}
