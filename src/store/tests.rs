@@ -176,3 +176,41 @@ async fn the_old_key_leaves_nothing_behind() {
     let store = SqliteStore::open(&file, Keys::new(&new).unwrap()).unwrap();
     assert!(store.token("token7").await.unwrap().state.refresh.is_some());
 }
+
+/// As the first version left it: the quarantine was one token then, and no key was noted.
+#[tokio::test]
+async fn a_store_of_the_first_schema_is_carried_over_with_what_it_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("gatepost.db");
+    let key = generate_key().unwrap();
+    let seal = Seal::new(&key).unwrap();
+    let sealed = |column, value: &[u8]| seal.seal(Place { table: "tokens", row: "support", column }, value).unwrap();
+    let old = rusqlite::Connection::open(&file).unwrap();
+    old.execute_batch(include_str!("migrations/1.sql")).unwrap();
+    old.execute(
+        "INSERT INTO tokens (name, version, access_token, expires_at, refresh_token, quarantined_token, refreshed_at)
+         VALUES ('support', 7, ?1, 1800000000000, ?2, ?3, 1799990000000)",
+        rusqlite::params![
+            sealed("access_token", b"acc3ss"),
+            sealed("refresh_token", b"refr3sh"),
+            sealed("quarantined_token", b"0ld"),
+        ],
+    )
+    .unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    drop(old);
+
+    let stranger = SqliteStore::open(&file, Keys::new(&generate_key().unwrap()).unwrap()).unwrap_err().to_string();
+    assert!(stranger.contains("another key"), "{stranger}");
+    let schema = |file: &std::path::Path| {
+        let raw = rusqlite::Connection::open(file).unwrap();
+        raw.pragma_query_value::<i64, _>(None, "user_version", |row| row.get(0)).unwrap()
+    };
+    assert_eq!(schema(&file), 1, "a key of another store changes nothing");
+    let store = SqliteStore::open(&file, Keys::new(&key).unwrap()).unwrap();
+    let Stored { state, version } = store.token("support").await.unwrap();
+    assert_eq!((state.refresh.as_ref().unwrap().expose_secret(), version), ("refr3sh", Version(7)));
+    assert_eq!(state.quarantined.as_ref().unwrap().all()[0].refresh.expose_secret(), "0ld");
+    assert_eq!(state.access.as_ref().unwrap().secret().expose_secret(), "acc3ss");
+    assert!(state.bound_to.is_none() && matches!(store.save("support", version, &state).await, Ok(Saved::Done(_))));
+}

@@ -23,28 +23,35 @@ pub(super) fn open(path: &Path, keys: &Keys) -> Result<Connection, Fault> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    migrate(&mut connection)?;
-    agree(&mut connection, keys)?;
+    prepare(&mut connection, keys)?;
     Ok(connection)
+}
+
+/// Brings the schema up to date and finds the key, in one: keys that do not open the store leave it as it was. A store that is
+/// up to date is not written, for the service has to start while the disk is full.
+fn prepare(connection: &mut Connection, keys: &Keys) -> Result<(), Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    migrate(&transaction)?;
+    agree(&transaction, keys)?;
+    Ok(transaction.commit()?)
 }
 
 /// Finds the key that seals this store; a new store takes the first. A ring without it is another store's, and nothing is
 /// changed.
-fn agree(connection: &mut Connection, keys: &Keys) -> Result<(), Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Some(id) = sealing(&transaction)? {
+fn agree(connection: &Connection, keys: &Keys) -> Result<(), Fault> {
+    if let Some(id) = sealing(connection)? {
         keys.get(id)?;
         return Ok(());
     }
     let query = "SELECT coalesce(access_token, refresh_token, quarantined_token) FROM tokens
         WHERE coalesce(access_token, refresh_token, quarantined_token) IS NOT NULL LIMIT 1";
-    let sealed: Option<Vec<u8>> = transaction.query_row(query, [], |row| row.get(0)).optional()?;
+    let sealed: Option<Vec<u8>> = connection.query_row(query, [], |row| row.get(0)).optional()?;
     let id = match sealed {
         Some(envelope) => keys.get(sealed_by(&envelope)?)?.id(),
         None => keys.first().ok_or(SealError::OtherKey)?,
     };
-    transaction.execute("INSERT INTO sealing (one, key) VALUES (1, ?1)", [id])?;
-    Ok(transaction.commit()?)
+    connection.execute("INSERT INTO sealing (one, key) VALUES (1, ?1)", [id])?;
+    Ok(())
 }
 
 /// Makes an empty file with mode 0600 before SQLite would make one that others can read. Where that fails, SQLite says
@@ -54,17 +61,14 @@ fn create_private(path: &Path) {
     drop(std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path));
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let schema: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if schema == SCHEMA {
-        // Writes nothing: the service has to start while the disk is full.
-        return Ok(());
-    }
+fn migrate(connection: &Connection) -> Result<(), Fault> {
+    let schema: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let done = usize::try_from(schema).ok().filter(|&done| done <= MIGRATIONS.len()).ok_or(Fault::TooNew(schema))?;
     for step in &MIGRATIONS[done..] {
-        transaction.execute_batch(step)?;
+        connection.execute_batch(step)?;
     }
-    transaction.pragma_update(None, "user_version", SCHEMA)?;
-    Ok(transaction.commit()?)
+    if schema != SCHEMA {
+        connection.pragma_update(None, "user_version", SCHEMA)?;
+    }
+    Ok(())
 }
