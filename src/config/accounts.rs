@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::listeners::PROTOCOLS;
 use super::reader::{Table, nearest};
 use super::tokens::{Declared, printable};
-use crate::model::{Account, ClientAuthentication, Grant, PasswordHash, Protocol, Token};
+use crate::model::{Account, Grant, PasswordHash, Protocol, Token};
 pub use place::AccountPlace;
 pub(super) use place::places;
 use users::Users;
@@ -136,26 +136,13 @@ fn token(table: &Table<'_>, tokens: &Tokens<'_>) -> Option<Arc<Token>> {
         table.error("token", format!("there is no token {name:?}"), allowed, Some(hint));
     }
     match found {
-        None if tokens.unknown == Unknown::StandsIn => Some(Arc::new(stand_in(name))),
+        None if tokens.unknown == Unknown::StandsIn => Some(Arc::new(stand_in(&name))),
         found => found.cloned().flatten(),
     }
 }
-
 /// For a token that is nowhere: it has no provider, and nothing can be obtained by it.
-fn stand_in(name: String) -> Token {
-    Token {
-        name,
-        provider: Arc::default(),
-        grant: Grant::RefreshToken,
-        mailbox: String::new(),
-        client_id: String::new(),
-        client_authentication: ClientAuthentication::Public,
-        scopes: Vec::new(),
-        redirect_uri: None,
-        delegate: false,
-        testing: false,
-        secret_ends: None,
-    }
+fn stand_in(name: &str) -> Token {
+    Token::bare(name, Arc::default(), Grant::RefreshToken)
 }
 
 /// What the account may be used for; by default, all that its provider has servers for.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepost_kit::{Client, Provider};
 
 use super::*;
-use crate::model::{self, ClientAuthentication, Family, Grant, Manners, OauthUrls};
+use crate::model::{self, Family, Grant, Manners, OauthUrls};
 use crate::net;
 use crate::oauth::{HttpSettings, Returned};
 use crate::store::{Keys, SqliteStore, generate_key};
@@ -69,17 +69,10 @@ fn token(provider: &Provider) -> Token {
     let manners = Manners { identity_scopes: vec!["openid".into()], ..Manners::default() };
     let provider = model::Provider { oauth, manners, family: Family::Other, ..model::Provider::default() };
     Token {
-        name: "support".into(),
-        provider: Arc::new(provider),
-        grant: Grant::AuthorizationCode,
         mailbox: MAILBOX.into(),
         client_id: "client".into(),
-        client_authentication: ClientAuthentication::Public,
         scopes: vec!["https://outlook.office.com/IMAP.AccessAsUser.All".into(), "offline_access".into()],
-        redirect_uri: None,
-        delegate: false,
-        testing: false,
-        secret_ends: None,
+        ..Token::bare("support", Arc::new(provider), Grant::AuthorizationCode)
     }
 }
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{ClientCertificate, Provider, ServiceAccount};
+use super::{ClientCertificate, Provider, ServiceAccount, TokenState};
 
 /// A named OAuth 2.0 credential as declared; what it currently holds is its state, in the store.
 #[derive(Clone, Debug)]
@@ -145,6 +145,32 @@ impl Token {
     #[must_use]
     pub fn of_state(state_name: &str) -> (&str, Option<&str>) {
         state_name.split_once(UNIT).map_or((state_name, None), |(name, user)| (name, Some(user)))
+    }
+
+    /// Nothing but who it is: no client, no mailbox, no scopes.
+    #[must_use]
+    pub fn bare(name: &str, provider: Arc<Provider>, grant: Grant) -> Self {
+        Self {
+            name: name.to_owned(),
+            provider,
+            grant,
+            mailbox: String::new(),
+            client_id: String::new(),
+            client_authentication: ClientAuthentication::Public,
+            scopes: Vec::new(),
+            redirect_uri: None,
+            delegate: false,
+            testing: false,
+            secret_ends: None,
+        }
+    }
+
+    /// Whether what a state holds was issued by this provider to this client, or noted for nobody. Asked by every login:
+    /// makes no text for it.
+    #[must_use]
+    pub fn owns(&self, state: &TokenState) -> bool {
+        let ours = (self.provider.oauth.host(), self.client_id.as_str());
+        state.bound_to.as_deref().is_none_or(|bound| bound.split_once(' ') == Some(ours))
     }
 
     /// Whom its refresh token was issued by and to. A state that is bound to another is never sent.

@@ -109,7 +109,7 @@ impl Entry {
         }
         let Some(cached) = cached.as_ref().filter(|cached| cached.changes == changes) else { return Some(now) };
         let state = &cached.state;
-        let moved = state.bound_to.as_ref().is_some_and(|bound| *bound != self.token.binding());
+        let moved = !self.token.owns(state);
         if self.token.grant.lives_by_refresh() && (state.refresh.is_none() || moved) {
             return None;
         }

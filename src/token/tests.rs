@@ -73,17 +73,11 @@ impl Scene {
             ..Provider::default()
         });
         Token {
-            name: NAME.into(),
-            grant,
             mailbox: "support@example.com".into(),
             client_id: "client".into(),
             client_authentication: ClientAuthentication::SecretPost("client-s3cret".into()),
             scopes: vec!["mail".into()],
-            provider,
-            redirect_uri: None,
-            delegate: false,
-            testing: false,
-            secret_ends: None,
+            ..Token::bare(NAME, provider, grant)
         }
     }
 

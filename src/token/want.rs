@@ -31,12 +31,11 @@ impl Want {
 /// The token of a state, if it is what is wanted. What another provider issued is good for nothing here.
 pub(super) fn suitable(state: &TokenState, token: &Token, want: &Want, now: DateTime<Utc>) -> Option<AccessToken> {
     let usable = state.usable(now)?;
-    let ours = state.bound_to.as_ref().is_none_or(|bound| *bound == token.binding());
     let wanted = match want {
         Want::Usable => true,
         Want::Another(refused) => usable != refused,
         Want::Fresh(ahead) => state.due(*ahead).is_some_and(|due| due > now),
         Want::Since(time) => state.refreshed_at.is_some_and(|at| at > *time),
     };
-    (ours && wanted).then(|| usable.clone())
+    (wanted && token.owns(state)).then(|| usable.clone())
 }

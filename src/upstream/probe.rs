@@ -55,7 +55,7 @@ mod tests {
     use gatepost_kit::Provider;
 
     use super::*;
-    use crate::model::{self, ClientAuthentication, Endpoint, Endpoints, Grant, SaslMechanism, UpstreamTls};
+    use crate::model::{self, Endpoint, Endpoints, Grant, SaslMechanism, UpstreamTls};
     use crate::net;
 
     const MAILBOX: &str = "support@example.com";
@@ -73,19 +73,7 @@ mod tests {
         let ports = &provider.ports;
         let endpoints = Endpoints { imap: at(ports.imaps), pop3: at(ports.pop3s), smtp: at(ports.smtps) };
         let provider = model::Provider { endpoints, sasl: SaslMechanism::Xoauth2, ..model::Provider::default() };
-        Token {
-            name: "support".into(),
-            provider: Arc::new(provider),
-            grant: Grant::AuthorizationCode,
-            mailbox: MAILBOX.into(),
-            client_id: "client".into(),
-            client_authentication: ClientAuthentication::Public,
-            scopes: Vec::new(),
-            redirect_uri: None,
-            delegate: false,
-            testing: false,
-            secret_ends: None,
-        }
+        Token { mailbox: MAILBOX.into(), ..Token::bare("support", Arc::new(provider), Grant::AuthorizationCode) }
     }
 
     #[tokio::test]

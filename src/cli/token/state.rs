@@ -98,7 +98,7 @@ impl State {
 
 /// How a token is, in a word or two.
 fn word(token: &Token, state: &TokenState, now: DateTime<Utc>) -> &'static str {
-    let moved = state.bound_to.as_ref().is_some_and(|bound| *bound != token.binding());
+    let moved = !token.owns(state);
     match (&token.grant, &state.trouble, &state.refresh) {
         (Grant::AppPassword(_), ..) => "password",
         (grant, _, Some(_)) if moved && grant.lives_by_refresh() => "changed",
