@@ -1,6 +1,7 @@
 //! What changes while the service runs: tokens and accounts that others make, change or remove in the store.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::house::House;
+use super::serve::{hostname, upstream_limits};
 use crate::account::Directory;
 use crate::admin::{Admin, Desk};
 use crate::config::Config;
@@ -20,13 +22,22 @@ use crate::net;
 use crate::oauth::{Http, HttpSettings};
 use crate::session::Service;
 use crate::store::{SqliteStore, Store};
-use crate::upstream::Reach;
+use crate::upstream::{self, Reach};
 
-/// TLS and HTTP towards each provider, made once.
+/// The way to each provider's mail servers and to its token endpoint, made once.
 #[derive(Debug)]
 pub(super) struct Providers {
     settings: HttpSettings,
-    known: Mutex<HashMap<String, (Arc<ClientConfig>, Http)>>,
+    ehlo: String,
+    limits: upstream::Limits,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    ways: HashMap<String, (Reach, Http)>,
+    /// Providers with the same authorities share their TLS, and so its roots and its resumed sessions.
+    trust: HashMap<Option<PathBuf>, Arc<ClientConfig>>,
 }
 
 impl Providers {
@@ -37,19 +48,26 @@ impl Providers {
             total: Duration::from_secs(limits.token_seconds),
             longest: usize::try_from(limits.token_response_octets).unwrap_or(usize::MAX),
         };
-        Self { settings, known: Mutex::default() }
+        let ehlo = config.hostname.clone().unwrap_or_else(hostname);
+        Self { settings, ehlo, limits: upstream_limits(limits), known: Mutex::default() }
     }
 
-    /// The way to a provider. Providers with the same authorities share their TLS, and so its resumed sessions.
-    pub(super) fn reach(&self, provider: &Provider) -> anyhow::Result<(Arc<ClientConfig>, Http)> {
+    /// The way to a provider.
+    pub(super) fn reach(&self, provider: &Provider) -> anyhow::Result<(Reach, Http)> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reached) = known.get(&provider.name) {
+        if let Some(reached) = known.ways.get(&provider.name) {
             return Ok(reached.clone());
         }
-        let tls =
-            net::client_config(provider.ca.as_deref()).with_context(|| format!("provider {:?}", provider.name))?;
-        let reached = (Arc::clone(&tls), Http::new(&tls, self.settings)?);
-        known.insert(provider.name.clone(), reached.clone());
+        let trust = match known.trust.get(&provider.ca) {
+            Some(trust) => Arc::clone(trust),
+            None => {
+                net::client_config(provider.ca.as_deref()).with_context(|| format!("provider {:?}", provider.name))?
+            }
+        };
+        known.trust.insert(provider.ca.clone(), Arc::clone(&trust));
+        let http = Http::new(&trust, self.settings)?;
+        let reached = (Reach { trust, ehlo: self.ehlo.clone(), limits: self.limits }, http);
+        known.ways.insert(provider.name.clone(), reached.clone());
         Ok(reached)
     }
 
@@ -73,15 +91,15 @@ const LOOK: Duration = Duration::from_millis(250);
 impl Live {
     /// Serves what is declared from now on. Sessions that have begun go on.
     pub(super) fn declare(&self, house: &House) -> anyhow::Result<()> {
-        let mut trust = HashMap::new();
+        let mut reaches = HashMap::new();
         let mut tokens = Vec::new();
         for token in &house.tokens {
-            let (tls, http) = self.providers.reach(&token.provider)?;
-            trust.insert(token.provider.name.clone(), tls);
+            let (reach, http) = self.providers.reach(&token.provider)?;
+            reaches.insert(token.provider.name.clone(), reach);
             tokens.push((Arc::clone(token), http));
         }
         let directory = Directory::new(house.accounts.iter().cloned())?.with_unusable(&house.unusable);
-        self.service.trust.store(Arc::new(trust));
+        self.service.reach.store(Arc::new(reaches));
         self.service.tokens.declare(tokens);
         self.service.directory.store(Arc::new(directory));
         Ok(())
@@ -90,11 +108,11 @@ impl Live {
     /// Opens the administration address, where one is configured.
     pub(super) fn open_admin(&self) -> anyhow::Result<Option<Admin>> {
         let Some(admin) = &self.config.admin else { return Ok(None) };
-        let (service, limits) = (Arc::clone(&self.service), super::serve::upstream_limits(&self.config.limits));
+        let service = Arc::clone(&self.service);
         let find = move |name: &str| {
             let (token, http) = service.tokens.declared(name)?;
-            let trust = Arc::clone(service.trust.load().get(&token.provider.name)?);
-            Some(Party { token, http, reach: Reach { trust, ehlo: service.hostname.clone(), limits } })
+            let reach = service.reach.load().get(&token.provider.name)?.clone();
+            Some(Party { token, http, reach })
         };
         let desk = Desk {
             store: Arc::clone(&self.store) as Arc<dyn Store>,

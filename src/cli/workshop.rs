@@ -5,14 +5,13 @@ use std::sync::Arc;
 use super::ConfigFile;
 use super::house::{self, House};
 use super::live::Providers;
-use super::serve::{hostname, token_settings, upstream_limits};
+use super::serve::token_settings;
 use crate::config::Config;
 use crate::consent::Party;
 use crate::model::Token;
 use crate::session;
 use crate::store::{SqliteStore, Store};
 use crate::token::{Notices, Tokens};
-use crate::upstream::Reach;
 
 pub(super) struct Workshop {
     pub(super) config: Config,
@@ -36,9 +35,7 @@ impl Workshop {
 
     /// A token and how its provider is reached.
     pub(super) fn party(&self, token: &Arc<Token>) -> anyhow::Result<Party> {
-        let (trust, http) = self.providers.reach(&token.provider)?;
-        let ehlo = self.config.hostname.clone().unwrap_or_else(hostname);
-        let reach = Reach { trust, ehlo, limits: upstream_limits(&self.config.limits) };
+        let (reach, http) = self.providers.reach(&token.provider)?;
         Ok(Party { token: Arc::clone(token), http, reach })
     }
 

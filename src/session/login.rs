@@ -18,7 +18,7 @@ use crate::proto::{
     ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin,
 };
 use crate::token::TokenError;
-use crate::upstream::{NewCore, Target, Upstream};
+use crate::upstream::{NewCore, Upstream};
 
 /// The client's connection before login.
 pub(super) struct Client {
@@ -264,24 +264,14 @@ impl<'a> Dialogue<'a> {
     ) -> Result<Upstream<U::Ready>, Unavailable> {
         let service = &self.frontend.service;
         let protocol = self.frontend.protocol;
-        let provider = &account.token.provider;
-        let trust = service.trust.load_full();
-        if service.tokens.declared(&account.token.name).is_none() {
+        if !service.tokens.knows(&account.token.name) {
             return Err(TokenError::Unknown(account.token.name.clone()).into());
         }
-        let (Some(endpoint), Some(trust)) = (provider.endpoints.of(protocol), trust.get(&provider.name)) else {
-            return Err(Unavailable::NoEndpoint);
-        };
         let user = account.upstream_user(protocol);
-        let limits = service.limits.upstream;
-        let target = Target {
-            endpoint,
-            mechanism: Target::mechanism(&account.token),
-            trust,
-            user,
-            ehlo: &service.hostname,
-            limits,
-        };
+        let reach = service.reach.load_full();
+        let reach = reach.get(&account.token.provider.name);
+        let target = reach.and_then(|reach| reach.target(&account.token, protocol, user));
+        let target = target.ok_or(Unavailable::NoEndpoint)?;
         let token = service.tokens.access_token(&account.token.name, user).await?;
         match target.log_in(&token, core).await {
             Err(refused) if refused.is_refusal() => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
-use tokio_rustls::rustls::{ClientConfig, ServerConfig};
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{Directory, Verifier};
@@ -13,7 +13,7 @@ use crate::lifecycle::Busy;
 use crate::model::Protocol;
 use crate::proto::Offer;
 use crate::token::Tokens;
-use crate::upstream;
+use crate::upstream::Reach;
 
 /// All that the sessions of a process share.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub struct Service {
     pub verifier: Verifier,
     /// Gives tokens.
     pub tokens: Tokens,
-    /// TLS towards each provider, by its name.
-    pub trust: ArcSwap<HashMap<String, Arc<ClientConfig>>>,
+    /// How each provider's mail servers are reached, by its name.
+    pub reach: ArcSwap<HashMap<String, Reach>>,
     /// Bounds.
     pub limits: Limits,
     /// Messages under way.
@@ -49,8 +49,6 @@ pub struct Limits {
     pub imap_idle: Duration,
     /// See `smtp_idle`; at least 10 minutes (RFC 1939, 3).
     pub pop3_idle: Duration,
-    /// A login upstream.
-    pub upstream: upstream::Limits,
     /// One SMTP reply of an upstream.
     pub upstream_reply: Duration,
     /// The reply to the end of a message.

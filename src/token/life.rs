@@ -52,6 +52,7 @@ type Declared = (Arc<Token>, Http);
 
 /// For what could not be saved until the end.
 const LAST_SAVE: Duration = Duration::from_secs(3);
+
 impl Tokens {
     /// No tokens yet; see [`Tokens::declare`].
     #[must_use]
@@ -121,6 +122,12 @@ impl Tokens {
             Some(password) => Ok(password),
             None => self.0.obtain(&entry, Want::Since(clock::now())).await,
         }
+    }
+
+    /// Whether a token of that name is declared.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.0.declared.load().contains_key(name)
     }
 
     /// A declared token and the client of its endpoint.
