@@ -7,8 +7,9 @@ mod users;
 use std::sync::Arc;
 
 use super::listeners::PROTOCOLS;
-use super::reader::{Table, nearest};
+use super::reader::Table;
 use super::tokens::{Declared, printable};
+use super::words::nearest;
 use crate::model::{Account, Grant, PasswordHash, Protocol, Token};
 pub use place::AccountPlace;
 pub(super) use place::places;

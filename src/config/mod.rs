@@ -24,6 +24,7 @@ mod stored;
 mod tests;
 mod tls;
 mod tokens;
+mod words;
 
 pub use accounts::AccountPlace;
 pub use admin::Admin;

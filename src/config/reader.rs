@@ -1,15 +1,15 @@
 use std::cell::RefCell;
-use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use figment::value::{Dict, Num, Tag, Value};
+use figment::value::{Dict, Tag, Value};
 use ipnet::IpNet;
 
 use super::document::Step;
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::layers::{Layers, leaf_tag};
+use super::words::{dotted, found, is_secret, kind, nearest, short, whole};
 
 /// Reads merged layers, and collects what is wrong with them.
 pub(super) struct Reader<'a> {
@@ -325,83 +325,5 @@ struct Complaint {
     hint: Option<String>,
 }
 
-/// A value that cannot be a secret, as an error tells it.
-fn found(value: &Value) -> String {
-    match value {
-        Value::String(_, text) => format!("the text {:?}", short(text)),
-        Value::Num(_, number) => {
-            whole(*number).map_or_else(|| "a fraction".to_owned(), |number| format!("the number {number}"))
-        }
-        Value::Bool(_, found) => format!("{found}"),
-        other => kind(other).to_owned(),
-    }
-}
-
-const fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::String(..) => "a text",
-        Value::Char(..) => "a character",
-        Value::Num(..) => "a number",
-        Value::Bool(..) => "true or false",
-        Value::Dict(..) => "a table",
-        Value::Array(..) => "a list",
-        Value::Empty(..) => "nothing",
-    }
-}
-
-fn whole(number: Num) -> Option<i128> {
-    number.to_i128().or_else(|| number.to_u128().and_then(|number| i128::try_from(number).ok()))
-}
-
 /// Keys that the design names and that come with a later version.
 const LATER: [&str; 5] = ["sender", "anonymous", "proxy_protocol", "limits", "sessions_per_account"];
-
-/// Keys whose value must not be shown. `url` is the store's: a database's may hold a password anywhere.
-fn is_secret(key: &str) -> bool {
-    const NAMED: [&str; 9] = [
-        "key",
-        "users",
-        "url",
-        "refresh_token",
-        "access_token",
-        "credential",
-        "client_certificate",
-        "client_key",
-        "service_account",
-    ];
-    let harmless = matches!(key, "client_secret_ends" | "allow_password_grant" | "password_rule");
-    !harmless && (NAMED.contains(&key) || key == "client_json" || key.contains("secret") || key.contains("password"))
-}
-
-/// `accounts."ev mail".token`, as a TOML heading would write it.
-pub(super) fn dotted(path: &[Step]) -> String {
-    let mut text = String::new();
-    for step in path {
-        let _ = match step {
-            Step::Name(name) => {
-                let dot = if text.is_empty() { "" } else { "." };
-                let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-                if !name.is_empty() && name.chars().all(bare) {
-                    write!(text, "{dot}{name}")
-                } else {
-                    write!(text, "{dot}{name:?}")
-                }
-            }
-            Step::Index(index) => write!(text, "[{index}]"),
-        };
-    }
-    text
-}
-
-/// The known word that a typing mistake is most likely to have meant.
-pub(super) fn nearest<'w>(typed: &str, words: &[&'w str]) -> Option<&'w str> {
-    let typed = typed.to_lowercase();
-    let scored = words.iter().map(|word| (strsim::damerau_levenshtein(&typed, &word.to_lowercase()), *word));
-    let (distance, word) = scored.min()?;
-    (distance <= 1 + typed.len() / 4).then_some(word)
-}
-
-fn short(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).take(60).collect();
-    if text.chars().count() > 60 { format!("{line}…") } else { line }
-}

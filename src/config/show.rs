@@ -4,7 +4,7 @@ use std::path::Path;
 use super::accounts::Unknown;
 use super::document::Step;
 use super::layers::Layers;
-use super::reader::dotted;
+use super::words::{dotted, quoted};
 use super::{Config, ConfigErrors, ListenerTls, LogFormat, Notify};
 use crate::model::{Account, ClientAuthentication, Endpoint, Grant, Protocol, SaslMechanism, Token, UpstreamTls};
 
@@ -193,11 +193,11 @@ impl Page<'_> {
     }
 
     fn text(&mut self, key: &str, value: &(impl Display + ?Sized)) {
-        self.value(key, &quoted(value));
+        self.value(key, &quoted(&value.to_string()));
     }
 
     fn list(&mut self, key: &str, values: &[impl Display]) {
-        let values: Vec<_> = values.iter().map(quoted).collect();
+        let values: Vec<_> = values.iter().map(|value| quoted(&value.to_string())).collect();
         self.value(key, &format!("[{}]", values.join(", ")));
     }
 
@@ -212,11 +212,6 @@ impl Page<'_> {
     fn remark(&mut self, key: &str, value: &str) {
         let _ = writeln!(self.text, "# {key}: {value}");
     }
-}
-
-/// A TOML basic string; its escapes are JSON's.
-fn quoted(value: &(impl Display + ?Sized)) -> String {
-    serde_json::Value::from(value.to_string()).to_string()
 }
 
 const fn listener_tls(tls: ListenerTls) -> &'static str {

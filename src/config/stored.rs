@@ -11,6 +11,7 @@ use super::accounts::{AccountPlace, Unknown};
 use super::layers::Layers;
 use super::providers::Known;
 use super::reader::Reader;
+use super::words::quoted;
 use super::{Config, ConfigErrors, accounts, tokens};
 use crate::model::{Account, Token};
 
@@ -141,9 +142,4 @@ fn toml(value: &Value) -> String {
         Value::Array(values) => format!("[{}]", values.iter().map(toml).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
-}
-
-/// A key in quotes; the escapes of TOML's are JSON's, too.
-fn quoted(key: &str) -> String {
-    Value::from(key).to_string()
 }

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::providers::Provider;
-use super::super::reader::{Table, nearest};
+use super::super::reader::Table;
 use super::super::secret;
+use super::super::words::nearest;
 use crate::model::{Family, Grant, ServiceAccount};
 
 const GRANTS: [&str; 7] = [

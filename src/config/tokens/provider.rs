@@ -1,7 +1,8 @@
 use url::Url;
 
 use super::super::providers::{CLOUD_PRESETS, Known, Provider, Which, overridden};
-use super::super::reader::{Table, nearest};
+use super::super::reader::Table;
+use super::super::words::nearest;
 use super::Downloaded;
 use crate::model::{self, Grant, OauthUrls};
 
