@@ -65,7 +65,7 @@ impl Providers {
             }
         };
         known.trust.insert(provider.ca.clone(), Arc::clone(&trust));
-        let http = Http::new(&trust, self.settings)?;
+        let http = Http::by_way_of(&provider.egress, &trust, self.settings)?;
         let reached = (Reach { trust, ehlo: self.ehlo.clone(), limits: self.limits }, http);
         known.ways.insert(provider.name.clone(), reached.clone());
         Ok(reached)

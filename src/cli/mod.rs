@@ -14,6 +14,7 @@ mod prompt;
 pub mod serve;
 mod spinner;
 mod table;
+mod tls;
 mod token;
 mod workshop;
 
@@ -52,6 +53,9 @@ enum Command {
     /// Add, authorize, import, show, refresh and forget tokens
     #[command(subcommand, after_help = "Example:\n  gatepost token add support")]
     Token(token::Command),
+    /// Make a certificate for listeners
+    #[command(subcommand, after_help = "Example:\n  gatepost tls create mail.example.com")]
+    Tls(tls::Command),
     /// Find out why an account does not work
     #[command(
         after_help = "For each protocol of the account: DNS, TCP, TLS, token, login, and a command that changes nothing.\nNothing is sent. It works beside a running service. Exits with 1 when something failed.\n\nExample:\n  gatepost doctor support@example.com"
@@ -125,6 +129,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Account(command) => account::run(command),
         Command::Key(command) => key::run(&command),
         Command::Token(command) => token::run(command),
+        Command::Tls(command) => tls::run(&command),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::HashPassword => password::run(),
         Command::Completions { shell } => {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::Notify;
+use crate::model::Egress;
 use crate::net;
 use crate::oauth::{Http, HttpSettings};
 use crate::store::Store;
@@ -34,12 +35,16 @@ pub(super) struct Notifier {
 }
 
 /// Where notices are sent, and who tells them.
-pub(super) fn channel(notify: Option<&Notify>, store: Arc<dyn Store>) -> anyhow::Result<(Notices, Notifier)> {
+pub(super) fn channel(
+    notify: Option<&Notify>,
+    egress: &Egress,
+    store: Arc<dyn Store>,
+) -> anyhow::Result<(Notices, Notifier)> {
     let (sender, notices) = mpsc::channel(WAITING);
     let Some(notify) = notify else { return Ok((Notices::default(), Notifier { notices, to: None, store })) };
     let tls = net::client_config(notify.ca.as_deref()).context("notify.ca")?;
     let settings = HttpSettings { connect: notify.limit, total: notify.limit, longest: LONGEST };
-    let to = Some((notify.clone(), Http::new(&tls, settings)?));
+    let to = Some((notify.clone(), Http::by_way_of(egress, &tls, settings)?));
     Ok((Notices::to(sender), Notifier { notices, to, store }))
 }
 
@@ -161,7 +166,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let keys = Keys::new(&generate_key().unwrap()).unwrap();
         let store = SqliteStore::open(&directory.path().join("gatepost.db"), keys).unwrap();
-        let (_, mut notifier) = channel(Some(notify), Arc::new(store)).unwrap();
+        let (_, mut notifier) = channel(Some(notify), &Egress::default(), Arc::new(store)).unwrap();
         notifier.notices = waiting;
         let stop = CancellationToken::new();
         stop.cancel();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -17,7 +18,7 @@ use crate::account::{Directory, Verifier, VerifierSettings};
 use crate::config::{self, Config};
 use crate::lifecycle::{self, Busy};
 use crate::model::Protocol;
-use crate::net::{self, Listener};
+use crate::net::{self, Listener, ServerCertificate, TlsError};
 use crate::session::{self, Frontend, Limits, ListenerTls, Service};
 use crate::store::{SqliteStore, Store};
 use crate::token::{TokenSettings, Tokens};
@@ -43,7 +44,8 @@ impl Running {
         let config = Arc::new(config);
         let (store, house) = house(&config).await?;
         let providers = Providers::of(&config);
-        let (notices, notifier) = super::notify::channel(config.notify.as_ref(), Arc::clone(&store) as Arc<dyn Store>)?;
+        let (notices, notifier) =
+            super::notify::channel(config.notify.as_ref(), &config.egress, Arc::clone(&store) as Arc<dyn Store>)?;
         let tokens = Tokens::new(
             Arc::clone(&store) as Arc<dyn Store>,
             token_settings(&config),
@@ -54,13 +56,19 @@ impl Running {
         let service = Arc::new(service(&config, tokens, &stop)?);
         let live = Live { config: Arc::clone(&config), service: Arc::clone(&service), store, providers };
         live.declare(&house)?;
-        let opened = open(&config, &service)?;
+        let certificate = config.tls.as_ref().map(|tls| ServerCertificate::load(&tls.certificate, &tls.key));
+        let certificate = certificate.transpose()?.map(Arc::new);
+        let opened = open(&config, &service, certificate.as_ref())?;
         let admin = live.open_admin()?;
         let refresher = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(service.tokens.clone().refresh_ahead(refresher.clone()));
         tasks.spawn(service.tokens.clone().watch_expiry(refresher.clone()));
         tasks.spawn(notifier.run(refresher.clone()));
+        if let Some(certificate) = certificate {
+            let every = Duration::from_secs(config.limits.certificate_check_seconds);
+            tasks.spawn(super::tls::watch(certificate, every, refresher.clone()));
+        }
         if let Some(admin) = admin {
             tasks.spawn(admin.serve(stop.clone()));
         }
@@ -192,14 +200,18 @@ pub(super) fn hostname() -> String {
 }
 
 /// Opens every listener before any of them serves.
-fn open(config: &Config, service: &Arc<Service>) -> anyhow::Result<Vec<(Frontend, Listener)>> {
-    let certificate = config.tls.as_ref().map(|tls| net::server_config(&tls.certificate, &tls.key)).transpose()?;
+fn open(
+    config: &Config,
+    service: &Arc<Service>,
+    certificate: Option<&Arc<ServerCertificate>>,
+) -> anyhow::Result<Vec<(Frontend, Listener)>> {
+    let certificate = certificate.map(Tls::of).transpose()?;
     let mut opened = Vec::new();
     for listener in &config.listeners {
         let tls = match (listener.tls, &certificate) {
             (config::ListenerTls::None, _) => ListenerTls::None,
-            (config::ListenerTls::Starttls, Some(tls)) => ListenerTls::Starttls(Arc::clone(tls)),
-            (config::ListenerTls::Implicit, Some(tls)) => ListenerTls::Implicit(Arc::clone(tls)),
+            (config::ListenerTls::Starttls, Some(tls)) => ListenerTls::Starttls(tls.from(listener.minimum_tls)),
+            (config::ListenerTls::Implicit, Some(tls)) => ListenerTls::Implicit(tls.from(listener.minimum_tls)),
             (_, None) => anyhow::bail!("listener {} has TLS and there is no [tls] table", listener.address),
         };
         let socket = Listener::bind(listener.address)
@@ -210,6 +222,24 @@ fn open(config: &Config, service: &Arc<Service>) -> anyhow::Result<Vec<(Frontend
     }
     anyhow::ensure!(!opened.is_empty(), "there is nothing to serve; add a [[listeners]] table");
     Ok(opened)
+}
+
+/// TLS of listeners by its lowest version; those with the same share it, and so the sessions that can be resumed.
+struct Tls([Arc<ServerConfig>; 2]);
+
+impl Tls {
+    fn of(certificate: &Arc<ServerCertificate>) -> Result<Self, TlsError> {
+        let from = |minimum| net::server_config(certificate, minimum);
+        Ok(Self([from(net::MinimumTls::Tls12)?, from(net::MinimumTls::Tls13)?]))
+    }
+
+    fn from(&self, minimum: config::MinimumTls) -> Arc<ServerConfig> {
+        let Self([tls12, tls13]) = self;
+        Arc::clone(match minimum {
+            config::MinimumTls::Tls12 => tls12,
+            config::MinimumTls::Tls13 => tls13,
+        })
+    }
 }
 
 fn spawn(

@@ -70,6 +70,8 @@ limits! {
     verified_passwords = 10_000, 1..=10_000_000;
     /// Seconds for which they are.
     verified_password_seconds = 600, 1..=86_400;
+    /// Seconds between two looks at the files of certificates.
+    certificate_check_seconds = 10, SECONDS;
     /// Seconds that a stop waits for messages under way.
     shutdown_seconds = 30, SECONDS;
 }

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use super::reader::Table;
+use super::tls::{self, MinimumTls};
 use crate::model::Protocol;
 
 /// An address that is served.
@@ -14,6 +15,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// How TLS comes to it.
     pub tls: ListenerTls,
+    /// The lowest version of TLS that it takes.
+    pub minimum_tls: MinimumTls,
     /// Where a password may be sent without TLS.
     pub plaintext_auth: Vec<IpNet>,
 }
@@ -31,13 +34,16 @@ pub enum ListenerTls {
 
 pub(super) const PROTOCOLS: [(&str, Protocol); 3] =
     [("smtp", Protocol::Smtp), ("imap", Protocol::Imap), ("pop3", Protocol::Pop3)];
+/// The lowest version beside the certificate, where there is one.
+type Certificate = Option<MinimumTls>;
+
 const TLS: [(&str, ListenerTls); 3] =
     [("none", ListenerTls::None), ("starttls", ListenerTls::Starttls), ("implicit", ListenerTls::Implicit)];
 
-pub(super) fn read(root: &Table<'_>, has_certificate: bool) -> Vec<Listener> {
+pub(super) fn read(root: &Table<'_>, certificate: Certificate) -> Vec<Listener> {
     let mut listeners: Vec<Listener> = Vec::new();
     for table in root.tables("listeners") {
-        let Some(listener) = listener(&table, has_certificate) else { continue };
+        let Some(listener) = listener(&table, certificate) else { continue };
         // Port 0 is a free one each time.
         if listener.address.port() != 0 && listeners.iter().any(|other| other.address == listener.address) {
             table.error("address", format!("{} is listened on twice", listener.address), None, None);
@@ -47,7 +53,7 @@ pub(super) fn read(root: &Table<'_>, has_certificate: bool) -> Vec<Listener> {
     listeners
 }
 
-fn listener(table: &Table<'_>, has_certificate: bool) -> Option<Listener> {
+fn listener(table: &Table<'_>, certificate: Certificate) -> Option<Listener> {
     let protocol = match table.required("protocol", "\"smtp\", \"imap\" or \"pop3\"") {
         Some(_) => table.choice("protocol", &PROTOCOLS),
         None => None,
@@ -57,13 +63,24 @@ fn listener(table: &Table<'_>, has_certificate: bool) -> Option<Listener> {
         .required("address", what)
         .and_then(|text| text.parse().ok().or_else(|| table.wrong("address", &text, what)));
     let tls = if table.absent("tls") { Some(ListenerTls::None) } else { table.choice("tls", &TLS) };
-    if matches!(tls, Some(ListenerTls::Starttls | ListenerTls::Implicit)) && !has_certificate {
+    if matches!(tls, Some(ListenerTls::Starttls | ListenerTls::Implicit)) && certificate.is_none() {
         let hint = "name `certificate` and `key` in a [tls] table".to_owned();
         table.error("tls", "TLS needs a certificate".into(), None, Some(hint));
+    }
+    let minimum_tls = tls::minimum(table, "minimum_tls", certificate.unwrap_or_default());
+    if tls == Some(ListenerTls::None) && !table.absent("minimum_tls") {
+        let hint = "give it `tls`, or leave `minimum_tls` out".to_owned();
+        table.error("minimum_tls", "this listener has no TLS".into(), None, Some(hint));
     }
     let loopback = || ["127.0.0.0/8", "::1/128"].iter().filter_map(|network| network.parse().ok()).collect();
     let plaintext_auth =
         if table.absent("plaintext_auth") { Some(loopback()) } else { table.networks("plaintext_auth") };
     table.finish();
-    Some(Listener { protocol: protocol?, address: address?, tls: tls?, plaintext_auth: plaintext_auth? })
+    Some(Listener {
+        protocol: protocol?,
+        address: address?,
+        tls: tls?,
+        minimum_tls: minimum_tls?,
+        plaintext_auth: plaintext_auth?,
+    })
 }

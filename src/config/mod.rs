@@ -7,6 +7,7 @@
 mod accounts;
 mod admin;
 mod document;
+mod egress;
 mod environment;
 mod error;
 mod layers;
@@ -35,12 +36,12 @@ pub use log::{Log, LogFormat};
 pub use notify::Notify;
 pub use store::Store;
 pub use stored::Settings;
-pub use tls::Tls;
+pub use tls::{MinimumTls, Tls};
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use crate::model::{Account, Token};
+use crate::model::{Account, Egress, Token};
 use accounts::Unknown;
 use layers::Layers;
 use reader::{Reader, Table};
@@ -66,6 +67,8 @@ pub struct Config {
     pub tokens: Vec<Arc<Token>>,
     /// Declared accounts.
     pub accounts: Vec<Account>,
+    /// The way out of this network, where a provider has none of its own.
+    pub egress: Egress,
     /// Who is told of what concerns people.
     pub notify: Option<Notify>,
     /// What works and should not stay so.
@@ -102,13 +105,15 @@ impl Config {
 
     fn read(root: &Table<'_>, unknown: Unknown) -> Option<Self> {
         let tls = root.table("tls").map(|table| tls::read(&table));
-        let listeners = listeners::read(root, root.has("tls"));
+        let minimum = tls.as_ref().map(|tls| tls.as_ref().map_or_else(MinimumTls::default, |tls| tls.minimum));
+        let listeners = listeners::read(root, minimum.or_else(|| root.has("tls").then(MinimumTls::default)));
         let store = store::read(root);
         let log = log::read(root);
         let admin = root.table("admin").and_then(|table| admin::read(&table));
         let limits = limits::read(root);
         let hostname = hostname(root);
-        let providers = providers::read(root);
+        let egress = egress::read(root);
+        let providers = providers::read(root, egress.as_ref());
         let tokens = tokens::read(root, &providers);
         // Where there is no store yet, a token that is not in the file is nowhere.
         // Where the store cannot be told for another mistake, that is said first.
@@ -127,6 +132,7 @@ impl Config {
             hostname,
             tokens: tokens.into_values().flatten().collect(),
             accounts,
+            egress: egress?,
             notify,
             warnings: Vec::new(),
             reading: stored::Reading { providers, layers: None, places: OnceLock::new() },

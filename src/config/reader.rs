@@ -233,7 +233,8 @@ impl<'a> Table<'a> {
 
     /// Complains of a value that was understood as text but means nothing.
     pub(super) fn wrong<T>(&self, key: &str, found: &str, allowed: &str) -> Option<T> {
-        let password_in_url = key.ends_with("url") && found.contains(['@', '?']);
+        let is_url = key.ends_with("url") || key == "proxy";
+        let password_in_url = is_url && found.contains(['@', '?']);
         let shown = !is_secret(key) && !password_in_url;
         let found = if shown { format!("{:?}", short(found)) } else { "something else".to_owned() };
         self.mismatch(key, &found, allowed, shown)

@@ -55,6 +55,7 @@ impl Page<'_> {
             self.table(&["tls"]);
             self.text("certificate", &tls.certificate.display());
             self.text("key", &tls.key.display());
+            self.text("minimum", tls.minimum.name());
         }
         self.table(&["limits"]);
         for (name, value) in config.limits.list() {
@@ -65,7 +66,17 @@ impl Page<'_> {
             self.text("protocol", &listener.protocol);
             self.text("address", &listener.address);
             self.text("tls", listener_tls(listener.tls));
+            if listener.tls != ListenerTls::None {
+                self.text("minimum_tls", listener.minimum_tls.name());
+            }
             self.list("plaintext_auth", &listener.plaintext_auth);
+        }
+        if let Some(proxy) = &config.egress.proxy {
+            self.table(&["egress"]);
+            self.text("proxy", proxy.as_ref());
+            self.optional("user", proxy.login.as_ref().map(|(user, _)| user));
+            self.optional("password", proxy.login.as_ref().map(|_| SECRET));
+            self.list("direct", &config.egress.direct);
         }
         if let Some(notify) = &config.notify {
             self.notify(notify);
@@ -129,6 +140,9 @@ impl Page<'_> {
         );
         if let Some(ca) = &token.provider.ca {
             self.remark("ca", &ca.display().to_string());
+        }
+        if let Some(proxy) = &token.provider.egress.proxy {
+            self.remark("proxy", &proxy.to_string());
         }
         for protocol in Protocol::ALL {
             if let Some(Endpoint { host, port, tls }) = token.provider.endpoints.of(protocol) {

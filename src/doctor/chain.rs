@@ -23,7 +23,8 @@ pub(super) struct Chains<'a, T> {
 /// What need not be asked twice.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Subject {
-    Host(String),
+    /// By its name, and the proxy on the way.
+    Host(String, Option<String>),
     /// A provider's server.
     Server(Stage, String, Protocol),
 }
@@ -106,7 +107,7 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
     async fn server(&mut self, place: &Place<'_>, target: &Target<'_>) -> Result<(), Stopped> {
         let (protocol, provider) = (place.protocol, &place.account.token.provider.name);
         let of = |stage| Subject::Server(stage, provider.clone(), protocol);
-        let host = Subject::Host(target.endpoint.host.clone());
+        let host = Subject::Host(target.endpoint.host.clone(), target.proxy().map(ToString::to_string));
         self.once(place, Stage::Dns, host, server::dns(target)).await?;
         let mut tcp = None;
         let connecting = async {

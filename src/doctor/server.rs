@@ -11,13 +11,16 @@ use super::advice::{day, left, upstream};
 use super::step::Finding;
 use crate::clock;
 use crate::model::{Endpoint, Protocol, UpstreamTls};
-use crate::net::{self, DialError, Link, Stream};
+use crate::net::{self, DialError, Link, ProxyFault, Stream};
 use crate::proto::imap::ImapUpstream;
 use crate::proto::pop3::Pop3Upstream;
 use crate::proto::smtp::SmtpUpstream;
 use crate::upstream::{Target, UpstreamError};
 
 pub(super) async fn dns(target: &Target<'_>) -> Finding {
+    if let Some(proxy) = target.proxy() {
+        return Finding::ok(format!("{}: resolved by the proxy {proxy}", target.endpoint.host));
+    }
     let Endpoint { host, port, .. } = target.endpoint;
     let (fault, cause) = match timeout(target.limits.connect, net::resolve(host, *port)).await {
         Ok(Ok(found)) if !found.is_empty() => return Finding::ok(format!("{host}: {}", addresses(&found))),
@@ -44,11 +47,12 @@ fn addresses(found: &[SocketAddr]) -> String {
 }
 
 pub(super) async fn tcp(target: &Target<'_>) -> Result<(TcpStream, Finding), Finding> {
-    let Endpoint { host, port, .. } = target.endpoint;
-    match net::dial(host, *port, target.limits.connect).await {
+    let port = target.endpoint.port;
+    match target.dial().await {
         Ok(tcp) => {
             let peer = tcp.peer_addr().map_or_else(|_| format!("port {port}"), |peer| peer.to_string());
-            Ok((tcp, Finding::ok(peer)))
+            let way = target.proxy().map(|proxy| format!("port {port} through the proxy {proxy}"));
+            Ok((tcp, Finding::ok(way.unwrap_or(peer))))
         }
         Err(fault) => Err(Finding::failed(unreachable(&fault), unreached(&fault, target.endpoint))),
     }
@@ -59,6 +63,7 @@ fn unreachable(fault: &DialError) -> String {
         DialError::Connect { attempts, .. } => attempts.clone(),
         DialError::Timeout { host, port, seconds } => format!("{host} port {port}: no answer in {seconds} s"),
         DialError::Resolve { host, fault } => format!("{host}: {fault}"),
+        DialError::NoProxy { .. } | DialError::Proxy { .. } => fault.to_string(),
     }
 }
 
@@ -79,6 +84,33 @@ pub(super) fn unreached(fault: &DialError, endpoint: &Endpoint) -> Advice {
             "let this machine out to that port, and check host and port in the provider's table",
         ),
         DialError::Resolve { .. } => Advice::new("the host name is not known", "check it in the provider's table"),
+        DialError::NoProxy { .. } => Advice::new(
+            "the proxy on the way out cannot be reached",
+            "check `proxy` in [egress] or in the provider's table; a host that needs no proxy belongs into `direct`",
+        ),
+        DialError::Proxy { fault, .. } => refused(fault, port),
+    }
+}
+
+/// Why a proxy that was reached does not connect.
+fn refused(fault: &ProxyFault, port: u16) -> Advice {
+    match fault {
+        ProxyFault::LoginWanted | ProxyFault::LoginRefused => Advice::new(
+            "the proxy on the way out lets in nobody without the right login",
+            "set `user` and `password` in [egress], or `proxy_user` and `proxy_password` in the provider's table",
+        ),
+        ProxyFault::Says(_) => Advice::new(
+            "the proxy on the way out does not connect to that host and port",
+            format!("have its keeper allow port {port}, and check host and port in the provider's table"),
+        ),
+        ProxyFault::Foreign(_) => Advice::new(
+            "what answers at the proxy's address is no such proxy",
+            "check the scheme (socks5, http) and the port of `proxy`",
+        ),
+        ProxyFault::Broke(_) | ProxyFault::Silent(_) => Advice::new(
+            "the proxy on the way out does not get through to that host and port",
+            format!("have its keeper look whether port {port} is let through, and how fast"),
+        ),
     }
 }
 
@@ -100,10 +132,9 @@ pub(super) async fn tls(target: &Target<'_>, protocol: Protocol, tcp: Option<Tcp
 const GOODBYE: Duration = Duration::from_secs(1);
 
 async fn reach_tls(target: &Target<'_>, protocol: Protocol, tcp: Option<TcpStream>) -> Result<Stream, UpstreamError> {
-    let Endpoint { host, port, .. } = target.endpoint;
     let tcp = match tcp {
         Some(tcp) => tcp,
-        None => net::dial(host, *port, target.limits.connect).await?,
+        None => target.dial().await?,
     };
     match protocol {
         Protocol::Imap => target.reach_tls(tcp, ImapUpstream::new).await,

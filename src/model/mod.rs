@@ -3,6 +3,7 @@
 mod account;
 mod certificate;
 mod deadline;
+mod egress;
 mod provider;
 mod quarantine;
 mod scopes;
@@ -13,6 +14,7 @@ mod token;
 pub use account::{Account, PasswordHash, UnusableHash};
 pub use certificate::{ClientCertificate, SigningAlgorithm};
 pub use deadline::{Deadline, DeadlineKind, deadlines};
+pub use egress::{Egress, Exempt, Proxy, ProxyKind};
 pub use provider::{Endpoint, Endpoints, Family, Loopback, Manners, OauthUrls, Provider, SaslMechanism, UpstreamTls};
 pub use quarantine::{Quarantine, Quarantined};
 pub use scopes::{Objection, not_granted, object, same_scope};

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::Protocol;
+use super::{Egress, Protocol};
 
 /// A mail provider as data. Presets are nothing but values of this type.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Provider {
     pub ca: Option<PathBuf>,
     /// Its mail servers.
     pub endpoints: Endpoints,
+    /// The way to them, and to where tokens are asked for.
+    pub egress: Egress,
 }
 
 /// Whose manners a provider has: which scopes can work, and how its errors are explained.

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::resolve;
+use super::{ProxyFault, resolve};
 
 /// Why a host could not be reached; says what to look at.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,26 @@ pub enum DialError {
         port: u16,
         /// The limit (`limits.connect_seconds`).
         seconds: u64,
+    },
+    /// The proxy on the way cannot be reached.
+    #[error("the proxy {proxy}: {fault}")]
+    NoProxy {
+        /// The proxy.
+        proxy: String,
+        /// Why.
+        fault: Box<DialError>,
+    },
+    /// The proxy on the way did not connect.
+    #[error("the proxy {proxy} did not connect to {host} port {port}: {fault}")]
+    Proxy {
+        /// The proxy.
+        proxy: String,
+        /// The name.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Why.
+        fault: ProxyFault,
     },
 }
 

@@ -7,11 +7,13 @@ use chrono::{DateTime, Utc};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::ResolvesServerCert;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, Error, RootCertStore, ServerConfig};
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use tokio_rustls::{TlsConnector, TlsStream};
 
-use super::Stream;
+use super::{ServerCertificate, Stream};
 
 /// What is wrong with TLS material or a handshake; says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +107,7 @@ fn time(time: UnixTime) -> DateTime<Utc> {
     i64::try_from(time.as_secs()).ok().and_then(|time| DateTime::from_timestamp(time, 0)).unwrap_or_default()
 }
 
-fn cause(fault: &io::Error) -> Option<&Error> {
+pub(super) fn cause(fault: &io::Error) -> Option<&Error> {
     fault.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
@@ -120,15 +122,25 @@ fn hint(fault: &io::Error) -> &'static str {
     }
 }
 
-/// The configuration of listeners: TLS 1.2 and 1.3, a certificate chain and its key from PEM files.
-pub fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let chain = certificates(certificate)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|fault| unusable(key, &fault))?;
-    ServerConfig::builder_with_provider(crypto())
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
-        .map(Arc::new)
-        .map_err(|fault| TlsError::Pair { certificate: certificate.into(), key: key.into(), fault })
+/// The lowest version of TLS that a listener takes; rustls has none below 1.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MinimumTls {
+    /// TLS 1.2 (RFC 5246).
+    Tls12,
+    /// TLS 1.3 (RFC 8446).
+    Tls13,
+}
+
+/// The configuration of listeners: a certificate that may be replaced at any time, and the versions from `minimum` on.
+pub fn server_config(certificate: &Arc<ServerCertificate>, minimum: MinimumTls) -> Result<Arc<ServerConfig>, TlsError> {
+    let versions: &[_] = match minimum {
+        MinimumTls::Tls12 => &[&TLS13, &TLS12],
+        MinimumTls::Tls13 => &[&TLS13],
+    };
+    let builder = ServerConfig::builder_with_provider(crypto()).with_protocol_versions(versions);
+    let builder = builder.map_err(|fault| unusable(certificate.file(), &fault))?;
+    let resolver = Arc::clone(certificate) as Arc<dyn ResolvesServerCert>;
+    Ok(Arc::new(builder.with_no_client_auth().with_cert_resolver(resolver)))
 }
 
 /// The configuration of upstream legs: the system's roots (or, where there are none, Mozilla's) and one's own authority.
@@ -164,22 +176,14 @@ pub async fn connect_tls(
     Ok(Stream::Tls(Box::new(TlsStream::Client(tls))))
 }
 
-/// Performs the server's handshake.
-pub async fn accept_tls(tcp: TcpStream, config: &Arc<ServerConfig>, limit: Duration) -> io::Result<Stream> {
-    let accepting = TlsAcceptor::from(Arc::clone(config))
-        .accept_with(tcp, |connection| connection.set_buffer_limit(Some(BUFFERED)));
-    let tls = timeout(limit, accepting).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    Ok(Stream::Tls(Box::new(TlsStream::Server(tls))))
-}
-
 /// Ciphertext that a stalled peer can make us hold, in octets: one record.
-const BUFFERED: usize = 16 * 1024;
+pub(super) const BUFFERED: usize = 16 * 1024;
 
-fn crypto() -> Arc<rustls::crypto::CryptoProvider> {
+pub(super) fn crypto() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match all {
         Ok(all) if all.is_empty() => Err(unusable(path, &"no certificate in it")),
@@ -188,6 +192,6 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     }
 }
 
-fn unusable(path: &Path, fault: &impl std::fmt::Display) -> TlsError {
+pub(super) fn unusable(path: &Path, fault: &impl std::fmt::Display) -> TlsError {
     TlsError::File { path: path.to_owned(), fault: fault.to_string() }
 }

@@ -15,6 +15,8 @@ use super::discover::Found;
 use super::error::OauthError;
 use super::fields::{Fields, readable};
 use super::form::Form;
+use super::proxy;
+use crate::model::Egress;
 use crate::net;
 
 /// The HTTP client of one provider: its own TLS trust, no redirects, nothing without end.
@@ -23,6 +25,7 @@ pub struct Http {
     client: reqwest::Client,
     /// Longest answer, in octets.
     longest: usize,
+    egress: Egress,
     /// What issuers said of themselves.
     pub(super) found: Arc<Mutex<HashMap<Url, Found>>>,
 }
@@ -62,16 +65,22 @@ pub(super) struct Seen {
 impl Http {
     /// A client with this trust. It speaks HTTP/1.1 and never sends a secret where a redirect points.
     pub fn new(tls: &ClientConfig, settings: HttpSettings) -> Result<Self, Unusable> {
-        let client = reqwest::Client::builder()
+        Self::by_way_of(&Egress::default(), tls, settings)
+    }
+
+    /// The same, by this way out. Proxies of the environment (`HTTPS_PROXY`) are not used.
+    pub fn by_way_of(egress: &Egress, tls: &ClientConfig, settings: HttpSettings) -> Result<Self, Unusable> {
+        let builder = reqwest::Client::builder().no_proxy();
+        let builder = proxy::proxy(egress).into_iter().fold(builder, reqwest::ClientBuilder::proxy);
+        let client = builder
             .tls_backend_preconfigured(tls.clone())
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             .dns_resolver(Arc::new(Names))
             .connect_timeout(settings.connect)
             .timeout(settings.total)
             .user_agent(concat!("gatepost/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { client, longest: settings.longest, found: Arc::default() })
+        Ok(Self { client, longest: settings.longest, egress: egress.clone(), found: Arc::default() })
     }
 
     /// Posts a form and reads the answer as JSON, or as an OAuth error.
@@ -133,7 +142,7 @@ impl Http {
     /// Posts JSON to an address that is told of events. The answer's body does not matter.
     pub async fn tell(&self, url: &Url, body: String) -> Result<(), String> {
         let request = self.client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body);
-        let answer = request.send().await.map_err(|fault| failed(fault).to_string())?;
+        let answer = request.send().await.map_err(|fault| self.failed(url, fault).to_string())?;
         let status = answer.status();
         if status.is_success() { Ok(()) } else { Err(format!("answered HTTP {}", status.as_u16())) }
     }
@@ -146,7 +155,8 @@ impl Http {
         now: DateTime<Utc>,
     ) -> Result<HttpResponse, HttpError> {
         let request = reqwest::Request::try_from(request).map_err(failed)?;
-        let mut response = self.client.execute(request).await.map_err(failed)?;
+        let url = request.url().clone();
+        let mut response = self.client.execute(request).await.map_err(|fault| self.failed(&url, fault))?;
         *seen.lock().unwrap_or_else(PoisonError::into_inner) =
             Seen { status: Some(response.status().as_u16()), retry_after: retry_after(response.headers(), now) };
         let (status, headers) = (response.status(), response.headers().clone());
@@ -170,6 +180,18 @@ impl Http {
         *whole.headers_mut() = headers;
         Ok(whole)
     }
+
+    /// Where there is no connection, the proxy on the way is named.
+    fn failed(&self, url: &Url, fault: reqwest::Error) -> HttpError {
+        let unconnected = fault.is_connect() || fault.is_timeout();
+        let text = causes(fault);
+        match proxy::toward(&self.egress, url).filter(|_| unconnected) {
+            Some(on_way) => {
+                HttpError::Failed(format!("through the proxy {on_way}: {text}{}", proxy::hint(on_way, &text)))
+            }
+            None => HttpError::Failed(text),
+        }
+    }
 }
 
 /// Name look-ups by the house's own bounds.
@@ -184,8 +206,13 @@ impl Resolve for Names {
     }
 }
 
-/// The chain of causes without the URL, which may carry parameters.
+/// See [`causes`].
 fn failed(error: reqwest::Error) -> HttpError {
+    HttpError::Failed(causes(error))
+}
+
+/// The chain of causes without the URL, which may carry parameters.
+fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);
@@ -193,7 +220,7 @@ fn failed(error: reqwest::Error) -> HttpError {
         text = format!("{text}: {inner}");
         cause = inner.source();
     }
-    HttpError::Failed(text)
+    text
 }
 
 /// RFC 9110, 10.2.3: seconds, or a date. Nobody is left alone for longer than a day.

@@ -14,6 +14,7 @@ mod form;
 mod http;
 mod identity;
 mod loopback;
+mod proxy;
 
 pub use authorize::{Authorization, Declined, Returned, authorization};
 pub use claims::telling_claims;

@@ -13,7 +13,7 @@ use super::service::{Frontend, ListenerTls};
 use crate::account::Verdict;
 use crate::explain;
 use crate::model::Account;
-use crate::net::{Link, Stream, accept_tls};
+use crate::net::{AcceptError, Link, Stream, accept_tls};
 use crate::proto::{
     ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin,
 };
@@ -63,9 +63,24 @@ where
     let (id, peer) = (client.id, client.peer);
     debug!(session = %id, protocol = %frontend.protocol, %peer, "session.opened");
     let closed = |why: &dyn std::fmt::Display| debug!(session = %id, %peer, reason = %why, "session.closed");
-    let dialogue =
-        Dialogue::open(frontend, client).await.inspect_err(|fault| closed(&format_args!("TLS: {fault}"))).ok()?;
-    dialogue.run(core, upstream_core).await.inspect_err(|left| closed(left)).ok()
+    let session = match Dialogue::open(frontend, client).await {
+        Ok(dialogue) => dialogue.run(core, upstream_core).await,
+        Err(fault) => Err(Left::Tls(fault)),
+    };
+    if let Err(Left::Tls(fault)) = &session {
+        tell_of_tls(frontend, id, peer, fault);
+    }
+    session.inspect_err(|left| closed(left)).ok()
+}
+
+/// Why a program cannot come in: whoever looks for it finds it here. Load balancers and scanners that only look whether
+/// the port is open are nobody's trouble.
+fn tell_of_tls(frontend: &Frontend, id: SessionId, peer: SocketAddr, fault: &AcceptError) {
+    let protocol = frontend.protocol;
+    match fault {
+        AcceptError::Closed => debug!(session = %id, %protocol, %peer, error = %fault, "session.tls_failed"),
+        _ => info!(session = %id, %protocol, %peer, error = %fault, "session.tls_failed"),
+    }
 }
 
 /// Why a client is no longer there.
@@ -73,6 +88,8 @@ where
 enum Left {
     #[error("{0}")]
     Io(#[from] io::Error),
+    #[error("TLS: {0}")]
+    Tls(#[from] AcceptError),
     #[error("the client closed before login")]
     Closed,
     #[error("the client left")]
@@ -105,7 +122,7 @@ struct Dialogue<'a> {
 }
 
 impl<'a> Dialogue<'a> {
-    async fn open(frontend: &'a Frontend, client: Client) -> io::Result<Self> {
+    async fn open(frontend: &'a Frontend, client: Client) -> Result<Self, AcceptError> {
         let Client { id, peer, tcp, since, deadline } = client;
         let stream = match &frontend.tls {
             ListenerTls::Implicit(config) => {

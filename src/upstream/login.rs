@@ -7,8 +7,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::model::{AccessToken, Endpoint, Grant, SaslMechanism, Token, UpstreamTls as Tls};
-use crate::net::{DialError, Link, Stream, TlsError, connect_tls, dial};
+use crate::model::{AccessToken, Egress, Endpoint, Grant, SaslMechanism, Token, UpstreamTls as Tls};
+use crate::net::{DialError, Link, Stream, TlsError, connect_tls};
 use crate::proto::sasl::Mechanism;
 use crate::proto::{Input, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation};
 
@@ -73,6 +73,8 @@ pub struct Target<'a> {
     pub endpoint: &'a Endpoint,
     /// How to log in there.
     pub mechanism: Mechanism,
+    /// The way out of this network.
+    pub egress: &'a Egress,
     /// TLS towards its provider.
     pub trust: &'a Arc<ClientConfig>,
     /// The SASL user.
@@ -112,8 +114,8 @@ impl Target<'_> {
         token: &AccessToken,
         core: NewCore<U>,
     ) -> Result<Upstream<U::Ready>, UpstreamError> {
-        let Endpoint { host, port, .. } = self.endpoint;
-        let tcp = dial(host, *port, self.limits.connect).await?;
+        let host = &self.endpoint.host;
+        let tcp = self.dial().await?;
         let limit = self.limits.login;
         let login = async {
             let (stream, tls) = match self.endpoint.tls {

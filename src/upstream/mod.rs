@@ -1,6 +1,7 @@
 //! The way to a provider: dial, TLS, login with a token. Every login upstream goes this way, a session's as well as a
 //! probe's.
 
+mod dial;
 mod login;
 mod probe;
 

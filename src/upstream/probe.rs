@@ -25,7 +25,8 @@ impl Reach {
     pub fn target<'a>(&'a self, token: &'a Token, protocol: Protocol, user: &'a str) -> Option<Target<'a>> {
         let endpoint = token.provider.endpoints.of(protocol)?;
         let mechanism = Target::mechanism(token);
-        Some(Target { endpoint, mechanism, trust: &self.trust, user, ehlo: &self.ehlo, limits: self.limits })
+        let egress = &token.provider.egress;
+        Some(Target { endpoint, mechanism, egress, trust: &self.trust, user, ehlo: &self.ehlo, limits: self.limits })
     }
 
     /// Logs in as the token's mailbox and leaves again, by each protocol that there is a server for until one lets it in: a

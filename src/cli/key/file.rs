@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use zeroize::Zeroizing;
 
 /// Makes a new file; never overwrites.
-pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
+pub(in crate::cli) fn create(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
     if written.is_err() {

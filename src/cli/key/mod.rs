@@ -11,6 +11,7 @@ use secrecy::ExposeSecret as _;
 
 use super::{ConfigFile, say};
 use crate::store::generate_key;
+pub(super) use file::create;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

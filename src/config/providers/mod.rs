@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use url::Host;
 
+use super::egress;
 use super::reader::Table;
-use crate::model::{Endpoint, Endpoints, Family, Grant, Manners, Protocol, SaslMechanism, UpstreamTls};
+use crate::model::{Egress, Endpoint, Endpoints, Family, Grant, Manners, Protocol, SaslMechanism, UpstreamTls};
 
 pub(super) use presets::CLOUD_PRESETS;
 pub(super) use urls::{Which, is_safe, overridden};
@@ -38,6 +39,7 @@ pub(super) struct Provider {
     pub(super) ca: Option<PathBuf>,
     pub(super) endpoints: Endpoints,
     pub(super) manners: Manners,
+    pub(super) egress: Egress,
 }
 
 /// Paths of the endpoints below a base URL, as some products' manuals give it.
@@ -76,6 +78,7 @@ impl Default for Provider {
             ca: None,
             endpoints: Endpoints::default(),
             manners: Manners::default(),
+            egress: Egress::default(),
         }
     }
 }
@@ -107,11 +110,13 @@ impl Provider {
 pub(super) type Known = BTreeMap<String, Option<Provider>>;
 
 /// Presets, each overridden by its table where there is one, and all others.
-pub(super) fn read(root: &Table<'_>) -> Known {
-    let presets = presets::all().into_iter().map(|preset| (preset.name.clone(), Some(preset)));
+pub(super) fn read(root: &Table<'_>, egress: Option<&Egress>) -> Known {
+    let nothing = Provider { egress: egress.cloned().unwrap_or_default(), ..Provider::default() };
+    let preset = |preset: Provider| (preset.name.clone(), Some(Provider { egress: nothing.egress.clone(), ..preset }));
+    let presets = presets::all().into_iter().map(preset);
     let mut providers: Known = presets.collect();
     for (name, table) in root.named("providers") {
-        let provider = table.and_then(|table| provider(&name, &providers, &table));
+        let provider = table.and_then(|table| provider(&name, &providers, &nothing, &table));
         providers.insert(name, provider);
     }
     providers
@@ -120,9 +125,9 @@ pub(super) fn read(root: &Table<'_>) -> Known {
 const SASL: [(&str, SaslMechanism); 2] =
     [("xoauth2", SaslMechanism::Xoauth2), ("oauthbearer", SaslMechanism::Oauthbearer)];
 
-fn provider(name: &str, known: &Known, table: &Table<'_>) -> Option<Provider> {
+fn provider(name: &str, known: &Known, nothing: &Provider, table: &Table<'_>) -> Option<Provider> {
     let before = table.errors();
-    let base = base(name, known, table)?;
+    let base = base(name, known, nothing, table)?;
     let urls = urls::read(table, &base);
     let scopes = table.strings("scopes");
     let ca = table.file("ca");
@@ -148,6 +153,7 @@ fn provider(name: &str, known: &Known, table: &Table<'_>) -> Option<Provider> {
         ca: ca.or(base.ca),
         endpoints,
         manners: manners(table, base.manners),
+        egress: egress::of_provider(table).unwrap_or(base.egress),
         ..base
     };
     table.finish();
@@ -155,9 +161,9 @@ fn provider(name: &str, known: &Known, table: &Table<'_>) -> Option<Provider> {
 }
 
 /// What a table is laid over: the preset of its name, the one that it names, or nothing.
-fn base(name: &str, known: &Known, table: &Table<'_>) -> Option<Provider> {
+fn base(name: &str, known: &Known, nothing: &Provider, table: &Table<'_>) -> Option<Provider> {
     let Some(preset) = table.string("preset") else {
-        return Some(known.get(name).cloned().flatten().unwrap_or_default());
+        return Some(known.get(name).cloned().flatten().unwrap_or_else(|| nothing.clone()));
     };
     let names: Vec<_> = presets::all().into_iter().map(|preset| preset.name).collect();
     let found = names.contains(&preset).then(|| known.get(&preset).cloned().flatten()).flatten();

@@ -76,6 +76,7 @@ pub(super) fn concrete(
         sasl: template.sasl,
         ca: template.ca.clone(),
         endpoints: template.endpoints.clone(),
+        egress: template.egress.clone(),
     })
 }
 

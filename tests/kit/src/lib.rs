@@ -14,6 +14,7 @@
 //!        provider              starts them all on free ports; what was asked of them, and what no client may do
 //!            peer              the other side: a client that knows only bytes
 //!          legacy              the other side: a program that knows only a password
+//!           proxy              on the way: SOCKS5 and CONNECT
 //! ```
 //!
 //! What a well-behaved client never does (a token in clear, bytes behind STARTTLS, a bare LF, an unanswered challenge)
@@ -35,6 +36,7 @@ mod passwords;
 mod peer;
 mod pop3;
 mod provider;
+mod proxy;
 mod sasl;
 mod smtp;
 mod state;
@@ -49,6 +51,7 @@ pub use faults::{Answer, Break, Faults};
 pub use mailstore::Mail;
 pub use peer::{Peer, tls_peer};
 pub use provider::{Ports, Provider, Settings};
+pub use proxy::{Proxy, ProxyKind, ProxySettings};
 pub use state::{Login, TokenRequest};
 pub use token_endpoint::Device;
 pub use tokens::Rotation;
