@@ -1,6 +1,6 @@
 use smtp_proto::{
-    AUTH_LOGIN, AUTH_OAUTHBEARER, AUTH_PLAIN, AUTH_XOAUTH2, EXT_8BIT_MIME, EXT_ENHANCED_STATUS_CODES, EXT_SMTP_UTF8,
-    EXT_START_TLS, EhloResponse,
+    AUTH_LOGIN, AUTH_OAUTHBEARER, AUTH_PLAIN, AUTH_XOAUTH2, EXT_8BIT_MIME, EXT_DSN, EXT_ENHANCED_STATUS_CODES,
+    EXT_SMTP_UTF8, EXT_START_TLS, EhloResponse,
 };
 
 use super::Reply;
@@ -17,9 +17,10 @@ pub struct Extensions {
 }
 
 /// What we tell of ourselves, in this order.
-const KEYWORDS: [(u32, &str); 4] = [
+const KEYWORDS: [(u32, &str); 5] = [
     (EXT_8BIT_MIME, "8BITMIME"),
     (EXT_SMTP_UTF8, "SMTPUTF8"),
+    (EXT_DSN, "DSN"),
     (EXT_ENHANCED_STATUS_CODES, "ENHANCEDSTATUSCODES"),
     (EXT_START_TLS, "STARTTLS"),
 ];

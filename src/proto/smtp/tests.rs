@@ -1,3 +1,4 @@
+mod conversation;
 mod password;
 
 use proptest::prelude::*;
