@@ -31,6 +31,7 @@ pub(super) fn spliced<R>(
 /// SMTP after login: a conversation that is understood.
 pub(super) async fn conversed(service: &Service, session: Session<SmtpReady>) {
     let Session { id, account, client, from_client, upstream, since } = session;
+    service.seen.learn(&account.token.provider.name, &upstream.ready.extensions);
     let mut legs = Legs::new(client, from_client, upstream.link, upstream.ahead);
     let limits = &service.limits;
     let settings = Settings {

@@ -134,6 +134,19 @@ impl Relay<'_> {
         }
     }
 
+    /// Looks whether the upstream has spoken, without waiting: a yes that was there before the end of data is not for it.
+    async fn glance(&mut self) {
+        if self.given_up.is_some() {
+            return;
+        }
+        let heard = tokio::select! {
+            biased;
+            heard = self.legs.upstream.read(LAST_WORD) => heard,
+            () = std::future::ready(()) => return,
+        };
+        self.overheard(heard);
+    }
+
     /// The upstream spoke although it was not its turn.
     fn overheard(&mut self, heard: io::Result<Vec<u8>>) {
         let lost = |why: String| GivenUp::Lost(UpstreamLost(why));
@@ -167,6 +180,7 @@ impl Relay<'_> {
                     return Passed::More(from + forward);
                 }
                 Scan::End { forward } => {
+                    self.glance().await;
                     self.forward(&chunk[from..from + forward]).await;
                     self.flush().await;
                     return Passed::End(from + forward);

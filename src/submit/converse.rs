@@ -148,7 +148,7 @@ impl Submission<'_> {
 
     /// Every MAIL passes here before it goes upstream. It may be let wait (what stands before it in the group waits, too,
     /// unless it is settled first), or be refused with what its client hears.
-    #[expect(clippy::unused_async, clippy::unused_self, clippy::unnecessary_wraps, reason = "nothing is limited yet")]
+    #[expect(clippy::unused_async, reason = "nothing is limited yet")]
     async fn admit(&mut self, _mail: &Command) -> Result<(), Output> {
         Ok(())
     }

@@ -149,8 +149,8 @@ impl Conversation {
             return Turn::Settle;
         }
         match input.line(LINE) {
-            Line::Incomplete if self.due.is_empty() => return Turn::Read,
-            Line::Incomplete => return Turn::Settle,
+            Line::Incomplete if self.due.is_empty() => Turn::Read,
+            Line::Incomplete => Turn::Settle,
             Line::TooLong => {
                 Turn::Close("500 5.5.6 Line too long\r\n".into(), Some(Violation::LineTooLong { limit: LINE }))
             }
