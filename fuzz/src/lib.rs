@@ -1,6 +1,7 @@
 //! Plays arbitrary bytes against the login cores, in one piece and byte by byte, and demands the same steps (law 10).
 
 use gatepost::proto::sasl::Mechanism;
+use gatepost::proto::smtp::Extensions;
 use gatepost::proto::{
     Credentials, DownstreamLogin, DownstreamStep, Input, LoginFailure, Offer, UpstreamIdentity, UpstreamLogin,
     UpstreamStep, UpstreamTls,
@@ -9,7 +10,8 @@ use secrecy::ExposeSecret as _;
 
 /// What a listener with STARTTLS offers to a trusted address.
 pub fn offer() -> Offer {
-    Offer { hostname: "mail.example".into(), starttls: true, passwords: true, message_size: 1000 }
+    let extensions = Extensions::HOPED_FOR;
+    Offer { hostname: "mail.example".into(), starttls: true, passwords: true, message_size: 1000, extensions }
 }
 
 /// What is presented upstream.

@@ -19,7 +19,7 @@ use crate::config::{self, Config};
 use crate::lifecycle::{self, Busy};
 use crate::model::Protocol;
 use crate::net::{self, Listener, ServerCertificate, TlsError};
-use crate::session::{self, Frontend, Limits, ListenerTls, Service};
+use crate::session::{self, Frontend, Limits, ListenerTls, Seen, Service};
 use crate::store::{SqliteStore, Store};
 use crate::token::{TokenSettings, Tokens};
 use crate::upstream;
@@ -156,6 +156,7 @@ fn service(config: &Config, tokens: Tokens, stop: &CancellationToken) -> anyhow:
         tokens,
         reach: ArcSwap::default(),
         limits: bounds(limits),
+        seen: Seen::default(),
         busy: Busy::default(),
         stop: stop.clone(),
     })

@@ -78,6 +78,9 @@ pub enum Violation {
         /// The protocol that was expected.
         protocol: &'static str,
     },
+    /// More bytes behind a DATA that was refused: a message, for none may pipeline commands there (RFC 2920, 3.1).
+    #[error("sent a message without waiting for 354")]
+    Impatient,
     /// Too many commands that make no sense.
     #[error("sent {count} commands that are not {protocol}")]
     Garbage {

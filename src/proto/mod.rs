@@ -45,6 +45,8 @@ pub struct Offer {
     pub passwords: bool,
     /// SMTP: the largest message accepted, in octets, as announced by SIZE.
     pub message_size: u64,
+    /// SMTP: the extensions that the upstream probably has, which is not known yet, as smtp-proto's `EXT_…` bits.
+    pub extensions: u32,
 }
 
 /// What the driver has to do for a downstream core.

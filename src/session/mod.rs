@@ -10,9 +10,11 @@ mod failure;
 mod label;
 mod login;
 mod relay;
+mod seen;
 mod service;
 
 pub use label::process_name;
+pub use seen::Seen;
 pub use service::{Frontend, Limits, ListenerTls, Service};
 
 use std::net::IpAddr;

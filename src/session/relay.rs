@@ -31,7 +31,8 @@ pub(super) fn spliced<R>(
 /// SMTP after login: a conversation that is understood.
 pub(super) async fn conversed(service: &Service, session: Session<SmtpReady>) {
     let Session { id, account, client, from_client, upstream, since } = session;
-    let mut legs = Legs { client, from_client, upstream: upstream.link, from_upstream: upstream.ahead };
+    service.seen.learn(&account.token.provider.name, &upstream.ready.extensions);
+    let mut legs = Legs::new(client, from_client, upstream.link, upstream.ahead);
     let limits = &service.limits;
     let settings = Settings {
         idle: limits.smtp_idle,
@@ -39,10 +40,9 @@ pub(super) async fn conversed(service: &Service, session: Session<SmtpReady>) {
         end_of_data: limits.end_of_data,
         message_size: limits.message_octets,
     };
-    let extensions = upstream.ready.extensions.relayed(limits.message_octets);
     let submission = Submission {
         legs: &mut legs,
-        conversation: Conversation::new(service.hostname.clone(), extensions, limits.message_octets),
+        conversation: Conversation::new(service.hostname.clone(), upstream.ready.extensions, limits.message_octets),
         settings,
         session: &id.to_string(),
         account: &account.name,
@@ -51,8 +51,8 @@ pub(super) async fn conversed(service: &Service, session: Session<SmtpReady>) {
     };
     let ended = converse(submission, &service.stop).await;
     legs.client.close().await;
-    let seconds = since.elapsed().as_secs();
-    debug!(session = %id, account = account.name, seconds, ended = ?ended, "session.closed");
+    let (Legs { sent, received, .. }, seconds) = (legs, since.elapsed().as_secs());
+    debug!(session = %id, account = account.name, sent, received, seconds, ended = ?ended, "session.closed");
 }
 
 /// What is left of an input; its buffer is wiped and freed.

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
+use super::seen::Seen;
 use crate::account::{Directory, Verifier};
 use crate::lifecycle::Busy;
 use crate::model::Protocol;
@@ -30,6 +31,8 @@ pub struct Service {
     pub reach: ArcSwap<HashMap<String, Reach>>,
     /// Bounds.
     pub limits: Limits,
+    /// What SMTP servers offer.
+    pub seen: Seen,
     /// Messages under way.
     pub busy: Busy,
     /// Ends the sessions.
@@ -92,6 +95,7 @@ impl Frontend {
             starttls: matches!(self.tls, ListenerTls::Starttls(_)),
             passwords: trusted || matches!(self.tls, ListenerTls::Implicit(_)),
             message_size: self.service.limits.message_octets,
+            extensions: self.service.seen.common(),
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use super::Legs;
@@ -38,6 +38,9 @@ pub(super) enum Unfit {
 /// Relays a body without ever holding more than a chunk of it.
 pub(super) async fn relay(legs: &mut Legs, limit: u64, wait: Duration) -> Body {
     let mut relay = Relay { legs, scanner: BodyScanner::new(), size: 0, limit, given_up: None };
+    if !relay.legs.from_upstream.is_empty() {
+        relay.interrupted();
+    }
     let ahead = relay.ahead().await;
     let ended = if ahead { Ok(()) } else { relay.stream(wait).await };
     match ended {
@@ -131,21 +134,39 @@ impl Relay<'_> {
         }
     }
 
+    /// Looks whether the upstream has spoken, without waiting: a yes that was there before the end of data is not for it.
+    async fn glance(&mut self) {
+        if self.given_up.is_some() {
+            return;
+        }
+        let heard = tokio::select! {
+            biased;
+            heard = self.legs.upstream.read(LAST_WORD) => heard,
+            () = std::future::ready(()) => return,
+        };
+        self.overheard(heard);
+    }
+
     /// The upstream spoke although it was not its turn.
     fn overheard(&mut self, heard: io::Result<Vec<u8>>) {
-        let lost = |why: String| Some(GivenUp::Lost(UpstreamLost(why)));
+        let lost = |why: String| GivenUp::Lost(UpstreamLost(why));
         match heard {
-            Ok(chunk) if chunk.is_empty() => self.given_up = lost("closed the connection during the message".into()),
+            Ok(chunk) if chunk.is_empty() => self.give_up(lost("closed the connection during the message".into())),
             Ok(chunk) => {
                 self.legs.from_upstream.push(&chunk);
-                self.given_up = match self.legs.next_reply() {
-                    Ok(None) => None,
-                    Ok(Some(reply)) => Some(GivenUp::Answered(reply)),
-                    Err(fault) => Some(GivenUp::Lost(fault)),
-                };
+                self.interrupted();
             }
             Err(fault) if fault.kind() == io::ErrorKind::TimedOut => {}
-            Err(fault) => self.given_up = lost(format!("broke during the message: {fault}")),
+            Err(fault) => self.give_up(lost(format!("broke during the message: {fault}"))),
+        }
+    }
+
+    /// A reply before the end of data is the end of the message, whatever it says.
+    fn interrupted(&mut self) {
+        match self.legs.next_reply() {
+            Ok(None) => {}
+            Ok(Some(reply)) => self.give_up(GivenUp::Answered(reply)),
+            Err(fault) => self.give_up(GivenUp::Lost(fault)),
         }
     }
 
@@ -159,6 +180,7 @@ impl Relay<'_> {
                     return Passed::More(from + forward);
                 }
                 Scan::End { forward } => {
+                    self.glance().await;
                     self.forward(&chunk[from..from + forward]).await;
                     self.flush().await;
                     return Passed::End(from + forward);
@@ -171,7 +193,7 @@ impl Relay<'_> {
         }
     }
 
-    /// Sends body octets upstream. The limit is checked before: a message beyond it must never be complete there.
+    /// Sends body octets upstream, and nobody else does. The limit is checked before: a message beyond it must never be complete there.
     async fn forward(&mut self, bytes: &[u8]) {
         self.size += bytes.len() as u64;
         if self.size > self.limit.saturating_add(END.len() as u64) {
@@ -180,16 +202,14 @@ impl Relay<'_> {
         if self.given_up.is_some() {
             return;
         }
-        let patience = self.legs.upstream.patience;
-        let writing = timeout(patience, self.legs.upstream.stream.write_all(bytes)).await;
-        self.written(writing.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))).await;
+        let written = self.legs.send_body(bytes).await;
+        self.written(written).await;
     }
 
     async fn flush(&mut self) {
         if self.given_up.is_none() {
-            let patience = self.legs.upstream.patience;
-            let flushing = timeout(patience, self.legs.upstream.stream.flush()).await;
-            self.written(flushing.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))).await;
+            let flushed = self.legs.flush_body().await;
+            self.written(flushed).await;
         }
     }
 

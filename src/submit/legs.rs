@@ -1,10 +1,14 @@
+use std::io;
 use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
 
 use crate::net::Link;
 use crate::proto::Input;
 use crate::proto::smtp::Reply;
 
-/// Both connections of a session, each with what was received and not yet consumed.
+/// Both connections of a session, each with what was received and not yet consumed, and what is still to be sent.
 #[derive(Debug)]
 pub struct Legs {
     /// To the local program.
@@ -15,6 +19,16 @@ pub struct Legs {
     pub upstream: Link,
     /// Read-ahead of the provider.
     pub from_upstream: Input,
+    /// Answers that wait for more to go with them.
+    answers: Vec<u8>,
+    /// Commands that wait for more to go with them.
+    group: Vec<u8>,
+    /// The upstream leg awaits no command any more: it is gone, or within a body that has no end.
+    abandoned: bool,
+    /// Octets sent upstream.
+    pub sent: u64,
+    /// Octets sent to the client.
+    pub received: u64,
 }
 
 /// The upstream leg is of no use any more, and why; for the log.
@@ -22,11 +36,75 @@ pub struct Legs {
 #[error("{0}")]
 pub(super) struct UpstreamLost(pub(super) String);
 
+/// Answers are held back up to so many octets.
+const ANSWERS: usize = 16 * 1024;
+
 impl Legs {
-    /// Sends a line upstream and waits for its reply.
-    pub(super) async fn ask(&mut self, line: &[u8], wait: Duration) -> Result<Reply, UpstreamLost> {
-        self.upstream.send(line).await.map_err(|fault| UpstreamLost(format!("cannot write: {fault}")))?;
-        self.reply(wait).await
+    /// Two connections that are logged in, and the read-ahead of both.
+    #[must_use]
+    pub const fn new(client: Link, from_client: Input, upstream: Link, from_upstream: Input) -> Self {
+        Self {
+            client,
+            from_client,
+            upstream,
+            from_upstream,
+            answers: Vec::new(),
+            group: Vec::new(),
+            abandoned: false,
+            sent: 0,
+            received: 0,
+        }
+    }
+
+    /// Answers the client, with the next [`Legs::flush`].
+    pub(super) async fn say(&mut self, answer: &[u8]) -> io::Result<()> {
+        self.answers.extend_from_slice(answer);
+        if self.answers.len() > ANSWERS { self.flush().await } else { Ok(()) }
+    }
+
+    /// Sends the answers that were held back. Due before any wait.
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        let answers = std::mem::take(&mut self.answers);
+        self.received += answers.len() as u64;
+        self.client.send(&answers).await
+    }
+
+    /// Adds a command to the group.
+    pub(super) fn queue(&mut self, line: &[u8]) {
+        self.group.extend_from_slice(line);
+    }
+
+    /// Sends the group upstream in one write. A reply that is there before its command would be taken for the command's.
+    pub(super) async fn send_group(&mut self) -> Result<(), UpstreamLost> {
+        let group = std::mem::take(&mut self.group);
+        if group.is_empty() {
+            return Ok(());
+        }
+        self.in_step()?;
+        self.sent += group.len() as u64;
+        self.upstream.send(&group).await.map_err(|fault| UpstreamLost(format!("cannot write: {fault}")))
+    }
+
+    /// The upstream has said nothing that it was not asked.
+    pub(super) fn in_step(&mut self) -> Result<(), UpstreamLost> {
+        match self.next_reply()? {
+            Some(reply) => Err(UpstreamLost(format!("spoke without being asked: {}", reply.text()))),
+            None if self.from_upstream.is_empty() => Ok(()),
+            None => Err(UpstreamLost("spoke without being asked".into())),
+        }
+    }
+
+    /// Sends a part of a body upstream.
+    pub(super) async fn send_body(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sent += bytes.len() as u64;
+        let writing = timeout(self.upstream.patience, self.upstream.stream.write_all(bytes)).await;
+        writing.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Lets all of a body go that was written.
+    pub(super) async fn flush_body(&mut self) -> io::Result<()> {
+        let flushing = timeout(self.upstream.patience, self.upstream.stream.flush()).await;
+        flushing.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Waits for the upstream's next reply, at most `wait` for each part of it.
@@ -47,5 +125,24 @@ impl Legs {
     /// A reply that has arrived whole, if there is one.
     pub(super) fn next_reply(&mut self) -> Result<Option<Reply>, UpstreamLost> {
         Reply::read(&mut self.from_upstream).map_err(|violation| UpstreamLost(violation.to_string()))
+    }
+
+    /// Frees what an idle session needs not.
+    pub(super) fn release(&mut self) {
+        self.from_client.release();
+        self.from_upstream.release();
+    }
+
+    /// From now on the upstream hears nothing more.
+    pub(super) const fn abandon(&mut self) {
+        self.abandoned = true;
+    }
+
+    /// The last words to both sides, as far as they can still be said.
+    pub(super) async fn part(&mut self) {
+        drop(self.flush().await);
+        if !self.abandoned {
+            drop(self.upstream.send(b"QUIT\r\n").await);
+        }
     }
 }

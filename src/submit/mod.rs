@@ -6,7 +6,9 @@
 
 mod body;
 mod converse;
+mod deliver;
 mod legs;
+mod report;
 
 pub use converse::{Settings, Submission, converse};
 pub use legs::Legs;

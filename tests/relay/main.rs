@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops at once")]
 
+mod groups;
 mod imap;
 mod login;
+mod mishaps;
 mod scene;
 mod smtp;
 mod tls;

@@ -8,7 +8,7 @@ use crate::proto::transcript::{play_downstream, play_upstream, splits, whole};
 use crate::proto::*;
 
 fn offer(starttls: bool, passwords: bool) -> Offer {
-    Offer { hostname: "mail.example".into(), starttls, passwords, message_size: 1000 }
+    Offer { hostname: "mail.example".into(), starttls, passwords, message_size: 1000, extensions: 0 }
 }
 
 /// Any password of three letters opens; `later` hits a sick provider.

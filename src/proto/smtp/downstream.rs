@@ -61,8 +61,8 @@ impl SmtpDownstream {
     }
 
     fn ehlo(self) -> (Self, DownstreamStep) {
-        let Offer { message_size, starttls, passwords, .. } = self.offer;
-        let extensions = Extensions::ours(message_size, starttls, passwords);
+        let Offer { message_size, extensions, starttls, passwords, .. } = self.offer;
+        let extensions = Extensions::ours(message_size, extensions, starttls, passwords);
         let reply = ehlo_reply(&self.offer.hostname, &extensions);
         self.write(reply)
     }

@@ -1,6 +1,6 @@
 use smtp_proto::{
-    AUTH_LOGIN, AUTH_OAUTHBEARER, AUTH_PLAIN, AUTH_XOAUTH2, EXT_8BIT_MIME, EXT_ENHANCED_STATUS_CODES, EXT_SMTP_UTF8,
-    EXT_START_TLS, EhloResponse,
+    AUTH_LOGIN, AUTH_OAUTHBEARER, AUTH_PLAIN, AUTH_XOAUTH2, EXT_8BIT_MIME, EXT_DSN, EXT_ENHANCED_STATUS_CODES,
+    EXT_SMTP_UTF8, EXT_START_TLS, EhloResponse,
 };
 
 use super::Reply;
@@ -17,9 +17,10 @@ pub struct Extensions {
 }
 
 /// What we tell of ourselves, in this order.
-const KEYWORDS: [(u32, &str); 4] = [
+const KEYWORDS: [(u32, &str); 5] = [
     (EXT_8BIT_MIME, "8BITMIME"),
     (EXT_SMTP_UTF8, "SMTPUTF8"),
+    (EXT_DSN, "DSN"),
     (EXT_ENHANCED_STATUS_CODES, "ENHANCEDSTATUSCODES"),
     (EXT_START_TLS, "STARTTLS"),
 ];
@@ -36,13 +37,16 @@ impl Extensions {
         Self { size, flags: ehlo.capabilities, mechanisms: ehlo.auth_mechanisms }
     }
 
-    /// Our own offer before login, when the upstream is not known yet.
+    /// What most servers have: the promise as long as none has been asked.
+    pub const HOPED_FOR: u32 = EXT_8BIT_MIME | EXT_SMTP_UTF8 | EXT_ENHANCED_STATUS_CODES;
+
+    /// Our own offer before login, when the upstream is not known yet; `likely` is what upstreams have.
     #[must_use]
-    pub(super) const fn ours(message_size: u64, starttls: bool, passwords: bool) -> Self {
-        let always = EXT_8BIT_MIME | EXT_SMTP_UTF8 | EXT_ENHANCED_STATUS_CODES;
+    pub(super) const fn ours(message_size: u64, likely: u32, starttls: bool, passwords: bool) -> Self {
+        let likely = likely & !EXT_START_TLS;
         Self {
             size: Some(message_size),
-            flags: if starttls { always | EXT_START_TLS } else { always },
+            flags: if starttls { likely | EXT_START_TLS } else { likely },
             mechanisms: if passwords { AUTH_PLAIN | AUTH_LOGIN } else { 0 },
         }
     }

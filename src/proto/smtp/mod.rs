@@ -1,8 +1,11 @@
 //! SMTP submission (RFC 5321, 6409, 4954): login cores of both sides, and the conversation after login.
 
+mod argument;
 mod data;
 mod downstream;
 mod extensions;
+mod parameters;
+mod queue_id;
 mod reply;
 mod table;
 #[cfg(test)]
@@ -13,6 +16,7 @@ mod upstream;
 pub use data::{BodyFault, BodyScanner, Scan};
 pub use downstream::SmtpDownstream;
 pub use extensions::{Extensions, ehlo_reply};
+pub use queue_id::queue_id;
 pub use reply::Reply;
 pub use transaction::{Command, Conversation, Envelope, Replied, Turn};
 pub use upstream::{SmtpReady, SmtpUpstream};

@@ -1,3 +1,4 @@
+mod conversation;
 mod password;
 
 use proptest::prelude::*;
@@ -8,7 +9,8 @@ use crate::proto::transcript::{play_downstream, play_upstream, splits, whole};
 use crate::proto::*;
 
 fn offer(starttls: bool, passwords: bool) -> Offer {
-    Offer { hostname: "mail.example".into(), starttls, passwords, message_size: 1000 }
+    let extensions = Extensions::HOPED_FOR;
+    Offer { hostname: "mail.example".into(), starttls, passwords, message_size: 1000, extensions }
 }
 
 /// A password that opens, and one that hits a sick provider.

@@ -1,17 +1,32 @@
-use super::{Extensions, Reply, ehlo_reply};
+use std::collections::VecDeque;
+
+use smtp_proto::EXT_PIPELINING;
+
+use super::argument::Argument;
+use super::{Extensions, Reply, ehlo_reply, parameters};
 use crate::proto::{ClientText, Input, Line, Output, Violation};
 
-/// The conversation after login, as the relay sees it: which commands go upstream as received, which are answered here,
-/// and how far the transaction has come.
+/// The conversation after login, as the relay sees it: which commands go upstream, which are answered here, and how far
+/// the transaction has come.
 ///
-/// MAIL, RCPT, DATA, RSET and NOOP go upstream line by line; their replies come back through [`Conversation::replied`].
-/// Everything else is answered here. Nothing is re-encoded (law 5): the parse only decides.
+/// MAIL, RCPT, DATA, RSET and NOOP go upstream, in groups where the upstream offers PIPELINING (RFC 2920); their replies
+/// come back in order, each with the oldest [`Conversation::due`]. Everything else is answered here. The parse decides and
+/// the bytes received go on (law 5), but for what [`Argument`] makes regular and [`parameters`] replaces.
+///
+/// What depends on replies that are still due is decided when they are in, so that a command means the same however it
+/// arrives (law 10).
 #[derive(Debug)]
 pub struct Conversation {
     hostname: String,
-    extensions: Extensions,
-    message_size: u64,
+    upstream: Extensions,
+    /// Largest message that both sides take, in octets.
+    limit: u64,
     envelope: Option<Envelope>,
+    /// Went upstream and are not answered yet, the oldest first.
+    due: VecDeque<Command>,
+    /// Why the last MAIL went no further than here: RCPT and DATA that were sent along hear the same, for a client that
+    /// looks at the last reply only must not take "try again later" for a permanent 503.
+    turned_away: Option<Output>,
     bad_commands: u32,
 }
 
@@ -28,17 +43,20 @@ pub struct Envelope {
 #[derive(Debug)]
 #[must_use = "a step that is not performed stalls the conversation"]
 pub enum Turn {
-    /// Nothing more can be decided: read bytes from the client, then advance again.
+    /// Nothing more can be decided, and nothing is due: read bytes from the client, then advance again.
     Read,
-    /// Send this to the client, then advance again.
+    /// Let the group go upstream and pass on the replies to all that is due, then advance again.
+    Settle,
+    /// Settle, send this to the client, then advance again.
     Answer(Output),
-    /// Send this line upstream, read its reply, pass it to [`Conversation::replied`].
+    /// Add this line to the group and tell [`Conversation::forwarded`] of it, then advance again. A MAIL may be turned
+    /// away instead, by [`Conversation::turn_away`].
     Forward(Output, Command),
-    /// Send this to the client and end the session.
+    /// Settle, send this to the client and end the session.
     Close(Output, Option<Violation>),
 }
 
-/// A command that went upstream.
+/// A command that goes upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Opens a transaction.
@@ -68,46 +86,101 @@ pub enum Command {
 #[derive(Debug)]
 #[must_use = "the client waits for it"]
 pub enum Replied {
-    /// Send this to the client, then advance again.
+    /// Send this to the client.
     Answer(Output),
     /// Send this to the client, then relay the body; its outcome ends the transaction.
     Body(Output, Envelope),
+    /// Send this to the client and end the session: what it has sent behind DATA is a message, no commands.
+    Impatient(Output),
+    /// No such reply can be given to this command: the upstream is out of step.
+    Nonsense,
 }
 
 /// Longest command line after login, in octets: RFC 5321's 512 with room for the parameters of extensions (RFC 3461's
 /// ORCPT and ENVID, RFC 6531's addresses).
 const LINE: usize = 4096;
 
+/// Commands that may be under way upstream. Their replies have to fit into the buffers of the connection while the group
+/// is still being written, or both sides would wait for each other (RFC 2920, 3.1).
+const GROUP: usize = 100;
+
 /// Nonsense that is tolerated in one session; a mail program makes none, a confused HTTP client a lot.
 const BAD_COMMANDS: u32 = 20;
 
-impl Conversation {
-    /// After login. `extensions` are what both sides have, `message_size` the largest body taken, in octets.
-    #[must_use]
-    pub const fn new(hostname: String, extensions: Extensions, message_size: u64) -> Self {
-        Self { hostname, extensions, message_size, envelope: None, bad_commands: 0 }
+impl Command {
+    /// Whether what follows may depend on its reply in a way that no group allows (RFC 2920, 3.1).
+    const fn ends_group(&self) -> bool {
+        matches!(self, Self::Data | Self::Restart { .. } | Self::Noop)
     }
 
-    /// Whether a transaction is open.
+    /// Whether a server can mean this command by that code.
+    const fn suits(&self, code: u16) -> bool {
+        match (self, code / 100) {
+            (_, 4 | 5) => true,
+            (Self::Data, _) => code == 354,
+            (_, class) => class == 2,
+        }
+    }
+}
+
+impl Conversation {
+    /// After login. `upstream` is what the upstream offers, `message_size` the largest body that we take, in octets.
+    #[must_use]
+    pub fn new(hostname: String, upstream: Extensions, message_size: u64) -> Self {
+        let limit = upstream.size.map_or(message_size, |size| size.min(message_size));
+        let due = VecDeque::new();
+        Self { hostname, upstream, limit, envelope: None, due, turned_away: None, bad_commands: 0 }
+    }
+
+    /// Whether a transaction is open, as far as the replies tell that are in.
     #[must_use]
     pub const fn in_transaction(&self) -> bool {
         self.envelope.is_some()
     }
 
+    /// Takes the command whose reply is due next, for [`Conversation::replied`].
+    pub fn due(&mut self) -> Option<Command> {
+        self.due.pop_front()
+    }
+
     /// Consumes one line of `input` and says what to do about it.
     pub fn advance(&mut self, input: &mut Input) -> Turn {
+        if self.must_settle(input.rest()) {
+            return Turn::Settle;
+        }
         match input.line(LINE) {
-            Line::Incomplete => Turn::Read,
+            Line::Incomplete if self.due.is_empty() => Turn::Read,
+            Line::Incomplete => Turn::Settle,
             Line::TooLong => {
                 Turn::Close("500 5.5.6 Line too long\r\n".into(), Some(Violation::LineTooLong { limit: LINE }))
             }
             Line::Malformed(_) => self.bad("500 5.5.2 Bare CR, bare LF or NUL in a command\r\n"),
+            Line::Whole(line) if is_verb(line, b"DATA") => match self.along(line, Command::Data) {
+                Turn::Answer(refusal) if !input.is_empty() => Turn::Close(refusal, Some(Violation::Impatient)),
+                turn => turn,
+            },
             Line::Whole(line) => self.command(line),
         }
     }
 
-    /// The upstream replied to a forwarded command.
-    pub fn replied(&mut self, command: Command, reply: &Reply) -> Replied {
+    /// A line was added to the group.
+    pub fn forwarded(&mut self, command: Command) {
+        if matches!(command, Command::Mail { .. } | Command::Rset | Command::Restart { .. }) {
+            self.turned_away = None;
+        }
+        self.due.push_back(command);
+    }
+
+    /// A MAIL was not forwarded, and its client told this.
+    pub fn turn_away(&mut self, answer: Output) {
+        self.turned_away = Some(answer);
+    }
+
+    /// The upstream replied to a forwarded command; `ahead` says whether the client has sent more already.
+    pub fn replied(&mut self, command: Command, reply: &Reply, ahead: bool) -> Replied {
+        if !command.suits(reply.code()) {
+            return Replied::Nonsense;
+        }
         let answer = Output::from(reply.raw());
         let positive = reply.is_positive();
         match command {
@@ -121,6 +194,7 @@ impl Conversation {
                 let nobody = || Envelope { from: ClientText::new(""), recipients: 0 };
                 return Replied::Body(answer, self.envelope.take().unwrap_or_else(nobody));
             }
+            Command::Data if ahead => return Replied::Impatient(answer),
             Command::Rset if positive => self.envelope = None,
             Command::Restart { extended } if positive => {
                 self.envelope = None;
@@ -131,19 +205,38 @@ impl Conversation {
         Replied::Answer(answer)
     }
 
+    /// Whether the next command has to wait for the replies that are due.
+    fn must_settle(&self, rest: &[u8]) -> bool {
+        let Some(last) = self.due.back() else { return false };
+        let pipelining = self.upstream.flags & EXT_PIPELINING != 0;
+        let joins = is_verb(rest, b"RCPT")
+            || is_verb(rest, b"DATA")
+            || is_verb(rest, b"RSET")
+            || is_verb(rest, b"NOOP")
+            || is_verb(rest, b"MAIL") && !self.may_be_open();
+        !joins || !pipelining || last.ends_group() || self.due.len() >= GROUP
+    }
+
+    /// Whether a transaction will be open when all replies are in, for all that is known now.
+    fn may_be_open(&self) -> bool {
+        let decides = |command: &&Command| matches!(command, Command::Mail { .. } | Command::Rset);
+        match self.due.iter().rev().find(decides) {
+            Some(command) => matches!(command, Command::Mail { .. }),
+            None => self.in_transaction(),
+        }
+    }
+
     fn command(&mut self, line: &[u8]) -> Turn {
-        let verb_end = line.iter().position(|octet| !octet.is_ascii_alphabetic()).unwrap_or(line.len());
-        let (verb, rest) = line.split_at(verb_end);
-        match verb.to_ascii_uppercase().as_slice() {
-            b"MAIL" => self.mail(line, rest),
-            b"RCPT" => forward(line, Command::Rcpt { to: path(rest) }),
-            b"DATA" => forward(line, Command::Data),
+        match verb(line).to_ascii_uppercase().as_slice() {
+            b"MAIL" => self.mail(line),
+            b"RCPT" => self.rcpt(line),
             b"RSET" => forward(line, Command::Rset),
             b"NOOP" => forward(line, Command::Noop),
             b"EHLO" => self.restart(true),
             b"HELO" => self.restart(false),
             b"QUIT" => Turn::Close("221 2.0.0 Bye\r\n".into(), None),
             b"VRFY" => Turn::Answer("252 2.5.0 Send some mail and see\r\n".into()),
+            b"EXPN" => Turn::Answer("502 5.5.1 EXPN is not offered\r\n".into()),
             b"HELP" => Turn::Answer("214 2.0.0 See RFC 5321\r\n".into()),
             b"AUTH" => self.bad("503 5.5.1 Already authenticated\r\n"),
             b"STARTTLS" => self.bad("503 5.5.1 STARTTLS comes before AUTH\r\n"),
@@ -152,31 +245,55 @@ impl Conversation {
         }
     }
 
-    fn mail(&mut self, line: &[u8], rest: &[u8]) -> Turn {
-        if self.in_transaction() {
+    /// All that decides about a MAIL without waiting, and the one place where its line is made.
+    fn mail(&mut self, line: &[u8]) -> Turn {
+        if self.may_be_open() {
             return self.bad("503 5.5.1 Nested MAIL; finish the message or send RSET\r\n");
         }
-        match declared_size(rest) {
-            Err(_) => self.bad("501 5.5.4 SIZE is not a number\r\n"),
-            Ok(size) if size > self.message_size => Turn::Answer(
-                format!("552 5.3.4 Message too large; the limit is {} octets\r\n", self.message_size).into(),
-            ),
-            Ok(_) => forward(line, Command::Mail { from: path(rest) }),
+        let Some(mut argument) = Argument::parse(line, "FROM") else {
+            return self.refuse_mail("501 5.1.7 Syntax: MAIL FROM:<address>\r\n".into());
+        };
+        if let Err(refusal) = parameters::mail(&mut argument, &self.upstream, self.limit) {
+            return self.refuse_mail(refusal);
+        }
+        Turn::Forward(argument.line().into(), Command::Mail { from: argument.text() })
+    }
+
+    fn refuse_mail(&mut self, refusal: Output) -> Turn {
+        self.turn_away(refusal.clone());
+        Turn::Answer(refusal)
+    }
+
+    fn rcpt(&self, line: &[u8]) -> Turn {
+        let Some(mut argument) = Argument::parse(line, "TO") else {
+            return Turn::Answer("501 5.1.3 Syntax: RCPT TO:<address>\r\n".into());
+        };
+        if let Err(refusal) = parameters::rcpt(&mut argument, &self.upstream) {
+            return Turn::Answer(refusal);
+        }
+        self.along(&argument.line(), Command::Rcpt { to: argument.text() })
+    }
+
+    /// RCPT and DATA: the upstream judges whether it is their turn, unless their MAIL never reached it.
+    fn along(&self, line: &[u8], command: Command) -> Turn {
+        match &self.turned_away {
+            Some(refusal) => Turn::Answer(refusal.clone()),
+            None => forward(line, command),
         }
     }
 
     /// EHLO and HELO end a transaction (RFC 5321, 4.1.4).
-    fn restart(&self, extended: bool) -> Turn {
+    fn restart(&mut self, extended: bool) -> Turn {
         if self.in_transaction() {
-            forward(b"RSET", Command::Restart { extended })
-        } else {
-            Turn::Answer(self.hello(extended))
+            return forward(b"RSET", Command::Restart { extended });
         }
+        self.turned_away = None;
+        Turn::Answer(self.hello(extended))
     }
 
     fn hello(&self, extended: bool) -> Output {
         if extended {
-            ehlo_reply(&self.hostname, &self.extensions).into()
+            ehlo_reply(&self.hostname, &self.upstream.relayed(self.limit)).into()
         } else {
             format!("250 {}\r\n", self.hostname).into()
         }
@@ -192,33 +309,16 @@ impl Conversation {
     }
 }
 
-/// The line as received, with the CRLF that it ended in.
+fn verb(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|octet| !octet.is_ascii_alphabetic()).unwrap_or(line.len());
+    &line[..end]
+}
+
+fn is_verb(line: &[u8], name: &[u8]) -> bool {
+    verb(line).eq_ignore_ascii_case(name)
+}
+
+/// The line as received but for blanks at its end, with CRLF.
 fn forward(line: &[u8], command: Command) -> Turn {
-    Turn::Forward([line, b"\r\n"].concat().into(), command)
+    Turn::Forward([line.trim_ascii_end(), b"\r\n"].concat().into(), command)
 }
-
-/// What stands between the colon and the parameters of MAIL or RCPT, for the log. A quoted local part may hold blanks.
-fn path(rest: &[u8]) -> ClientText {
-    let after_colon = rest.splitn(2, |&octet| octet == b':').nth(1).unwrap_or(rest).trim_ascii_start();
-    let end = if after_colon.starts_with(b"<") {
-        memchr::memrchr(b'>', after_colon).map_or(after_colon.len(), |at| at + 1)
-    } else {
-        memchr::memchr(b' ', after_colon).unwrap_or(after_colon.len())
-    };
-    ClientText::new(&String::from_utf8_lossy(&after_colon[..end]))
-}
-
-/// The SIZE parameter of MAIL in octets (RFC 1870), 0 where there is none. More than 18 digits is no size.
-fn declared_size(rest: &[u8]) -> Result<u64, NoSize> {
-    let parameter = rest.split(|&octet| octet == b' ').find_map(|word| {
-        let (name, value) = word.split_at_checked(b"SIZE=".len())?;
-        name.eq_ignore_ascii_case(b"SIZE=").then_some(value)
-    });
-    let Some(digits) = parameter else { return Ok(0) };
-    if digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(NoSize);
-    }
-    std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(NoSize)
-}
-
-struct NoSize;

@@ -20,6 +20,10 @@ pub struct Faults {
     pub delays: HashMap<&'static str, Duration>,
     /// Where SMTP breaks off.
     pub breaks: Option<Break>,
+    /// Where, and how, SMTP sessions that are logged in go wrong.
+    pub mishap: Option<(Point, How)>,
+    /// What EHLO offers under TLS besides AUTH, instead of the usual.
+    pub extensions: Option<&'static [&'static str]>,
     /// What the token endpoint does with the next requests, one each, before it answers by itself again.
     pub token_answers: VecDeque<Answer>,
 }
@@ -49,6 +53,42 @@ impl Break {
             Self::InBody(_) | Self::AfterBody => None,
         }
     }
+}
+
+/// A point of an SMTP session after its login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    /// Before any command.
+    Idle,
+    /// Instead of the reply to MAIL.
+    Mail,
+    /// Instead of the reply to the so manieth RCPT of the session.
+    Rcpt(u32),
+    /// Instead of the reply to DATA.
+    Data,
+    /// Right behind 354, before any of the message is read.
+    GoAhead,
+    /// After so many octets of a message.
+    Body(usize),
+    /// After the end of data, instead of taking the message.
+    End,
+    /// After the end of data and after taking the message, instead of saying so.
+    Taken,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The connection is closed without a word.
+    Close,
+    /// 421, then the connection is closed.
+    Bye,
+    /// Nothing is said any more.
+    Silence,
+    /// Something that is not SMTP is said, and nothing more.
+    Garbage,
+    /// 250 is said although it is not asked for or not the answer; and nothing more.
+    EarlyYes,
 }
 
 /// What the token endpoint does with a request instead of its work.

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::dialect::Dialect;
 use crate::faults::Faults;
 use crate::mailstore::Mail;
-use crate::state::{Login, State, TokenRequest};
+use crate::state::{Command, Login, State, TokenRequest};
 use crate::tokens::Rotation;
 use crate::wire::Wire;
 use crate::{imap, pop3, smtp, token_endpoint};
@@ -244,6 +244,12 @@ impl Provider {
     #[must_use]
     pub fn logins(&self) -> Vec<Login> {
         self.state.lock().logins.clone()
+    }
+
+    /// What SMTP sessions were told after their login but QUIT, so far.
+    #[must_use]
+    pub fn commands(&self) -> Vec<Command> {
+        self.state.lock().commands.clone()
     }
 
     /// All token requests so far.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::sleep;
 
 use crate::dialect::Dialect;
-use crate::faults::Break;
+use crate::faults::{Break, How, Point};
 use crate::mailstore::Mail;
 use crate::sasl::{self, Verdict};
 use crate::state::State;
@@ -23,6 +23,11 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
     wire.send(state.greeting(usual)).await?;
     let mut session = Session::default();
     loop {
+        if session.user.is_some()
+            && let Some(how) = state.mishap(Point::Idle)
+        {
+            return mishap(wire, how).await;
+        }
         let line = wire.line().await?;
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_uppercase();
         let (scripted, delay, breaks) = {
@@ -33,6 +38,12 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
         sleep(delay.unwrap_or_default()).await;
         if breaks.and_then(Break::verb) == Some(verb.as_str()) {
             return Ok(());
+        }
+        if session.user.is_some() && verb != "QUIT" {
+            session.heard(&wire, &state, &line);
+            if let Some(how) = session.point(&verb).and_then(|point| state.mishap(point)) {
+                return mishap(wire, how).await;
+            }
         }
         if verb == "STARTTLS" && scripted.is_none() && !wire.is_encrypted() {
             wire = starttls(wire, &state).await?;
@@ -55,7 +66,24 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
                 return wire.close().await;
             }
             Next::Gone => return Ok(()),
+            Next::Mishap(how) => return mishap(wire, how).await,
         }
+    }
+}
+
+async fn mishap(mut wire: Wire, how: How) -> io::Result<()> {
+    match how {
+        How::Close => return Ok(()),
+        How::Bye => {
+            wire.send("421 4.3.2 Service not available, closing transmission channel\r\n").await?;
+            return wire.close().await;
+        }
+        How::Silence => {}
+        How::Garbage => wire.send("HTTP/1.1 400 Bad Request\r\n\r\n").await?,
+        How::EarlyYes => wire.send("250 2.0.0 OK\r\n").await?,
+    }
+    loop {
+        wire.chunk().await?;
     }
 }
 
@@ -72,6 +100,7 @@ struct Session {
     user: Option<String>,
     transaction: Option<Mail>,
     queued: u32,
+    recipients: u32,
 }
 
 enum Next {
@@ -79,6 +108,7 @@ enum Next {
     Quit(&'static str),
     /// Closes without a word.
     Gone,
+    Mishap(How),
 }
 
 impl From<&str> for Next {
@@ -88,6 +118,27 @@ impl From<&str> for Next {
 }
 
 impl Session {
+    fn heard(&self, wire: &Wire, state: &State, line: &str) {
+        let pipelined = wire.has_read_ahead();
+        let offered = state.lock().faults.extensions.is_none_or(|list| list.contains(&"PIPELINING"));
+        if pipelined && !offered {
+            state.violation("smtp: commands in a group, without PIPELINING");
+        }
+        state.commanded(line, pipelined);
+    }
+
+    fn point(&mut self, verb: &str) -> Option<Point> {
+        match verb {
+            "MAIL" => Some(Point::Mail),
+            "RCPT" => {
+                self.recipients += 1;
+                Some(Point::Rcpt(self.recipients))
+            }
+            "DATA" => Some(Point::Data),
+            _ => None,
+        }
+    }
+
     async fn command(&mut self, wire: &mut Wire, state: &State, verb: &str, line: &str) -> io::Result<Next> {
         let google = state.dialect == Dialect::Google;
         Ok(match verb {
@@ -204,7 +255,15 @@ impl Session {
             Dialect::Google => "354 Go ahead simulated - gsmtp\r\n",
         })
         .await?;
-        let Some(stuffed) = body::read(wire, state.breaks()).await? else { return Ok(Next::Gone) };
+        if let Some(how) = state.mishap(Point::GoAhead) {
+            return Ok(Next::Mishap(how));
+        }
+        let (stop, broken) = match (state.breaks(), state.lock().faults.mishap) {
+            (Some(Break::InBody(count)), _) => (Some(count), Next::Gone),
+            (_, Some((Point::Body(count), how))) => (Some(count), Next::Mishap(how)),
+            _ => (None, Next::Gone),
+        };
+        let Some(stuffed) = body::read(wire, stop).await? else { return Ok(broken) };
         if let Some(what) = body::flaw(&stuffed) {
             state.violation(format!("smtp: {what} in a body"));
         }
@@ -216,10 +275,16 @@ impl Session {
         if state.breaks() == Some(Break::AfterBody) {
             return Ok(Next::Gone);
         }
+        if let Some(how) = state.mishap(Point::End) {
+            return Ok(Next::Mishap(how));
+        }
         // A scripted yes delivers, as any other.
         if scripted.is_none_or(|reply| reply.starts_with('2')) {
             let content = body::unstuff(&stuffed);
             state.deliver(&Arc::new(Mail { wire: stuffed, content, ..mail }));
+        }
+        if let Some(how) = state.mishap(Point::Taken) {
+            return Ok(Next::Mishap(how));
         }
         self.queued += 1;
         Ok(match (scripted, state.dialect) {
@@ -271,7 +336,9 @@ fn ehlo(wire: &Wire, state: &State) -> String {
             "SMTPUTF8",
         ],
     };
-    let (final_line, others) = list.split_last().unwrap();
+    let own = state.lock().faults.extensions.filter(|_| wire.is_encrypted());
+    let own = own.map(|own| [&["AUTH LOGIN XOAUTH2 OAUTHBEARER"], own].concat());
+    let (final_line, others) = own.as_deref().unwrap_or(list).split_last().unwrap();
     let others: Vec<_> = others.iter().map(|extension| format!("250-{extension}\r\n")).collect();
     let mut others = others.concat();
     if sasl::takes(state, "PLAIN") {

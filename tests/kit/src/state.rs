@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use crate::consent::Consents;
 use crate::dialect::Dialect;
-use crate::faults::{Break, Faults};
+use crate::faults::{Break, Faults, How, Point};
 use crate::mailstore::{Mail, MailStore};
 use crate::passwords::Passwords;
 use crate::token_endpoint::Devices;
@@ -23,6 +23,18 @@ pub struct Login {
     /// Whether it was let in.
     pub granted: bool,
 }
+
+/// A command of a mail transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Without its line break.
+    pub line: String,
+    /// Whether more had arrived behind it already.
+    pub pipelined: bool,
+}
+
+/// Commands that are remembered.
+const COMMANDS: usize = 1000;
 
 /// What a user comes with.
 pub(crate) enum Proof {
@@ -64,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) machine: Option<String>,
     pub(crate) passwords: Passwords,
     pub(crate) logins: Vec<Login>,
+    pub(crate) commands: Vec<Command>,
     pub(crate) requests: Vec<TokenRequest>,
     pub(crate) faults: Faults,
     pub(crate) violations: Vec<String>,
@@ -100,6 +113,18 @@ impl State {
     pub(crate) fn refused(&self, protocol: &'static str, mechanism: &str, user: &str) {
         let login = Login { protocol, mechanism: mechanism.to_owned(), user: user.to_owned(), granted: false };
         self.lock().logins.push(login);
+    }
+
+    /// The first of all commands are remembered.
+    pub(crate) fn commanded(&self, line: &str, pipelined: bool) {
+        let commands = &mut self.lock().commands;
+        if commands.len() < COMMANDS {
+            commands.push(Command { line: line.to_owned(), pipelined });
+        }
+    }
+
+    pub(crate) fn mishap(&self, at: Point) -> Option<How> {
+        self.lock().faults.mishap.filter(|(point, _)| *point == at).map(|(_, how)| how)
     }
 
     /// Remembers what a client did that none may do.

@@ -2,18 +2,17 @@
 
 use std::io;
 
-use crate::faults::Break;
 use crate::wire::Wire;
 
-/// Reads to the one true end of data; `None` where a fault breaks off before.
-pub(super) async fn read(wire: &mut Wire, breaks: Option<Break>) -> io::Result<Option<Vec<u8>>> {
+/// Reads to the one true end of data; `None` where a fault breaks off after so many octets.
+pub(super) async fn read(wire: &mut Wire, stop: Option<usize>) -> io::Result<Option<Vec<u8>>> {
     // The CRLF of DATA is also the one before a body that is only a dot.
     let mut stuffed = b"\r\n".to_vec();
     let mut searched = 2;
     loop {
         let chunk = wire.chunk().await?;
         stuffed.extend_from_slice(&chunk);
-        if matches!(breaks, Some(Break::InBody(count)) if stuffed.len() > count + 2) {
+        if stop.is_some_and(|count| stuffed.len() > count + 2) {
             return Ok(None);
         }
         while let Some(at) = stuffed[searched..].iter().position(|&octet| octet == b'\n') {

@@ -1,0 +1,117 @@
+//! A message from 354 to its final reply.
+
+use std::time::{Duration, Instant};
+
+use super::body::{self, Body, Unfit};
+use super::converse::{Ended, Submission, closing};
+use super::legs::UpstreamLost;
+use crate::proto::smtp::{Envelope, Reply};
+use crate::proto::{Line, Output};
+
+/// How long, and for how long a line, to wait for the QUIT of a client whose upstream is gone.
+const PARTING: Duration = Duration::from_secs(10);
+const PARTING_LINE: usize = 4096;
+
+const INTERRUPTED: &str =
+    "451 4.4.2 The connection to the mail provider broke; the message was not accepted, try again\r\n";
+
+impl Submission<'_> {
+    pub(super) async fn body(&mut self, go_ahead: &Output, envelope: &Envelope, asked: Instant) -> Result<(), Ended> {
+        let _under_way = self.busy.enter();
+        self.say(go_ahead).await?;
+        self.flush().await?;
+        let body = body::relay(self.legs, self.settings.message_size, self.settings.idle).await;
+        if !matches!(body, Body::Sent { .. }) {
+            // Any command would be part of the message.
+            self.legs.abandon();
+        }
+        match body {
+            Body::Sent { size } => match self.legs.reply(self.settings.end_of_data).await {
+                Ok(reply) if matches!(reply.code() / 100, 2 | 4 | 5) => {
+                    self.delivered(envelope, size, &reply, asked).await
+                }
+                Ok(reply) => {
+                    let lost = UpstreamLost(format!("is out of step: {}", reply.text()));
+                    self.undelivered(envelope, lost).await
+                }
+                Err(lost) => self.undelivered(envelope, lost).await,
+            },
+            Body::Lost(lost) => self.undelivered(envelope, lost).await,
+            Body::Answered(reply) => {
+                self.refused(envelope, "data", &reply.text());
+                // A yes before the end of data is none (law 1).
+                let refusal = matches!(reply.code() / 100, 4 | 5);
+                let answer = if refusal { Output::from(reply.raw()) } else { Output::from(INTERRUPTED) };
+                self.say(&answer).await?;
+                self.see_off().await;
+                Err(Ended::Upstream("answered before the message was complete".into()))
+            }
+            Body::Unfit(unfit) => {
+                let answer = self.unfit(envelope, &unfit);
+                self.say(&answer).await?;
+                self.see_off().await;
+                Err(Ended::Client("sent a message that cannot be forwarded".into()))
+            }
+            Body::Endless => {
+                self.refused(envelope, "data", "far beyond the size limit");
+                self.say(&"552 5.3.4 Message too large\r\n".into()).await?;
+                Err(Ended::Client("sent a message without end".into()))
+            }
+            Body::ClientGone(fault) => {
+                self.refused(envelope, "data", "the client went away during the message");
+                Err(Ended::Client(fault.to_string()))
+            }
+        }
+    }
+
+    async fn delivered(&mut self, envelope: &Envelope, size: u64, reply: &Reply, asked: Instant) -> Result<(), Ended> {
+        if reply.is_positive() {
+            self.accepted(envelope, size, reply, asked);
+        } else {
+            self.refused(envelope, "end-of-data", &reply.text());
+        }
+        self.say(&reply.raw().into()).await?;
+        closing(reply)
+    }
+
+    /// The body went out, or part of it, and no final reply came: never a yes, and worth another try.
+    async fn undelivered(&mut self, envelope: &Envelope, lost: UpstreamLost) -> Result<(), Ended> {
+        self.legs.abandon();
+        self.refused(envelope, "end-of-data", &format!("upstream {lost}"));
+        self.say(&INTERRUPTED.into()).await?;
+        self.see_off().await;
+        Err(Ended::Upstream(lost.to_string()))
+    }
+
+    fn unfit(&self, envelope: &Envelope, unfit: &Unfit) -> Output {
+        match unfit {
+            Unfit::Fault(fault) => {
+                self.refused(envelope, "data", &format!("{fault} in the message"));
+                format!("550 5.6.11 {fault} in the message; lines must end in CRLF\r\n").into()
+            }
+            Unfit::TooLarge => {
+                let limit = self.settings.message_size;
+                self.refused(envelope, "data", &format!("larger than message_octets = {limit}"));
+                format!("552 5.3.4 Message too large; the limit is {limit} octets\r\n").into()
+            }
+        }
+    }
+
+    /// The upstream leg is gone, but the client has its answer and may want to say QUIT in peace.
+    pub(super) async fn see_off(&mut self) {
+        if self.flush().await.is_err() {
+            return;
+        }
+        let answer = loop {
+            match self.legs.from_client.line(PARTING_LINE) {
+                Line::Incomplete => match self.legs.client.read(PARTING).await {
+                    Ok(chunk) if !chunk.is_empty() => self.legs.from_client.push(&chunk),
+                    _ => return,
+                },
+                Line::Whole(line) if line.trim_ascii_end().eq_ignore_ascii_case(b"QUIT") => break "221 2.0.0 Bye\r\n",
+                _ => break "421 4.4.2 The mail provider ended the session; connect again\r\n",
+            }
+        };
+        drop(self.say(&answer.into()).await);
+    }
+}

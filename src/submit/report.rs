@@ -1,0 +1,50 @@
+//! What the log says of messages.
+
+use std::time::Instant;
+
+use tracing::{info, warn};
+
+use super::converse::Submission;
+use crate::explain;
+use crate::proto::smtp::{Command, Envelope, Reply, queue_id};
+
+impl Submission<'_> {
+    pub(super) fn accepted(&self, envelope: &Envelope, size: u64, reply: &Reply, asked: Instant) {
+        let ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let Envelope { from, recipients } = envelope;
+        let reply = reply.text();
+        let queue_id = queue_id(&reply);
+        info!(session = self.session, account = self.account, %from, recipients, size, queue_id, reply, ms, "message.accepted");
+    }
+
+    /// Every reply of the upstream to a command passes here.
+    pub(super) fn note_refusal(&self, command: &Command, reply: &Reply) {
+        if reply.code() < 400 {
+            return;
+        }
+        let (stage, path) = match command {
+            Command::Mail { from } => ("mail", from.as_str()),
+            Command::Rcpt { to } => ("rcpt", to.as_str()),
+            Command::Data => ("data", ""),
+            Command::Rset | Command::Restart { .. } | Command::Noop => return,
+        };
+        let reply = reply.text();
+        let (cause, remedy) = self.meaning(&reply);
+        warn!(session = self.session, account = self.account, stage, path, reply, cause, remedy, "message.refused");
+    }
+
+    /// A message that had its 354 was not taken. `reply` is the upstream's, or what stood against it here.
+    pub(super) fn refused(&self, envelope: &Envelope, stage: &str, reply: &str) {
+        let Envelope { from, recipients } = envelope;
+        let (cause, remedy) = self.meaning(reply);
+        let queue_id = queue_id(reply);
+        warn!(session = self.session, account = self.account, stage, %from, recipients, queue_id, reply, cause, remedy, "message.refused");
+    }
+
+    /// Why the provider says so, and what to do, as far as it is known.
+    fn meaning(&self, reply: &str) -> (Option<&'static str>, Option<String>) {
+        let (token, user) = self.identity;
+        let known = explain::mail_refusal(reply);
+        (known.map(|known| known.cause), known.map(|known| known.remedy_at(token, user)))
+    }
+}
