@@ -1,5 +1,7 @@
 //! Plays arbitrary bytes against the login cores, in one piece and byte by byte, and demands the same steps (law 10).
 
+pub mod conversation;
+
 use gatepost::proto::sasl::Mechanism;
 use gatepost::proto::smtp::Extensions;
 use gatepost::proto::{

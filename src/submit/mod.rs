@@ -3,6 +3,9 @@
 //! Invariants: a message is acknowledged only with the upstream's own final reply (law 1); the end of data is sent only
 //! after a body that was whole and clean; when anything breaks before, the upstream leg is dropped without it, so that
 //! half a message is never delivered, and the client gets a 4xx and tries again.
+//!
+//! Commands that have arrived together go upstream together; answers are held back until there is something to wait for.
+//! Each MAIL passes `admit` on its way, each part of a body `Relay::forward`, each reply to a command `note_refusal`.
 
 mod body;
 mod converse;

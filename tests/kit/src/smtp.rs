@@ -40,7 +40,7 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
             return Ok(());
         }
         if session.user.is_some() && verb != "QUIT" {
-            session.heard(&wire, &state, &line);
+            heard(&wire, &state, &line);
             if let Some(how) = session.point(&verb).and_then(|point| state.mishap(point)) {
                 return mishap(wire, how).await;
             }
@@ -69,6 +69,15 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
             Next::Mishap(how) => return mishap(wire, how).await,
         }
     }
+}
+
+fn heard(wire: &Wire, state: &State, line: &str) {
+    let pipelined = wire.has_read_ahead();
+    let offered = state.lock().faults.extensions.is_none_or(|list| list.contains(&"PIPELINING"));
+    if pipelined && !offered {
+        state.violation("smtp: commands in a group, without PIPELINING");
+    }
+    state.commanded(line, pipelined);
 }
 
 async fn mishap(mut wire: Wire, how: How) -> io::Result<()> {
@@ -118,15 +127,6 @@ impl From<&str> for Next {
 }
 
 impl Session {
-    fn heard(&self, wire: &Wire, state: &State, line: &str) {
-        let pipelined = wire.has_read_ahead();
-        let offered = state.lock().faults.extensions.is_none_or(|list| list.contains(&"PIPELINING"));
-        if pipelined && !offered {
-            state.violation("smtp: commands in a group, without PIPELINING");
-        }
-        state.commanded(line, pipelined);
-    }
-
     fn point(&mut self, verb: &str) -> Option<Point> {
         match verb {
             "MAIL" => Some(Point::Mail),
