@@ -1,4 +1,5 @@
 mod password;
+mod quirks;
 
 use proptest::prelude::*;
 

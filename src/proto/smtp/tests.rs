@@ -1,5 +1,6 @@
 mod conversation;
 mod password;
+mod quirks;
 
 use proptest::prelude::*;
 
