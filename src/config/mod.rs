@@ -31,7 +31,7 @@ pub use accounts::AccountPlace;
 pub use admin::Admin;
 pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
-pub use listeners::{Listener, ListenerTls};
+pub use listeners::{Listener, ListenerTls, Newline};
 pub use log::{Log, LogFormat};
 pub use notify::Notify;
 pub use store::Store;

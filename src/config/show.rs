@@ -5,7 +5,7 @@ use super::accounts::Unknown;
 use super::document::Step;
 use super::layers::Layers;
 use super::words::{dotted, quoted};
-use super::{Config, ConfigErrors, ListenerTls, LogFormat, Notify};
+use super::{Config, ConfigErrors, ListenerTls, LogFormat, Newline, Notify};
 use crate::model::{Account, ClientAuthentication, Endpoint, Grant, Protocol, SaslMechanism, Token, UpstreamTls};
 
 impl Config {
@@ -70,6 +70,7 @@ impl Page<'_> {
                 self.text("minimum_tls", listener.minimum_tls.name());
             }
             self.list("plaintext_auth", &listener.plaintext_auth);
+            self.text("newline", if listener.newline == Newline::Lenient { "lenient" } else { "strict" });
         }
         if let Some(proxy) = &config.egress.proxy {
             self.table(&["egress"]);

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::Legs;
 use super::legs::UpstreamLost;
-use crate::proto::smtp::{BodyFault, BodyScanner, Reply, Scan};
+use crate::proto::smtp::{BodyFault, BodyLines, BodyScanner, Normalised, Normaliser, Reply, Scan};
 
 /// What became of a body on its way from the client to the upstream.
 #[derive(Debug)]
@@ -35,9 +35,10 @@ pub(super) enum Unfit {
     TooLarge,
 }
 
-/// Relays a body without ever holding more than a chunk of it.
-pub(super) async fn relay(legs: &mut Legs, limit: u64, wait: Duration) -> Body {
-    let mut relay = Relay { legs, scanner: BodyScanner::new(), size: 0, limit, given_up: None };
+/// Relays a body without ever holding more than a chunk of it, and what is made of that where its lines have to be mended.
+pub(super) async fn relay(legs: &mut Legs, lines: BodyLines, limit: u64, wait: Duration) -> Body {
+    let normaliser = Normaliser::new(lines);
+    let mut relay = Relay { legs, normaliser, scanner: BodyScanner::new(), size: 0, limit, given_up: None };
     if !relay.legs.from_upstream.is_empty() {
         relay.interrupted();
     }
@@ -57,6 +58,8 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 
 struct Relay<'a> {
     legs: &'a mut Legs,
+    /// Comes first where there is one; the scanner watches what it makes as it watches everything.
+    normaliser: Option<Normaliser>,
     scanner: BodyScanner,
     size: u64,
     limit: u64,
@@ -170,8 +173,28 @@ impl Relay<'_> {
         }
     }
 
-    /// Scans a chunk and forwards what is fit.
     async fn pass(&mut self, chunk: &[u8]) -> Passed {
+        let Some(normaliser) = &mut self.normaliser else { return self.scan(chunk).await };
+        let mut mended = Vec::with_capacity(chunk.len());
+        let normalised = normaliser.pass(chunk, &mut mended);
+        let fault = normaliser.fault();
+        let scanned = self.scan(&mended).await;
+        if let Some(fault) = fault {
+            // Nothing comes out any more, and yet it must not go on for ever.
+            self.size += chunk.len() as u64;
+            self.give_up(GivenUp::Unfit(Unfit::Fault(fault)));
+        }
+        debug_assert!(
+            fault.is_some() || matches!(normalised, Normalised::End { .. }) == matches!(scanned, Passed::End(_))
+        );
+        match normalised {
+            Normalised::More => Passed::More(chunk.len()),
+            Normalised::End { consumed } => Passed::End(consumed),
+        }
+    }
+
+    /// Scans octets and forwards what is fit.
+    async fn scan(&mut self, chunk: &[u8]) -> Passed {
         let mut from = 0;
         loop {
             match self.scanner.scan(&chunk[from..]) {

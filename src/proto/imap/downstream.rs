@@ -72,7 +72,7 @@ impl ImapDownstream {
             partial.pieces.push(Piece::Literal(Zeroizing::new(input.take(length).to_vec())));
             partial.literal = None;
         }
-        let line = match input.line(LINE) {
+        let line = match input.command(LINE, self.offer.newline) {
             Line::Incomplete => {
                 self.state = State::Command(partial);
                 return (self, DownstreamStep::Read);
@@ -263,7 +263,7 @@ impl DownstreamLogin for ImapDownstream {
                 self.state = State::Verdict(tag);
                 (self, DownstreamStep::Read)
             }
-            State::Response(tag, exchange) => match input.line(LINE) {
+            State::Response(tag, exchange) => match input.command(LINE, self.offer.newline) {
                 Line::Incomplete => {
                     self.state = State::Response(tag, exchange);
                     (self, DownstreamStep::Read)

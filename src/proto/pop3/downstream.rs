@@ -153,7 +153,7 @@ impl DownstreamLogin for Pop3Downstream {
     }
 
     fn advance(mut self, input: &mut Input) -> (Self, DownstreamStep) {
-        let line = match input.line(LINE) {
+        let line = match input.command(LINE, self.offer.newline) {
             Line::Incomplete => return (self, DownstreamStep::Read),
             Line::TooLong => {
                 let violation = Some(Violation::LineTooLong { limit: LINE });

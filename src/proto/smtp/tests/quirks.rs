@@ -193,6 +193,23 @@ fn oracle_reads_no_line_beyond_512_octets() {
     assert!(log.len() > 12 && log.iter().all(|line| line.len() - "S: ".len() <= 510), "{log:?}");
 }
 
+/// Blat, scanners and shell scripts. Where it is allowed, a bare LF changes nothing; where it is not, no login comes of it.
+#[test]
+fn scripts_end_their_lines_in_bare_lf() {
+    let play = |newline, flights: &[Vec<u8>]| {
+        let flights: Vec<&[u8]> = flights.iter().map(Vec::as_slice).collect();
+        let core = SmtpDownstream::new(Offer { newline, ..offer(false, true) });
+        play_downstream(core, &whole(&flights), &verdict)
+    };
+    for flights in [XEROX, SQL_SERVER, PROBES, SMTPLIB, ONE_PACKET] {
+        let bare: Vec<_> =
+            flights.iter().map(|flight| String::from_utf8_lossy(flight).replace("\r\n", "\n").into_bytes()).collect();
+        let said = |log: Vec<String>| log.into_iter().filter(|line| !line.starts_with("LEFT")).collect::<Vec<_>>();
+        assert_eq!(said(play(Newline::Lenient, &bare)), said(down(flights)));
+        assert!(!play(Newline::Strict, &bare).iter().any(|line| line.starts_with("LOGIN")));
+    }
+}
+
 proptest! {
     /// Law 10.
     #[test]
