@@ -38,6 +38,7 @@ impl Page<'_> {
         if let Some(hostname) = &config.hostname {
             self.text("hostname", hostname);
         }
+        self.optional("default_domain", config.default_domain.as_ref());
         self.table(&["store"]);
         self.text("url", &format!("sqlite:{}", config.store.path.display()));
         self.text("key", SECRET);

@@ -1,5 +1,8 @@
 //! What old clients do, from the first byte to the message that arrives.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
 use gatepost::model::Protocol;
 use gatepost_kit::Peer;
 
@@ -122,4 +125,70 @@ async fn a_client_that_waits_for_nothing_is_answered_in_order() {
         .await;
     peer.expect_end().await;
     assert_eq!(scene.provider.mail("a@example.com").len(), 1);
+}
+
+/// What Outlook, Windows and old IMAP programs make of a user name, up to the provider.
+#[tokio::test]
+async fn user_names_come_with_and_without_their_domain() {
+    let top = "default_domain = \"example.com\"";
+    let scene = Scene::with(Setting { top, ..Setting::default() }).await;
+    for user in ["EVMAIL", "CORP\\EvMail", "evmail@example.com", "corp\\evmail@Example.com", "evmail%example.com"] {
+        let mut peer = scene.client(Protocol::Imap).await;
+        peer.send(format!("a LOGIN {user} \"{PASSWORD}\"\r\n")).await;
+        peer.tagged("a OK ").await;
+        let mut peer = scene.client(Protocol::Pop3).await;
+        peer.send(format!("USER {user} \r\nPASS {PASSWORD}\r\n")).await;
+        expect_all(&mut peer, &["+OK", "+OK Logged in"]).await;
+    }
+    assert!(scene.provider.logins().iter().all(|login| login.user == MAILBOX));
+    for user in ["evmail@example.org", "evmail@example.com@host", "evmail#inbox"] {
+        let mut peer = scene.client(Protocol::Imap).await;
+        peer.send(format!("a LOGIN {user} \"{PASSWORD}\"\r\n")).await;
+        peer.tagged("a NO [AUTHENTICATIONFAILED] ").await;
+    }
+}
+
+/// Printers and scripts that leave without QUIT: that is how they are, and nobody has to be woken.
+#[tokio::test]
+async fn a_client_that_leaves_without_a_word_is_no_error() {
+    let log = Log::default();
+    // While there is but one subscriber, a thread without it could turn an event off for all.
+    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
+    let _logging = tracing::subscriber::set_default(
+        tracing_subscriber::fmt().with_ansi(false).with_env_filter("gatepost=debug").with_writer(log.clone()).finish(),
+    );
+    let scene = Scene::new().await;
+    for protocol in Protocol::ALL {
+        drop(Peer::connect(scene.address(protocol)).await);
+        drop(scene.client(protocol).await);
+        drop(scene.logged_in(protocol).await);
+    }
+    // A stop waits for the sessions.
+    scene.gatepost.stop().await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let count = |words: &str| text.lines().filter(|line| line.contains(words)).count();
+    assert_eq!((count("session.opened"), count("session.closed")), (9, 9), "{text}");
+    assert_eq!((count(" WARN "), count("ERROR ")), (0, 0), "{text}");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
 }
