@@ -118,16 +118,18 @@ impl Relay<'_> {
 
     /// Reads from the client; an upstream that speaks or closes meanwhile ends the forwarding.
     async fn read(&mut self, buffer: &mut [u8], wait: Duration) -> Result<usize, Body> {
-        let closed = || Body::ClientGone(io::ErrorKind::UnexpectedEof.into());
+        let disputed = self.normaliser.as_ref().is_some_and(Normaliser::has_stuffed);
+        let gone =
+            |kind: io::ErrorKind| Body::ClientGone(if disputed { io::Error::new(kind, DISPUTED) } else { kind.into() });
         loop {
             let listening = self.given_up.is_none();
             let legs = &mut *self.legs;
             tokio::select! {
                 biased;
                 read = timeout(wait, legs.client.stream.read(buffer)) => {
-                    let count = read.map_err(|_| Body::ClientGone(io::ErrorKind::TimedOut.into()))?;
+                    let count = read.map_err(|_| gone(io::ErrorKind::TimedOut))?;
                     return match count {
-                        Ok(0) => Err(closed()),
+                        Ok(0) => Err(gone(io::ErrorKind::UnexpectedEof)),
                         Ok(count) => Ok(count),
                         Err(fault) => Err(Body::ClientGone(fault)),
                     };
@@ -176,7 +178,7 @@ impl Relay<'_> {
     async fn pass(&mut self, chunk: &[u8]) -> Passed {
         let Some(normaliser) = &mut self.normaliser else { return self.scan(chunk).await };
         let mut mended = Vec::with_capacity(chunk.len());
-        let normalised = normaliser.pass(chunk, &mut mended);
+        let took = normaliser.pass(chunk, &mut mended);
         let fault = normaliser.fault();
         let scanned = self.scan(&mended).await;
         if let Some(fault) = fault {
@@ -184,10 +186,8 @@ impl Relay<'_> {
             self.size += chunk.len() as u64;
             self.give_up(GivenUp::Unfit(Unfit::Fault(fault)));
         }
-        debug_assert!(
-            fault.is_some() || matches!(normalised, Normalised::End { .. }) == matches!(scanned, Passed::End(_))
-        );
-        match normalised {
+        debug_assert!(fault.is_some() || matches!(took, Normalised::End { .. }) == matches!(scanned, Passed::End(_)));
+        match took {
             Normalised::More => Passed::More(chunk.len()),
             Normalised::End { consumed } => Passed::End(consumed),
         }
@@ -261,6 +261,9 @@ impl Relay<'_> {
         }
     }
 }
+
+/// What is worth knowing of a client that waits in vain.
+const DISPUTED: &str = "it sent DATA with CRLF, and then a dot with a bare LF, which ends no message";
 
 const END: &[u8] = b".\r\n";
 

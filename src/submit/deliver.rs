@@ -60,7 +60,7 @@ impl Submission<'_> {
                 Err(Ended::Client("sent a message without end".into()))
             }
             Body::ClientGone(fault) => {
-                self.refused(envelope, "data", "the client went away during the message");
+                self.refused(envelope, "data", &format!("the client went away during the message: {fault}"));
                 Err(Ended::Client(fault.to_string()))
             }
         }

@@ -1,7 +1,7 @@
 //! What old clients do, from the first byte to the message that arrives.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use gatepost::model::Protocol;
 use gatepost_kit::Peer;
@@ -59,6 +59,26 @@ async fn sendemail_and_blat_send_files_of_bare_lf_between_good_commands() {
         "hello\r\n.\r\nMAIL FROM:<evil@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n\r\n.\r\nbye\r\n\r\n";
     assert_eq!(mails.iter().map(|mail| mail.content.as_slice()).collect::<Vec<_>>(), [content.as_bytes()]);
     assert!(scene.provider.mail("b@example.com").is_empty());
+}
+
+/// It waits in vain, and at least the log says why; half a message is no message.
+#[tokio::test]
+async fn a_dot_whose_line_breaks_contradict_those_of_commands_ends_nothing() {
+    let log = Log::default();
+    let _logging = log.listen();
+    let scene = Scene::with(lenient()).await;
+    let mut peer = scene.logged_in(Protocol::Smtp).await;
+    peer.send(format!("MAIL FROM:<{MAILBOX}>\r\nRCPT TO:<a@example.com>\r\nDATA\r\n")).await;
+    expect_all(&mut peer, &["250 ", "250 ", "354 "]).await;
+    peer.send("hello\n.\r\n").await;
+    peer.shutdown().await;
+    peer.rest().await;
+    assert!(scene.provider.mail("a@example.com").is_empty());
+    let text = log.text();
+    assert!(
+        text.contains("went away during the message: it sent DATA with CRLF, and then a dot with a bare LF"),
+        "{text}"
+    );
 }
 
 /// Lenient is no licence for what cannot be mended, nor for endless bodies.
@@ -152,11 +172,7 @@ async fn user_names_come_with_and_without_their_domain() {
 #[tokio::test]
 async fn a_client_that_leaves_without_a_word_is_no_error() {
     let log = Log::default();
-    // While there is but one subscriber, a thread without it could turn an event off for all.
-    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
-    let _logging = tracing::subscriber::set_default(
-        tracing_subscriber::fmt().with_ansi(false).with_env_filter("gatepost=debug").with_writer(log.clone()).finish(),
-    );
+    let _logging = log.listen();
     let scene = Scene::new().await;
     for protocol in Protocol::ALL {
         drop(Peer::connect(scene.address(protocol)).await);
@@ -165,7 +181,7 @@ async fn a_client_that_leaves_without_a_word_is_no_error() {
     }
     // A stop waits for the sessions.
     scene.gatepost.stop().await;
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = log.text();
     let count = |words: &str| text.lines().filter(|line| line.contains(words)).count();
     assert_eq!((count("session.opened"), count("session.closed")), (9, 9), "{text}");
     assert_eq!((count(" WARN "), count("ERROR ")), (0, 0), "{text}");
@@ -173,6 +189,22 @@ async fn a_client_that_leaves_without_a_word_is_no_error() {
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Takes what this thread logs.
+    fn listen(&self) -> impl Drop {
+        // While there is but one subscriber, a thread without it could turn an event off for all.
+        static ANOTHER: LazyLock<tracing::Dispatch> =
+            LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::registry()));
+        LazyLock::force(&ANOTHER);
+        let lines = tracing_subscriber::fmt().with_ansi(false).with_env_filter("gatepost=debug");
+        tracing::subscriber::set_default(lines.with_writer(self.clone()).finish())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {

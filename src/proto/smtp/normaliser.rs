@@ -33,6 +33,7 @@ pub struct Normaliser {
     /// A CR has come, and what follows it has not.
     cr: bool,
     fault: Option<BodyFault>,
+    stuffed: bool,
 }
 
 /// Where the body has got to.
@@ -72,13 +73,19 @@ impl Normaliser {
             BodyLines::Crlf => Break::Crlf,
             BodyLines::Lf => Break::Lf,
         };
-        Some(Self { lines, before: lines, at: At::LineStart, cr: false, fault: None })
+        Some(Self { lines, before: lines, at: At::LineStart, cr: false, fault: None, stuffed: false })
     }
 
     /// What makes the body unfit, once it was met; nothing comes out from there on, but the end is still found.
     #[must_use]
     pub const fn fault(&self) -> Option<BodyFault> {
         self.fault
+    }
+
+    /// Whether a dot alone on its line was taken for text, which its client may have meant as the end.
+    #[must_use]
+    pub const fn has_stuffed(&self) -> bool {
+        self.stuffed
     }
 
     /// Takes the next chunk, and adds what it makes of it to `out`: at most twice as much, and two octets held back before.
@@ -131,6 +138,7 @@ impl Normaliser {
         let meant = self.lines == Break::Lf || (self.before == Break::Crlf && ended == Break::Crlf);
         self.emit(if dot { if meant { b"." } else { b".." } } else { b"" }, out);
         self.emit(b"\r\n", out);
+        self.stuffed |= dot && !meant;
         (self.before, self.at) = (ended, At::LineStart);
         dot && meant
     }

@@ -185,8 +185,8 @@ fn monitoring_says_noop_rset_help_and_vrfy_before_login() {
 /// `UTL_SMTP` fails on a reply line of more than 512 octets.
 #[test]
 fn oracle_reads_no_line_beyond_512_octets() {
-    let long = ClientText::new(&"x".repeat(1000));
-    let unavailable = |_: &Credentials| Err(LoginFailure::Unavailable(long.clone()));
+    let endless = ClientText::new(&"x".repeat(1000));
+    let unavailable = |_: &Credentials| Err(LoginFailure::Unavailable(endless.clone()));
     let offer = Offer { hostname: "h".repeat(255), message_size: u64::MAX, ..offer(true, true) };
     let commands = b"EHLO x\r\nHELO x\r\nHELP\r\nMAIL\r\nAUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\nAUTH NTLM\r\nQUIT\r\n";
     let log = play_downstream(SmtpDownstream::new(offer), &whole(&[commands]), &unavailable);
