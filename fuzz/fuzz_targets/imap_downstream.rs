@@ -4,4 +4,4 @@
 use gatepost::proto::imap::ImapDownstream;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| gatepost_fuzz::downstream(|| ImapDownstream::new(gatepost_fuzz::offer()), bytes));
+fuzz_target!(|bytes: &[u8]| gatepost_fuzz::downstream(ImapDownstream::new, bytes));

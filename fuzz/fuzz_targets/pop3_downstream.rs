@@ -4,4 +4,4 @@
 use gatepost::proto::pop3::Pop3Downstream;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| gatepost_fuzz::downstream(|| Pop3Downstream::new(gatepost_fuzz::offer()), bytes));
+fuzz_target!(|bytes: &[u8]| gatepost_fuzz::downstream(Pop3Downstream::new, bytes));

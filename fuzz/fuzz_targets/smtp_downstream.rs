@@ -4,4 +4,4 @@
 use gatepost::proto::smtp::SmtpDownstream;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| gatepost_fuzz::downstream(|| SmtpDownstream::new(gatepost_fuzz::offer()), bytes));
+fuzz_target!(|bytes: &[u8]| gatepost_fuzz::downstream(SmtpDownstream::new, bytes));

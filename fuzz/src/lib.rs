@@ -5,15 +5,15 @@ pub mod conversation;
 use gatepost::proto::sasl::Mechanism;
 use gatepost::proto::smtp::Extensions;
 use gatepost::proto::{
-    Credentials, DownstreamLogin, DownstreamStep, Input, LoginFailure, Offer, UpstreamIdentity, UpstreamLogin,
+    Credentials, DownstreamLogin, DownstreamStep, Input, LoginFailure, Newline, Offer, UpstreamIdentity, UpstreamLogin,
     UpstreamStep, UpstreamTls,
 };
 use secrecy::ExposeSecret as _;
 
 /// What a listener with STARTTLS offers to a trusted address.
-pub fn offer() -> Offer {
+fn offer(newline: Newline) -> Offer {
     let extensions = Extensions::HOPED_FOR;
-    Offer { hostname: "mail.example".into(), starttls: true, passwords: true, message_size: 1000, extensions }
+    Offer { hostname: "mail.example".into(), starttls: true, passwords: true, message_size: 1000, extensions, newline }
 }
 
 /// What is presented upstream.
@@ -28,11 +28,13 @@ pub fn identity(mechanism: Mechanism) -> UpstreamIdentity {
     }
 }
 
-/// Both ways of arrival must lead to the same steps.
-pub fn downstream<D: DownstreamLogin>(new: impl Fn() -> D, bytes: &[u8]) {
-    let whole = play_downstream(new(), bytes.chunks(bytes.len().max(1)));
-    let split = play_downstream(new(), bytes.chunks(1));
-    assert!(whole == split, "{whole:?}\n{split:?}");
+/// Both ways of arrival must lead to the same steps, whatever may end a line.
+pub fn downstream<D: DownstreamLogin>(new: impl Fn(Offer) -> D, bytes: &[u8]) {
+    for newline in [Newline::Strict, Newline::Lenient] {
+        let whole = play_downstream(new(offer(newline)), bytes.chunks(bytes.len().max(1)));
+        let split = play_downstream(new(offer(newline)), bytes.chunks(1));
+        assert!(whole == split, "{whole:?}\n{split:?}");
+    }
 }
 
 /// See [`downstream`]; with a token and with a password, under TLS from the first byte and with STARTTLS.

@@ -2,6 +2,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::names;
 use super::password::{self, Work};
 use crate::model::{Account, PasswordHash};
 
@@ -11,6 +12,13 @@ pub struct Directory {
     names: HashMap<String, Arc<Account>>,
     rounds: BTreeMap<Work, Round>,
     unusable: HashSet<String>,
+    default_domain: Option<String>,
+}
+
+/// What a user name leads to.
+enum Known<'a> {
+    Account(&'a Arc<Account>),
+    Unusable,
 }
 
 /// Two accounts answer to the same name.
@@ -45,7 +53,8 @@ pub(super) struct Checks {
 impl Directory {
     /// Enters each account under its name and its aliases.
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Result<Self, Ambiguous> {
-        let mut directory = Self { names: HashMap::new(), rounds: BTreeMap::new(), unusable: HashSet::new() };
+        let mut directory =
+            Self { names: HashMap::new(), rounds: BTreeMap::new(), unusable: HashSet::new(), default_domain: None };
         for account in accounts {
             let account = Arc::new(account);
             directory.widen(&account);
@@ -67,16 +76,40 @@ impl Directory {
         Self { unusable, ..self }
     }
 
+    /// A user name without a domain may stand for one in this domain, and the other way round.
+    #[must_use]
+    pub fn with_default_domain(self, domain: Option<&str>) -> Self {
+        Self { default_domain: domain.map(Account::folded), ..self }
+    }
+
     /// Whether a user name is declared and cannot be used: no password is wrong there (law 2).
     #[must_use]
     pub fn is_unusable(&self, user: &str) -> bool {
-        self.unusable.contains(&Account::folded(user)) && self.find(user).is_none()
+        matches!(self.known(user), Some(Known::Unusable))
     }
 
-    /// The account of a user name as typed: case and blanks around it do not matter.
+    /// The account of a user name as typed: case and blanks around it do not matter, and a name that is nobody's is looked
+    /// up by what else it may stand for.
     #[must_use]
     pub fn find(&self, user: &str) -> Option<&Arc<Account>> {
-        self.names.get(&Account::folded(user))
+        match self.known(user)? {
+            Known::Account(account) => Some(account),
+            Known::Unusable => None,
+        }
+    }
+
+    /// A name as it was typed comes first, also one that cannot be used: its password must not be held against another's.
+    ///
+    /// A name that is nobody's takes a few lookups more than others; beside a password hash that is nothing.
+    fn known(&self, user: &str) -> Option<Known<'_>> {
+        let folded = Account::folded(user);
+        let others = || names::readings(&folded, self.default_domain.as_deref());
+        self.exact(&folded).or_else(|| others().find_map(|name| self.exact(&name)))
+    }
+
+    fn exact(&self, folded: &str) -> Option<Known<'_>> {
+        let account = self.names.get(folded).map(Known::Account);
+        account.or_else(|| self.unusable.contains(folded).then_some(Known::Unusable))
     }
 
     /// The account's hashes or none, filled up so that every name costs the same number of hashes of the same work, also

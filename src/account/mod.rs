@@ -3,6 +3,7 @@
 //! Invariant: nothing observable tells an unknown user from a wrong password, neither the answer nor the work done for it.
 
 mod directory;
+mod names;
 mod password;
 #[cfg(test)]
 mod tests;

@@ -60,6 +60,55 @@ async fn names_and_aliases_in_any_case_and_any_of_the_passwords() {
     }
 }
 
+/// What old clients make of a user name; a name as it was typed always comes first.
+#[tokio::test]
+async fn a_name_is_found_by_what_else_it_may_stand_for() {
+    let accounts = || {
+        [
+            ("evmail", "p"),
+            ("sales@example.com", "q"),
+            ("CORP\\Tim", "r"),
+            ("tim", "s"),
+            ("both", "t"),
+            ("both@example.com", "u"),
+        ]
+        .map(|(name, password)| account(name, &[], &[password]))
+    };
+    let plain = Directory::new(accounts()).unwrap();
+    let domain = Directory::new(accounts()).unwrap().with_default_domain(Some("Example.com"));
+    let found = |directory: &Directory, user| directory.find(user).map(|account| account.name.clone());
+    for (user, without, with) in [
+        ("Corp\\evmail", Some("evmail"), Some("evmail")),
+        ("corp\\tim", Some("CORP\\Tim"), Some("CORP\\Tim")),
+        ("other\\TIM ", Some("tim"), Some("tim")),
+        ("EvMail@example.com", None, Some("evmail")),
+        ("SALES", None, Some("sales@example.com")),
+        ("corp\\sales", None, Some("sales@example.com")),
+        ("sales%example.com", Some("sales@example.com"), Some("sales@example.com")),
+        ("evmail%example.com", None, Some("evmail")),
+        ("both", Some("both"), Some("both")),
+        ("both@EXAMPLE.com", Some("both@example.com"), Some("both@example.com")),
+        ("sales@example.org", None, None),
+        ("sales@example.com@mail.example", None, None),
+        ("evmail#inbox", None, None),
+        ("corp\\", None, None),
+    ] {
+        assert_eq!(found(&plain, user).as_deref(), without, "{user}");
+        assert_eq!(found(&domain, user).as_deref(), with, "{user} with a default domain");
+    }
+    // What is remembered is the account's, under whatever name: one hash, and one account's password opens no other.
+    let verifier = verifier(2, 10);
+    for user in ["evmail", "EVMAIL@example.com", "corp\\evmail", "evmail%example.com"] {
+        assert_eq!(granted(&verifier, &domain, user, "p").await.as_deref(), Some("evmail"));
+    }
+    assert_eq!(verifier.hashes_computed(), 1);
+    for (user, password) in [("both", "u"), ("both@example.com", "t"), ("corp\\tim", "s"), ("corp\\nobody", "p")] {
+        let before = verifier.hashes_computed();
+        assert_eq!(granted(&verifier, &domain, user, password).await, None, "{user}");
+        assert_eq!(verifier.hashes_computed(), before + 1, "{user}");
+    }
+}
+
 #[test]
 fn a_name_has_one_account() {
     let ambiguous = Directory::new([account("a", &["X"], &["p"]), account("x", &[], &["p"])]).unwrap_err();
@@ -72,6 +121,13 @@ fn a_name_that_cannot_be_used_is_known_all_the_same() {
     let directory = Directory::new([account("evmail", &[], &["p"])]).unwrap().with_unusable(["Lost", "evmail"]);
     assert!(directory.is_unusable(" lost") && !directory.is_unusable("nobody"));
     assert!(!directory.is_unusable("evmail"), "another account has that name");
+    let domain =
+        directory.with_unusable(["lost@example.com", "evmail@example.com"]).with_default_domain(Some("example.com"));
+    assert!(domain.is_unusable("lost") && domain.is_unusable("corp\\lost") && !domain.is_unusable("nobody"));
+    assert!(
+        domain.is_unusable("evmail@example.com") && domain.find("evmail@example.com").is_none(),
+        "another's password"
+    );
 }
 
 #[tokio::test]

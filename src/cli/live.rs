@@ -98,7 +98,9 @@ impl Live {
             reaches.insert(token.provider.name.clone(), reach);
             tokens.push((Arc::clone(token), http));
         }
-        let directory = Directory::new(house.accounts.iter().cloned())?.with_unusable(&house.unusable);
+        let directory = Directory::new(house.accounts.iter().cloned())?
+            .with_unusable(&house.unusable)
+            .with_default_domain(self.config.default_domain.as_deref());
         self.service.reach.store(Arc::new(reaches));
         self.service.tokens.declare(tokens);
         self.service.directory.store(Arc::new(directory));

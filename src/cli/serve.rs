@@ -19,6 +19,7 @@ use crate::config::{self, Config};
 use crate::lifecycle::{self, Busy};
 use crate::model::Protocol;
 use crate::net::{self, Listener, ServerCertificate, TlsError};
+use crate::proto::Newline;
 use crate::session::{self, Frontend, Limits, ListenerTls, Seen, Service};
 use crate::store::{SqliteStore, Store};
 use crate::token::{TokenSettings, Tokens};
@@ -218,8 +219,12 @@ fn open(
         let socket = Listener::bind(listener.address)
             .with_context(|| format!("cannot listen on {} ({})", listener.address, listener.protocol))?;
         let plaintext_auth = listener.plaintext_auth.clone();
+        let newline = match listener.newline {
+            config::Newline::Strict => Newline::Strict,
+            config::Newline::Lenient => Newline::Lenient,
+        };
         let (protocol, service) = (listener.protocol, Arc::clone(service));
-        opened.push((Frontend { protocol, tls, plaintext_auth, service }, socket));
+        opened.push((Frontend { protocol, tls, plaintext_auth, newline, service }, socket));
     }
     anyhow::ensure!(!opened.is_empty(), "there is nothing to serve; add a [[listeners]] table");
     Ok(opened)

@@ -14,6 +14,7 @@ use crate::model::{Account, Grant, PasswordHash, Protocol, Token};
 pub use place::AccountPlace;
 pub(super) use place::places;
 use users::Users;
+pub(super) use users::default_domain;
 
 /// What a token is that nobody declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,18 @@ pub struct Listener {
     pub minimum_tls: MinimumTls,
     /// Where a password may be sent without TLS.
     pub plaintext_auth: Vec<IpNet>,
+    /// What ends a line of its clients.
+    pub newline: Newline,
+}
+
+/// What ends a line of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Newline {
+    /// CRLF and nothing else.
+    #[default]
+    Strict,
+    /// A bare LF as well, which is mended.
+    Lenient,
 }
 
 /// How TLS comes to a listener.
@@ -39,6 +51,7 @@ type Certificate = Option<MinimumTls>;
 
 const TLS: [(&str, ListenerTls); 3] =
     [("none", ListenerTls::None), ("starttls", ListenerTls::Starttls), ("implicit", ListenerTls::Implicit)];
+const NEWLINES: [(&str, Newline); 2] = [("strict", Newline::Strict), ("lenient", Newline::Lenient)];
 
 pub(super) fn read(root: &Table<'_>, certificate: Certificate) -> Vec<Listener> {
     let mut listeners: Vec<Listener> = Vec::new();
@@ -75,6 +88,7 @@ fn listener(table: &Table<'_>, certificate: Certificate) -> Option<Listener> {
     let loopback = || ["127.0.0.0/8", "::1/128"].iter().filter_map(|network| network.parse().ok()).collect();
     let plaintext_auth =
         if table.absent("plaintext_auth") { Some(loopback()) } else { table.networks("plaintext_auth") };
+    let newline = if table.absent("newline") { Some(Newline::default()) } else { table.choice("newline", &NEWLINES) };
     table.finish();
     Some(Listener {
         protocol: protocol?,
@@ -82,5 +96,6 @@ fn listener(table: &Table<'_>, certificate: Certificate) -> Option<Listener> {
         tls: tls?,
         minimum_tls: minimum_tls?,
         plaintext_auth: plaintext_auth?,
+        newline: newline?,
     })
 }

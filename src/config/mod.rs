@@ -31,7 +31,7 @@ pub use accounts::AccountPlace;
 pub use admin::Admin;
 pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
-pub use listeners::{Listener, ListenerTls};
+pub use listeners::{Listener, ListenerTls, Newline};
 pub use log::{Log, LogFormat};
 pub use notify::Notify;
 pub use store::Store;
@@ -63,6 +63,8 @@ pub struct Config {
     pub limits: Limits,
     /// The name in greetings; the host's own by default.
     pub hostname: Option<String>,
+    /// The domain of user names that have none.
+    pub default_domain: Option<String>,
     /// Declared tokens.
     pub tokens: Vec<Arc<Token>>,
     /// Declared accounts.
@@ -112,6 +114,7 @@ impl Config {
         let admin = root.table("admin").and_then(|table| admin::read(&table));
         let limits = limits::read(root);
         let hostname = hostname(root);
+        let default_domain = accounts::default_domain(root);
         let egress = egress::read(root);
         let providers = providers::read(root, egress.as_ref());
         let tokens = tokens::read(root, &providers);
@@ -130,6 +133,7 @@ impl Config {
             admin,
             limits,
             hostname,
+            default_domain,
             tokens: tokens.into_values().flatten().collect(),
             accounts,
             egress: egress?,

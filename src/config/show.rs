@@ -5,7 +5,7 @@ use super::accounts::Unknown;
 use super::document::Step;
 use super::layers::Layers;
 use super::words::{dotted, quoted};
-use super::{Config, ConfigErrors, ListenerTls, LogFormat, Notify};
+use super::{Config, ConfigErrors, ListenerTls, LogFormat, Newline, Notify};
 use crate::model::{Account, ClientAuthentication, Endpoint, Grant, Protocol, SaslMechanism, Token, UpstreamTls};
 
 impl Config {
@@ -38,6 +38,7 @@ impl Page<'_> {
         if let Some(hostname) = &config.hostname {
             self.text("hostname", hostname);
         }
+        self.optional("default_domain", config.default_domain.as_ref());
         self.table(&["store"]);
         self.text("url", &format!("sqlite:{}", config.store.path.display()));
         self.text("key", SECRET);
@@ -70,6 +71,7 @@ impl Page<'_> {
                 self.text("minimum_tls", listener.minimum_tls.name());
             }
             self.list("plaintext_auth", &listener.plaintext_auth);
+            self.text("newline", if listener.newline == Newline::Lenient { "lenient" } else { "strict" });
         }
         if let Some(proxy) = &config.egress.proxy {
             self.table(&["egress"]);

@@ -8,7 +8,8 @@ const IDENTITY: &str = "Exchange does not accept this user with this token";
 
 /// Exchange Online, Gmail and other servers as seen in the field.
 #[rustfmt::skip]
-const TABLE: [Row; 32] = [
+const TABLE: [Row; 33] = [
+    ("bare LF in the message", Turn::App, "the program ends lines in a bare LF, which its listener does not take", "set newline = \"lenient\" on that listener, unless the program can be mended"),
     ("SmtpClientAuthentication is disabled for the Tenant", Turn::Admin, "SMTP AUTH is switched off for the tenant", "Set-CASMailbox MAILBOX -SmtpClientAuthenticationDisabled $false (the mailbox's own setting wins; it takes up to an hour)"),
     ("SmtpClientAuthentication is disabled for the Mailbox", Turn::Admin, "SMTP AUTH is switched off for the mailbox", "Set-CASMailbox MAILBOX -SmtpClientAuthenticationDisabled $false; new personal Outlook.com mailboxes have no such switch and cannot submit by SMTP"),
     ("did not meet the criteria to be authenticated", Turn::Admin, "Conditional Access or security defaults refuse the login", "look at the mailbox's sign-in log in the Entra admin centre"),

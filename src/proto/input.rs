@@ -10,6 +10,16 @@ pub struct Input {
     start: usize,
 }
 
+/// What ends a line of a local program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Newline {
+    /// CRLF and nothing else.
+    #[default]
+    Strict,
+    /// A bare LF as well: old scanners, and scripts.
+    Lenient,
+}
+
 /// A cut line, without its line break.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line<'a> {
@@ -76,6 +86,23 @@ impl Input {
         }
     }
 
+    /// The same for a line of a local program: where a bare LF may end one, such a line is whole.
+    pub fn command(&mut self, limit: usize, newline: Newline) -> Line<'_> {
+        match self.line(limit) {
+            Line::Malformed(line) if newline == Newline::Lenient && memchr::memchr2(b'\r', 0, line).is_none() => {
+                Line::Whole(line)
+            }
+            line => line,
+        }
+    }
+
+    /// Whether the next line ends in a bare LF.
+    #[must_use]
+    pub fn is_next_bare(&self) -> bool {
+        let rest = self.rest();
+        memchr::memchr(b'\n', rest).is_some_and(|end| !rest[..end].ends_with(b"\r"))
+    }
+
     /// Drops the storage of an input that has been consumed, so that an idle session holds no buffer.
     pub fn release(&mut self) {
         if self.is_empty() {
@@ -140,6 +167,26 @@ mod tests {
             assert_eq!(input.line(80), Line::Malformed(malformed));
         }
         assert_eq!(input.line(80), Line::Whole(b"e"));
+    }
+
+    #[test]
+    fn a_bare_lf_may_end_a_command_and_nothing_else_may() {
+        let mut input = input(b"a\nb\r\nc\rc\n\0\n\n\r\r\n");
+        let mut bare = Vec::new();
+        for expected in [
+            Line::Whole(&b"a"[..]),
+            Line::Whole(b"b"),
+            Line::Malformed(b"c\rc"),
+            Line::Malformed(b"\0"),
+            Line::Whole(b""),
+            Line::Malformed(b"\r"),
+        ] {
+            bare.push(input.is_next_bare());
+            assert_eq!(input.command(80, Newline::Lenient), expected);
+        }
+        assert_eq!(bare, [true, false, true, true, true, false]);
+        let mut strict = self::input(b"a\n");
+        assert_eq!(strict.command(80, Newline::Strict), Line::Malformed(b"a"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod transcript;
 
 pub use failure::{ClientText, LoginFailure, UpstreamFailure, Violation};
 pub use identity::UpstreamIdentity;
-pub use input::{Input, Line};
+pub use input::{Input, Line, Newline};
 pub use output::Output;
 
 use secrecy::SecretString;
@@ -47,6 +47,8 @@ pub struct Offer {
     pub message_size: u64,
     /// SMTP: the extensions that the upstream probably has, which is not known yet, as smtp-proto's `EXT_…` bits.
     pub extensions: u32,
+    /// What ends a line.
+    pub newline: Newline,
 }
 
 /// What the driver has to do for a downstream core.

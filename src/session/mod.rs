@@ -52,7 +52,7 @@ pub async fn run(frontend: Arc<Frontend>, accepted: Accepted) {
             let Some(session) = Box::pin(login::login(&frontend, client, core, SmtpUpstream::new)).await else {
                 return;
             };
-            Box::pin(relay::conversed(&frontend.service, session)).await;
+            Box::pin(relay::conversed(&frontend, session)).await;
         }
     }
 }

@@ -1,7 +1,7 @@
 use tracing::debug;
 
 use super::login::Session;
-use super::service::Service;
+use super::service::{Frontend, Service};
 use crate::model::Protocol;
 use crate::net::{self, Leg, Relayed};
 use crate::proto::Input;
@@ -29,7 +29,8 @@ pub(super) fn spliced<R>(
 }
 
 /// SMTP after login: a conversation that is understood.
-pub(super) async fn conversed(service: &Service, session: Session<SmtpReady>) {
+pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) {
+    let service = &frontend.service;
     let Session { id, account, client, from_client, upstream, since } = session;
     service.seen.learn(&account.token.provider.name, &upstream.ready.extensions);
     let mut legs = Legs::new(client, from_client, upstream.link, upstream.ahead);
@@ -42,7 +43,8 @@ pub(super) async fn conversed(service: &Service, session: Session<SmtpReady>) {
     };
     let submission = Submission {
         legs: &mut legs,
-        conversation: Conversation::new(service.hostname.clone(), upstream.ready.extensions, limits.message_octets),
+        conversation: Conversation::new(service.hostname.clone(), upstream.ready.extensions, limits.message_octets)
+            .with_newline(frontend.newline),
         settings,
         session: &id.to_string(),
         account: &account.name,

@@ -12,7 +12,7 @@ use super::seen::Seen;
 use crate::account::{Directory, Verifier};
 use crate::lifecycle::Busy;
 use crate::model::Protocol;
-use crate::proto::Offer;
+use crate::proto::{Newline, Offer};
 use crate::token::Tokens;
 use crate::upstream::Reach;
 
@@ -80,6 +80,8 @@ pub struct Frontend {
     pub tls: ListenerTls,
     /// Where passwords may come from without TLS.
     pub plaintext_auth: Vec<IpNet>,
+    /// What ends a line of its clients.
+    pub newline: Newline,
     /// What all listeners share.
     pub service: Arc<Service>,
 }
@@ -96,6 +98,7 @@ impl Frontend {
             passwords: trusted || matches!(self.tls, ListenerTls::Implicit(_)),
             message_size: self.service.limits.message_octets,
             extensions: self.service.seen.common(),
+            newline: self.newline,
         }
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::Legs;
 use super::legs::UpstreamLost;
-use crate::proto::smtp::{BodyFault, BodyScanner, Reply, Scan};
+use crate::proto::smtp::{BodyFault, BodyLines, BodyScanner, Normalised, Normaliser, Reply, Scan};
 
 /// What became of a body on its way from the client to the upstream.
 #[derive(Debug)]
@@ -35,9 +35,10 @@ pub(super) enum Unfit {
     TooLarge,
 }
 
-/// Relays a body without ever holding more than a chunk of it.
-pub(super) async fn relay(legs: &mut Legs, limit: u64, wait: Duration) -> Body {
-    let mut relay = Relay { legs, scanner: BodyScanner::new(), size: 0, limit, given_up: None };
+/// Relays a body without ever holding more than a chunk of it, and what is made of that where its lines have to be mended.
+pub(super) async fn relay(legs: &mut Legs, lines: BodyLines, limit: u64, wait: Duration) -> Body {
+    let normaliser = Normaliser::new(lines);
+    let mut relay = Relay { legs, normaliser, scanner: BodyScanner::new(), size: 0, limit, given_up: None };
     if !relay.legs.from_upstream.is_empty() {
         relay.interrupted();
     }
@@ -57,6 +58,8 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 
 struct Relay<'a> {
     legs: &'a mut Legs,
+    /// Comes first where there is one; the scanner watches what it makes as it watches everything.
+    normaliser: Option<Normaliser>,
     scanner: BodyScanner,
     size: u64,
     limit: u64,
@@ -115,16 +118,18 @@ impl Relay<'_> {
 
     /// Reads from the client; an upstream that speaks or closes meanwhile ends the forwarding.
     async fn read(&mut self, buffer: &mut [u8], wait: Duration) -> Result<usize, Body> {
-        let closed = || Body::ClientGone(io::ErrorKind::UnexpectedEof.into());
+        let disputed = self.normaliser.as_ref().is_some_and(Normaliser::has_stuffed);
+        let gone =
+            |kind: io::ErrorKind| Body::ClientGone(if disputed { io::Error::new(kind, DISPUTED) } else { kind.into() });
         loop {
             let listening = self.given_up.is_none();
             let legs = &mut *self.legs;
             tokio::select! {
                 biased;
                 read = timeout(wait, legs.client.stream.read(buffer)) => {
-                    let count = read.map_err(|_| Body::ClientGone(io::ErrorKind::TimedOut.into()))?;
+                    let count = read.map_err(|_| gone(io::ErrorKind::TimedOut))?;
                     return match count {
-                        Ok(0) => Err(closed()),
+                        Ok(0) => Err(gone(io::ErrorKind::UnexpectedEof)),
                         Ok(count) => Ok(count),
                         Err(fault) => Err(Body::ClientGone(fault)),
                     };
@@ -170,8 +175,26 @@ impl Relay<'_> {
         }
     }
 
-    /// Scans a chunk and forwards what is fit.
     async fn pass(&mut self, chunk: &[u8]) -> Passed {
+        let Some(normaliser) = &mut self.normaliser else { return self.scan(chunk).await };
+        let mut mended = Vec::with_capacity(chunk.len());
+        let took = normaliser.pass(chunk, &mut mended);
+        let fault = normaliser.fault();
+        let scanned = self.scan(&mended).await;
+        if let Some(fault) = fault {
+            // Nothing comes out any more, and yet it must not go on for ever.
+            self.size += chunk.len() as u64;
+            self.give_up(GivenUp::Unfit(Unfit::Fault(fault)));
+        }
+        debug_assert!(fault.is_some() || matches!(took, Normalised::End { .. }) == matches!(scanned, Passed::End(_)));
+        match took {
+            Normalised::More => Passed::More(chunk.len()),
+            Normalised::End { consumed } => Passed::End(consumed),
+        }
+    }
+
+    /// Scans octets and forwards what is fit.
+    async fn scan(&mut self, chunk: &[u8]) -> Passed {
         let mut from = 0;
         loop {
             match self.scanner.scan(&chunk[from..]) {
@@ -238,6 +261,9 @@ impl Relay<'_> {
         }
     }
 }
+
+/// What is worth knowing of a client that waits in vain.
+const DISPUTED: &str = "it sent DATA with CRLF, and then a dot with a bare LF, which ends no message";
 
 const END: &[u8] = b".\r\n";
 

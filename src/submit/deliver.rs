@@ -20,7 +20,9 @@ impl Submission<'_> {
         let _under_way = self.busy.enter();
         self.say(go_ahead).await?;
         self.flush().await?;
-        let body = body::relay(self.legs, self.settings.message_size, self.settings.idle).await;
+        let body =
+            body::relay(self.legs, self.conversation.body_lines(), self.settings.message_size, self.settings.idle)
+                .await;
         if !matches!(body, Body::Sent { .. }) {
             // Any command would be part of the message.
             self.legs.abandon();
@@ -58,7 +60,7 @@ impl Submission<'_> {
                 Err(Ended::Client("sent a message without end".into()))
             }
             Body::ClientGone(fault) => {
-                self.refused(envelope, "data", "the client went away during the message");
+                self.refused(envelope, "data", &format!("the client went away during the message: {fault}"));
                 Err(Ended::Client(fault.to_string()))
             }
         }

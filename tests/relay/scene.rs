@@ -37,6 +37,9 @@ pub(crate) struct Setting {
     /// Of the listeners.
     pub(crate) tls: &'static str,
     pub(crate) plaintext_auth: &'static str,
+    /// More lines of every listener, and at the top of the file.
+    pub(crate) listener: &'static str,
+    pub(crate) top: &'static str,
     pub(crate) limits: &'static str,
     pub(crate) account: &'static str,
     /// Trust in the provider's certificate.
@@ -53,6 +56,8 @@ impl Default for Setting {
             grant: "client_credentials",
             tls: "none",
             plaintext_auth: r#"["127.0.0.0/8"]"#,
+            listener: "",
+            top: "",
             limits: "",
             account: "",
             trusted: true,
@@ -143,7 +148,7 @@ pub(crate) const fn try_later(protocol: Protocol) -> &'static str {
 fn write(directory: &Path, provider: &Provider, authority: &Authority, setting: Setting) {
     static HASH: OnceLock<String> = OnceLock::new();
     let hash = HASH.get_or_init(|| hash_password(&PASSWORD.into()).unwrap().as_str().to_owned());
-    let Setting { sasl, starttls, grant, tls, plaintext_auth, limits, account, trusted, .. } = setting;
+    let Setting { sasl, starttls, grant, tls, plaintext_auth, listener, top, limits, account, trusted, .. } = setting;
     let upstream = if starttls { "starttls" } else { "implicit" };
     let ports = provider.ports;
     let (smtp, imap, pop3) =
@@ -155,11 +160,12 @@ fn write(directory: &Path, provider: &Provider, authority: &Authority, setting: 
     }
     let server = |port| format!("{{ host = \"localhost\", port = {port}, tls = \"{upstream}\" }}");
     let listeners = ["smtp", "imap", "pop3"].map(|protocol| {
-        format!("[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:0\"\ntls = \"{tls}\"\nplaintext_auth = {plaintext_auth}\n")
+        format!("[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:0\"\ntls = \"{tls}\"\nplaintext_auth = {plaintext_auth}\n{listener}\n")
     });
     let text = format!(
         r#"
 hostname = "relay.example"
+{top}
 [store]
 key = "gpk1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 [tls]

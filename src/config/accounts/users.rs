@@ -4,6 +4,18 @@ use std::collections::hash_map::Entry;
 use super::super::reader::{Origin, Table};
 use crate::model::Account;
 
+/// The domain that a user name without one may be in, and that one in it may do without.
+pub(in super::super) fn default_domain(root: &Table<'_>) -> Option<String> {
+    let domain = root.string("default_domain")?;
+    let folded = Account::folded(&domain);
+    let fits = |c: char| c.is_alphanumeric() || c == '-' || c == '.';
+    let plain = folded.chars().all(fits) && !folded.starts_with('.') && !folded.ends_with('.');
+    if plain && (1..=255).contains(&folded.len()) {
+        return Some(folded);
+    }
+    root.wrong("default_domain", &domain, "a domain, such as \"example.com\"")
+}
+
 /// User names of all accounts: each leads to one account, whatever its case.
 #[derive(Default)]
 pub(super) struct Users {

@@ -70,6 +70,9 @@ fn single_values_that_mean_nothing_are_refused() {
     let admin = |line: &str| format!("{GOOD}[admin]\n{line}\n");
     for (text, expected) in [
         (format!("hostname = \"a\\r\\nQUIT\"{GOOD}"), "hostname: found \"a??QUIT\""),
+        (format!("default_domain = \"@example.com\"{GOOD}"), "default_domain: found \"@example.com\""),
+        (format!("default_domain = \"\"{GOOD}"), "default_domain: found \"\""),
+        (with("[[listeners]]", "newline = \"lf\"\n"), "listeners[0].newline: found \"lf\""),
         (url("https://user:pl4nted@id.example.com/"), "providers.x.token_url: found something else"),
         (url("ftp://id.example.com/"), "providers.x.token_url: found \"ftp://id.example.com/\""),
         (admin("public_url = \"mailto:a\""), "admin.public_url: found \"mailto:a\""),

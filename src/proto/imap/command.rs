@@ -15,11 +15,15 @@ pub(super) struct Announcement {
     pub(super) waits: bool,
 }
 
-/// Splits an announcement off a line.
+/// Splits an announcement off a line. It is an argument of its own: an atom may end in `{3}`, for passwords that should be
+/// quoted are sent as atoms.
 pub(super) fn announcement(line: &[u8]) -> Option<(&[u8], Announcement)> {
     let inner = line.strip_suffix(b"}")?;
     let open = memchr::memrchr(b'{', inner)?;
     let (text, number) = (&line[..open], &inner[open + 1..]);
+    if text.last().is_some_and(|&octet| octet != b' ') {
+        return None;
+    }
     let (digits, waits) = number.strip_suffix(b"+").map_or((number, true), |digits| (digits, false));
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -77,14 +81,19 @@ fn texts(mut text: &[u8], arguments: &mut Vec<Zeroizing<Vec<u8>>>) -> Option<()>
     }
 }
 
-/// The content of a quoted string whose opening quote was consumed; `\\` and `\"` stand for themselves.
+/// The content of a quoted string whose opening quote was consumed. `\\` and `\"` stand for `\` and `"`; before anything else
+/// a backslash is one that the client forgot to escape (`"DOMAIN\user"`, old scripts).
 fn quoted(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, &[u8])> {
-    let mut content = Zeroizing::new(Vec::new());
+    // Large enough at once: a vector that moves as it grows would leave an unwiped copy behind.
+    let mut content = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut octets = text.iter().enumerate();
     while let Some((at, &octet)) = octets.next() {
         match octet {
             b'"' => return Some((content, &text[at + 1..])),
-            b'\\' => content.push(*octets.next()?.1),
+            b'\\' => match text.get(at + 1)? {
+                b'"' | b'\\' => content.push(*octets.next()?.1),
+                _ => content.push(octet),
+            },
             octet => content.push(octet),
         }
     }

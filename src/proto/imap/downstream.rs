@@ -72,7 +72,7 @@ impl ImapDownstream {
             partial.pieces.push(Piece::Literal(Zeroizing::new(input.take(length).to_vec())));
             partial.literal = None;
         }
-        let line = match input.line(LINE) {
+        let line = match input.command(LINE, self.offer.newline) {
             Line::Incomplete => {
                 self.state = State::Command(partial);
                 return (self, DownstreamStep::Read);
@@ -128,6 +128,8 @@ impl ImapDownstream {
         match verb.as_slice() {
             b"LOGIN" => self.login(tag, command::arguments(rest, &pieces[1..]).as_deref()),
             b"AUTHENTICATE" if pieces.len() == 1 => self.authenticate(tag, rest),
+            // Whatever is told: some clients write its list in ways that no grammar has.
+            b"ID" if pieces.len() == 1 => self.id(tag),
             _ if pieces.len() == 1 => self.other(tag, line, input),
             _ => self.bad(tag, "No literal is expected here"),
         }
@@ -176,7 +178,11 @@ impl ImapDownstream {
         }
     }
 
-    /// Everything but LOGIN and AUTHENTICATE, by the grammar.
+    fn id(self, tag: &str) -> Stepped {
+        self.write(format!("* ID (\"name\" \"Gatepost\")\r\n{tag} OK ID completed\r\n"))
+    }
+
+    /// Everything but LOGIN, AUTHENTICATE and ID, by the grammar.
     fn other(self, tag: &str, line: &[u8], input: &Input) -> Stepped {
         let whole = [line.trim_ascii_end(), b"\r\n"].concat();
         // The command is never printed: imap-types shows secrets in debug builds.
@@ -188,7 +194,6 @@ impl ImapDownstream {
                 let reply = format!("* CAPABILITY {}\r\n{tag} OK CAPABILITY completed\r\n", self.capabilities());
                 self.write(reply)
             }
-            CommandBody::Id { .. } => self.write(format!("* ID (\"name\" \"Gatepost\")\r\n{tag} OK ID completed\r\n")),
             CommandBody::Noop => self.write(format!("{tag} OK NOOP completed\r\n")),
             CommandBody::Logout => {
                 let reply = format!("* BYE Bye\r\n{tag} OK LOGOUT completed\r\n");
@@ -258,7 +263,7 @@ impl DownstreamLogin for ImapDownstream {
                 self.state = State::Verdict(tag);
                 (self, DownstreamStep::Read)
             }
-            State::Response(tag, exchange) => match input.line(LINE) {
+            State::Response(tag, exchange) => match input.command(LINE, self.offer.newline) {
                 Line::Incomplete => {
                     self.state = State::Response(tag, exchange);
                     (self, DownstreamStep::Read)

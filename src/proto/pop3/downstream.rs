@@ -45,7 +45,8 @@ impl Pop3Downstream {
             b"PASS" => self.bad("-ERR USER comes first\r\n"),
             b"AUTH" => self.auth(rest),
             b"QUIT" => (self, DownstreamStep::Close("+OK Bye\r\n".into(), None)),
-            b"STAT" | b"LIST" | b"RETR" | b"DELE" | b"NOOP" | b"RSET" | b"TOP" | b"UIDL" | b"APOP" => {
+            b"APOP" => self.bad("-ERR APOP is not offered; use USER and PASS\r\n"),
+            b"STAT" | b"LIST" | b"RETR" | b"DELE" | b"NOOP" | b"RSET" | b"TOP" | b"UIDL" => {
                 self.bad("-ERR Log in first, with USER and PASS\r\n")
             }
             _ => self.bad("-ERR Command not recognised\r\n"),
@@ -152,7 +153,7 @@ impl DownstreamLogin for Pop3Downstream {
     }
 
     fn advance(mut self, input: &mut Input) -> (Self, DownstreamStep) {
-        let line = match input.line(LINE) {
+        let line = match input.command(LINE, self.offer.newline) {
             Line::Incomplete => return (self, DownstreamStep::Read),
             Line::TooLong => {
                 let violation = Some(Violation::LineTooLong { limit: LINE });

@@ -1,4 +1,5 @@
 mod password;
+mod quirks;
 
 use proptest::prelude::*;
 
@@ -8,7 +9,8 @@ use crate::proto::transcript::{play_downstream, play_upstream, splits, whole};
 use crate::proto::*;
 
 fn offer(starttls: bool, passwords: bool) -> Offer {
-    Offer { hostname: "mail.example".into(), starttls, passwords, message_size: 1000, extensions: 0 }
+    let newline = Newline::Strict;
+    Offer { hostname: "mail.example".into(), starttls, passwords, message_size: 1000, extensions: 0, newline }
 }
 
 /// Passwords that begin with `tan` open; `later` hits a sick provider.

@@ -131,7 +131,7 @@ impl DownstreamLogin for SmtpDownstream {
     }
 
     fn advance(mut self, input: &mut Input) -> (Self, DownstreamStep) {
-        let line = match input.line(LINE) {
+        let line = match input.command(LINE, self.offer.newline) {
             Line::Incomplete => return (self, DownstreamStep::Read),
             Line::TooLong => {
                 let violation = Some(Violation::LineTooLong { limit: LINE });

@@ -1,5 +1,6 @@
 mod conversation;
 mod password;
+mod quirks;
 
 use proptest::prelude::*;
 
@@ -9,8 +10,8 @@ use crate::proto::transcript::{play_downstream, play_upstream, splits, whole};
 use crate::proto::*;
 
 fn offer(starttls: bool, passwords: bool) -> Offer {
-    let extensions = Extensions::HOPED_FOR;
-    Offer { hostname: "mail.example".into(), starttls, passwords, message_size: 1000, extensions }
+    let (extensions, newline) = (Extensions::HOPED_FOR, Newline::Strict);
+    Offer { hostname: "mail.example".into(), starttls, passwords, message_size: 1000, extensions, newline }
 }
 
 /// A password that opens, and one that hits a sick provider.

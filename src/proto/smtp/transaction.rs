@@ -3,8 +3,8 @@ use std::collections::VecDeque;
 use smtp_proto::EXT_PIPELINING;
 
 use super::argument::Argument;
-use super::{Extensions, Reply, ehlo_reply, parameters};
-use crate::proto::{ClientText, Input, Line, Output, Violation};
+use super::{BodyLines, Extensions, Reply, ehlo_reply, parameters};
+use crate::proto::{ClientText, Input, Line, Newline, Output, Violation};
 
 /// The conversation after login, as the relay sees it: which commands go upstream, which are answered here, and how far
 /// the transaction has come.
@@ -28,6 +28,8 @@ pub struct Conversation {
     /// looks at the last reply only must not take "try again later" for a permanent 503.
     turned_away: Option<Output>,
     bad_commands: u32,
+    newline: Newline,
+    body_lines: BodyLines,
 }
 
 /// An open transaction, for the log.
@@ -129,7 +131,20 @@ impl Conversation {
     pub fn new(hostname: String, upstream: Extensions, message_size: u64) -> Self {
         let limit = upstream.size.map_or(message_size, |size| size.min(message_size));
         let due = VecDeque::new();
-        Self { hostname, upstream, limit, envelope: None, due, turned_away: None, bad_commands: 0 }
+        let (newline, body_lines) = (Newline::Strict, BodyLines::Strict);
+        Self { hostname, upstream, limit, envelope: None, due, turned_away: None, bad_commands: 0, newline, body_lines }
+    }
+
+    /// The same with what ends the client's lines.
+    #[must_use]
+    pub fn with_newline(self, newline: Newline) -> Self {
+        Self { newline, ..self }
+    }
+
+    /// How the lines of a body end whose DATA was the last line.
+    #[must_use]
+    pub const fn body_lines(&self) -> BodyLines {
+        self.body_lines
     }
 
     /// Whether a transaction is open, as far as the replies tell that are in.
@@ -148,7 +163,12 @@ impl Conversation {
         if self.must_settle(input.rest()) {
             return Turn::Settle;
         }
-        match input.line(LINE) {
+        self.body_lines = match self.newline {
+            Newline::Strict => BodyLines::Strict,
+            Newline::Lenient if input.is_next_bare() => BodyLines::Lf,
+            Newline::Lenient => BodyLines::Crlf,
+        };
+        match input.command(LINE, self.newline) {
             Line::Incomplete if self.due.is_empty() => Turn::Read,
             Line::Incomplete => Turn::Settle,
             Line::TooLong => {
@@ -318,7 +338,7 @@ fn is_verb(line: &[u8], name: &[u8]) -> bool {
     verb(line).eq_ignore_ascii_case(name)
 }
 
-/// The line as received but for blanks at its end, with CRLF.
+/// The line as received but for blanks at its end, with CRLF, whatever it ended in.
 fn forward(line: &[u8], command: Command) -> Turn {
     Turn::Forward([line.trim_ascii_end(), b"\r\n"].concat().into(), command)
 }
