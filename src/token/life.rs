@@ -107,6 +107,7 @@ impl Tokens {
     /// next login tries with another, if the provider gives one. Nothing is dropped, and nothing written. `since`: when it
     /// was let in; a token that came later is not meant. False when nothing was done, for example because another was
     /// tried a short time ago.
+    #[expect(clippy::must_use_candidate, reason = "a deed; what came of it is for the log")]
     pub fn distrust(&self, name: &str, user: &str, since: DateTime<Utc>) -> bool {
         self.entry(name, user).is_ok_and(|entry| entry.app_password().is_none() && entry.distrust(since))
     }
