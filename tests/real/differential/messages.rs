@@ -103,7 +103,7 @@ fn headed(dice: &mut Dice, body: impl FnOnce(&mut Dice) -> Vec<u8>) -> Vec<u8> {
     content
 }
 
-/// SplitMix64: the same sequence for the same seed, everywhere.
+/// `SplitMix64`: the same sequence for the same seed, everywhere.
 struct Dice(u64);
 
 impl Dice {
