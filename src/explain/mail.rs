@@ -8,7 +8,7 @@ const IDENTITY: &str = "Exchange does not accept this user with this token";
 
 /// Exchange Online, Gmail and other servers as seen in the field.
 #[rustfmt::skip]
-const TABLE: [Row; 33] = [
+const TABLE: [Row; 37] = [
     ("bare LF in the message", Turn::App, "the program ends lines in a bare LF, which its listener does not take", "set newline = \"lenient\" on that listener, unless the program can be mended"),
     ("SmtpClientAuthentication is disabled for the Tenant", Turn::Admin, "SMTP AUTH is switched off for the tenant", "Set-CASMailbox MAILBOX -SmtpClientAuthenticationDisabled $false (the mailbox's own setting wins; it takes up to an hour)"),
     ("SmtpClientAuthentication is disabled for the Mailbox", Turn::Admin, "SMTP AUTH is switched off for the mailbox", "Set-CASMailbox MAILBOX -SmtpClientAuthenticationDisabled $false; new personal Outlook.com mailboxes have no such switch and cannot submit by SMTP"),
@@ -31,12 +31,16 @@ const TABLE: [Row; 33] = [
     ("5.7.708", Turn::Admin, "the tenant's address range may not send", "ask Microsoft's support"),
     ("5.1.8", Turn::Admin, "the sender is blocked for sending spam", "see Restricted entities in the Microsoft Defender portal"),
     ("User is authenticated but not connected", Turn::Admin, "the token is good, but this user has no mailbox here that the protocol may open", "is IMAP or POP switched on (Set-CASMailbox MAILBOX -ImapEnabled $true -PopEnabled $true), is `mailbox` the primary address, and has the app or delegate FullAccess? Personal accounts: switch IMAP on in Outlook.com's settings, and try again later"),
+    ("Session invalidated", Turn::Wait, "Exchange no longer takes the session's token", "the next login gets a fresh one; when it comes back, look at the mailbox's sign-in log in the Entra admin centre"),
     ("Request is throttled", Turn::Wait, "Exchange throttles the mailbox", "wait; let fewer programs poll it"),
     ("Server Unavailable", Turn::Wait, "Exchange has a fault", "wait; it is tried again by itself"),
+    ("BYE Connection", Turn::Wait, "Exchange closed the session right after the login", "wait; when it comes back, let fewer programs open the mailbox at the same time"),
     ("AUTHENTICATE failed", Turn::App, IDENTITY, "app-only: was New-ServicePrincipal given the object id of the ENTERPRISE application, and the mailbox FullAccess to it (up to two hours)? Delegated: is `mailbox` the primary address, is IMAP on, and do the scopes name outlook.office.com?"),
     ("Authentication failure: unknown user name or bad password", Turn::App, IDENTITY, "app-only: was New-ServicePrincipal given the object id of the ENTERPRISE application, and the mailbox FullAccess to it (up to two hours)? Delegated: is `mailbox` the primary address, is POP on, and do the scopes name outlook.office.com?"),
     ("Application-specific password required", Turn::App, "the server took the login for a password", "use an OAuth grant, or make an app password for the account"),
     ("Too many simultaneous connections", Turn::Wait, "Gmail's 15 IMAP connections of the mailbox are in use", "let fewer programs keep connections open"),
+    ("bandwidth limits", Turn::Wait, "the mailbox has read or written all that Gmail allows in a day", "wait up to 24 hours; let fewer programs read whole messages"),
+    ("System Error", Turn::Wait, "Gmail has a fault", "wait; it is tried again by itself"),
     ("Daily user sending limit exceeded", Turn::Wait, "the mailbox has sent its messages of the day", "wait up to 24 hours"),
     ("5.7.8 Username and Password not accepted", Turn::App, "Gmail does not accept this user with this token", "is `mailbox` the account that consented, and was https://mail.google.com/ among the scopes? Service accounts: is the mailbox in the delegated domain?"),
     ("[AUTHENTICATIONFAILED] Invalid credentials", Turn::App, "Gmail does not accept this user with this token", "is `mailbox` the account that consented, and was https://mail.google.com/ among the scopes?"),

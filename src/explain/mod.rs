@@ -1,14 +1,16 @@
-//! What a provider's refusal means and what to do, as data. For people only: no decision is taken here, for codes and
-//! texts change over time while the OAuth `error` value does not.
+//! What a provider's refusal means and what to do, as data. For people: no decision that could do harm is taken here, for
+//! codes and texts change over time while the OAuth `error` value does not.
 
 mod google;
 mod mail;
 mod microsoft;
+mod passing;
 #[cfg(test)]
 mod tests;
 
 pub use google::is_bare_end;
 pub use mail::{is_exchange_identity, mail_refusal};
+pub use passing::{Heard, Kind, Passing, after_login};
 
 /// A refusal in words of this house.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,3 +1,5 @@
+mod passing;
+
 use super::*;
 
 fn by_number(number: u32) -> Option<Explanation> {

@@ -19,6 +19,6 @@ pub use egress::{Hop, ProxyFault, dial_connect, dial_socks5};
 pub use listener::{Accepted, Listener, Refusal};
 pub use resolve::resolve;
 pub use shown::Shown;
-pub use splice::{Ended, Leg, Relayed, splice};
+pub use splice::{Ended, Leg, Relayed, Watch, splice};
 pub use stream::{Link, Stream};
 pub use tls::{MinimumTls, TlsError, TlsFlaw, client_config, connect_tls, server_config};

@@ -1,5 +1,6 @@
 use std::future::poll_fn;
 use std::io;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -48,22 +49,29 @@ pub enum Ended {
     Stopped,
 }
 
+/// Sees what the upstream sends, as it passes, until it answers that it has seen enough; then it is dropped. Called while
+/// bytes are on their way: it must not wait.
+pub type Watch<'a> = Box<dyn FnMut(&[u8]) -> ControlFlow<()> + Send + 'a>;
+
 /// Relays raw bytes both ways until both sides have closed, keeping half-close.
 ///
 /// No buffer is held while nothing moves: bytes go through a scratch buffer of the thread, and only what a slow reader
 /// does not take at once is kept, at most one scratch a direction; until it is gone nothing more is read for it.
-/// `idle` counts silence of both sides together; a connection closed by one side gets [`HALF_CLOSED`] of silence.
+/// `watch` sees what comes from the upstream, its read-ahead first. `idle` counts silence of both sides together; a connection closed by one side gets [`HALF_CLOSED`] of silence.
 ///
 /// Not an `async fn`: its arguments would stay in the future beside what is made of them, in every idle session.
-pub fn splice(
+pub fn splice<'a>(
     client: Leg,
     upstream: Leg,
+    watch: Watch<'a>,
     idle: Duration,
-    stop: &CancellationToken,
-) -> impl Future<Output = Relayed> + Send {
+    stop: &'a CancellationToken,
+) -> impl Future<Output = Relayed> + Send + 'a {
+    let mut to_client = Flow { watch: Some(watch), ..Flow::new(upstream.ahead) };
+    to_client.show_ahead();
     let mut splice = Splice {
         to_upstream: Flow::new(client.ahead),
-        to_client: Flow::new(upstream.ahead),
+        to_client,
         client: client.stream,
         upstream: upstream.stream,
         first: None,
@@ -80,17 +88,17 @@ const HALF_CLOSED: Duration = Duration::from_mins(1);
 /// Rounds of reading and writing before other sessions of the thread get their turn.
 const BUDGET: usize = 16;
 
-struct Splice {
+struct Splice<'a> {
     client: Stream,
     upstream: Stream,
-    to_upstream: Flow,
-    to_client: Flow,
+    to_upstream: Flow<'a>,
+    to_client: Flow<'a>,
     /// The side that closed first.
     first: Option<Ended>,
 }
 
 /// One direction.
-struct Flow {
+struct Flow<'a> {
     /// What the destination did not take yet, from `written` on.
     pending: Vec<u8>,
     written: usize,
@@ -98,6 +106,7 @@ struct Flow {
     state: FlowState,
     /// Something was written since the last flush.
     unflushed: bool,
+    watch: Option<Watch<'a>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,7 +117,7 @@ enum FlowState {
     Done,
 }
 
-impl Splice {
+impl Splice<'_> {
     async fn run(&mut self, idle: Duration, stop: &CancellationToken) -> Ended {
         let deadline = sleep_until(Instant::now() + idle);
         tokio::pin!(deadline);
@@ -166,9 +175,21 @@ impl Fault {
     }
 }
 
-impl Flow {
+impl Flow<'_> {
     const fn new(ahead: Vec<u8>) -> Self {
-        Self { pending: ahead, written: 0, bytes: 0, state: FlowState::Open, unflushed: false }
+        Self { pending: ahead, written: 0, bytes: 0, state: FlowState::Open, unflushed: false, watch: None }
+    }
+
+    fn show_ahead(&mut self) {
+        let ahead = std::mem::take(&mut self.pending);
+        self.show(&ahead);
+        self.pending = ahead;
+    }
+
+    fn show(&mut self, chunk: &[u8]) {
+        if self.watch.as_mut().is_some_and(|watch| watch(chunk).is_break()) {
+            self.watch = None;
+        }
     }
 
     /// Ready when the source has ended and the destination knows.
@@ -225,6 +246,7 @@ impl Flow {
             if chunk.is_empty() {
                 self.state = FlowState::Draining;
             }
+            self.show(chunk);
             while !chunk.is_empty() {
                 let Poll::Ready(written) = Pin::new(&mut *to).poll_write(cx, chunk) else {
                     self.pending = chunk.to_vec();
@@ -260,6 +282,8 @@ fn destination(fault: io::Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
     use tokio::task::JoinHandle;
@@ -276,6 +300,10 @@ mod tests {
         Leg { stream: Stream::Plain(tcp), ahead: ahead.to_vec() }
     }
 
+    fn nobody() -> Watch<'static> {
+        Box::new(|_| ControlFlow::Break(()))
+    }
+
     async fn spliced(
         ahead: [&[u8]; 2],
         idle: Duration,
@@ -285,7 +313,7 @@ mod tests {
         let (down, up) = (leg(client_leg, ahead[0]), leg(upstream_leg, ahead[1]));
         let stop = CancellationToken::new();
         let stopping = stop.clone();
-        let relay = tokio::spawn(async move { splice(down, up, idle, &stopping).await });
+        let relay = tokio::spawn(async move { splice(down, up, nobody(), idle, &stopping).await });
         (client, upstream, relay, stop)
     }
 
@@ -340,5 +368,31 @@ mod tests {
         let (_client, _upstream, relay, stop) = spliced([b"", b""], LONG).await;
         stop.cancel();
         assert_eq!(relay.await.unwrap().ended, Ended::Stopped);
+    }
+
+    #[tokio::test]
+    async fn a_watch_sees_the_upstreams_bytes_in_order_until_it_has_enough() {
+        let (mut client, client_leg) = pair().await;
+        let (mut upstream, upstream_leg) = pair().await;
+        let (down, up) = (leg(client_leg, b"never shown"), leg(upstream_leg, b"ahead "));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let seeing = Arc::clone(&seen);
+        let watch: Watch<'static> = Box::new(move |chunk| {
+            let mut seen = seeing.lock().unwrap();
+            seen.extend_from_slice(chunk);
+            if seen.len() < 8 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        let relay = tokio::spawn(async move { splice(down, up, watch, LONG, &CancellationToken::new()).await });
+        let mut got = vec![0; 6];
+        client.read_exact(&mut got).await.unwrap();
+        for piece in ["a", "bc", "enough"] {
+            upstream.write_all(piece.as_bytes()).await.unwrap();
+            got.resize(piece.len(), 0);
+            client.read_exact(&mut got).await.unwrap();
+        }
+        assert_eq!(*seen.lock().unwrap(), b"ahead abc");
+        assert_eq!(Arc::strong_count(&seen), 1, "it costs nothing any more");
+        drop((client, upstream));
+        relay.await.unwrap();
     }
 }

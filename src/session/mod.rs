@@ -9,6 +9,7 @@
 mod failure;
 mod label;
 mod login;
+mod passing;
 mod relay;
 mod seen;
 mod service;

@@ -1,7 +1,9 @@
 use tracing::debug;
 
 use super::login::Session;
+use super::passing;
 use super::service::{Frontend, Service};
+use crate::clock;
 use crate::model::Protocol;
 use crate::net::{self, Leg, Relayed};
 use crate::proto::Input;
@@ -20,7 +22,8 @@ pub(super) fn spliced<R>(
     let idle = if protocol == Protocol::Pop3 { service.limits.pop3_idle } else { service.limits.imap_idle };
     let down = Leg { stream: client.stream, ahead: drain(from_client) };
     let up = Leg { stream: upstream.link.stream, ahead: drain(upstream.ahead) };
-    let relay = Box::pin(net::splice(down, up, idle, &service.stop));
+    let watch = passing::watch(service, id, &account, protocol);
+    let relay = Box::pin(net::splice(down, up, watch, idle, &service.stop));
     async move {
         let Relayed { sent, received, ended } = relay.await;
         let seconds = since.elapsed().as_secs();
@@ -50,6 +53,8 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
         account: &account.name,
         identity: (&account.token.name, account.upstream_user(Protocol::Smtp)),
         busy: &service.busy,
+        tokens: &service.tokens,
+        since: clock::now(),
     };
     let ended = converse(submission, &service.stop).await;
     legs.client.close().await;

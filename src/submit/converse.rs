@@ -1,6 +1,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -8,6 +9,7 @@ use super::legs::{Legs, UpstreamLost};
 use crate::lifecycle::Busy;
 use crate::proto::smtp::{Command, Conversation, Replied, Reply, Turn};
 use crate::proto::{ClientText, Output};
+use crate::token::Tokens;
 
 /// Times and sizes of a conversation.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +41,10 @@ pub struct Submission<'a> {
     pub identity: (&'a str, &'a str),
     /// Held while a message is under way, so that a stop waits for it.
     pub busy: &'a Busy,
+    /// Where a token is reported that the upstream let in and then refused.
+    pub tokens: &'a Tokens,
+    /// When the upstream let it in.
+    pub since: DateTime<Utc>,
 }
 
 /// Why the conversation ended; for the log.

@@ -29,6 +29,7 @@ impl Submission<'_> {
             Command::Rset | Command::Restart { .. } | Command::Noop => return,
         };
         let reply = reply.text();
+        self.distrust(&reply);
         let (cause, remedy) = self.meaning(&reply);
         warn!(session = self.session, account = self.account, stage, path, reply, cause, remedy, "message.refused");
     }
@@ -36,9 +37,18 @@ impl Submission<'_> {
     /// A message that had its 354 was not taken. `reply` is the upstream's, or what stood against it here.
     pub(super) fn refused(&self, envelope: &Envelope, stage: &str, reply: &str) {
         let Envelope { from, recipients } = envelope;
+        self.distrust(reply);
         let (cause, remedy) = self.meaning(reply);
         let queue_id = queue_id(reply);
         warn!(session = self.session, account = self.account, stage, %from, recipients, queue_id, reply, cause, remedy, "message.refused");
+    }
+
+    /// Has the next login take a fresh token where this one may be what was refused.
+    fn distrust(&self, reply: &str) {
+        if explain::after_login(reply) == Some(explain::Kind::Identity) {
+            let (token, user) = self.identity;
+            self.tokens.distrust(token, user, self.since);
+        }
     }
 
     /// Why the provider says so, and what to do, as far as it is known.

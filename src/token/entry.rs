@@ -35,8 +35,16 @@ pub(super) struct UnderWay {
     pub(super) flight: Mutex<Option<Flight>>,
     /// The last forced refresh: a mailbox that refuses every token must not make one refresh per login.
     forced: Mutex<Option<Instant>>,
+    /// The access token that an upstream let in and then refused to serve.
+    distrusted: ArcSwapOption<Distrusted>,
     /// What was received and could not be saved yet.
     pub(super) pending: Mutex<Option<Pending>>,
+}
+
+#[derive(Debug)]
+struct Distrusted {
+    access: AccessToken,
+    at: Instant,
 }
 
 #[derive(Debug)]
@@ -58,6 +66,10 @@ pub(super) type Landing = watch::Receiver<Option<Result<AccessToken, TokenError>
 
 /// Between two forced refreshes of a token.
 const BETWEEN_FORCED: Duration = Duration::from_secs(30);
+
+/// Between two access tokens that are distrusted. A mailbox that may not be opened refuses every token: a fresh one is tried
+/// now and then, not for each login.
+const BETWEEN_DISTRUSTED: Duration = Duration::from_mins(15);
 
 impl Entry {
     pub(super) fn new(token: &Arc<Token>, http: &Http, user: &str) -> Self {
@@ -124,5 +136,23 @@ impl Entry {
             *forced = Some(Instant::now());
         }
         may
+    }
+
+    /// Distrusts the access token in use, if it was there at `since`. Whether it is done, and not too soon again.
+    pub(super) fn distrust(&self, since: DateTime<Utc>) -> bool {
+        let cached = self.cached.load();
+        let in_use = cached.as_ref().map(|cached| &cached.state);
+        let Some(state) = in_use.filter(|state| state.refreshed_at.is_some_and(|at| at <= since)) else { return false };
+        let Some(access) = state.access.clone() else { return false };
+        let last = self.under_way.distrusted.load();
+        let may = last.as_ref().is_none_or(|last| last.at.elapsed() >= BETWEEN_DISTRUSTED);
+        if may {
+            self.under_way.distrusted.store(Some(Arc::new(Distrusted { access, at: Instant::now() })));
+        }
+        may
+    }
+
+    pub(super) fn is_distrusted(&self, access: &AccessToken) -> bool {
+        self.under_way.distrusted.load().as_ref().is_some_and(|distrusted| distrusted.access == *access)
     }
 }

@@ -3,7 +3,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, warn};
@@ -92,10 +92,24 @@ impl Tokens {
         if let Some(password) = entry.app_password() {
             return Ok(password);
         }
-        match entry.cached_token(&Want::Usable, &self.0, clock::now()) {
-            Some(access) => Ok(access),
-            None => self.0.obtain(&entry, Want::Usable).await,
+        let access = match entry.cached_token(&Want::Usable, &self.0, clock::now()) {
+            Some(access) => access,
+            None => self.0.obtain(&entry, Want::Usable).await?,
+        };
+        if !entry.is_distrusted(&access) {
+            return Ok(access);
         }
+        // A provider that gives no other leaves this one, which may serve after all.
+        Ok(self.renewed(name, user, &access).await.unwrap_or(access))
+    }
+
+    /// An upstream let the token in and then refused to serve, as Exchange does with one whose rights have changed since: the
+    /// next login tries with another, if the provider gives one. Nothing is dropped, and nothing written. `since`: when it
+    /// was let in; a token that came later is not meant. False when nothing was done, for example because another was
+    /// tried a short time ago.
+    #[expect(clippy::must_use_candidate, reason = "a deed; what came of it is for the log")]
+    pub fn distrust(&self, name: &str, user: &str, since: DateTime<Utc>) -> bool {
+        self.entry(name, user).is_ok_and(|entry| entry.app_password().is_none() && entry.distrust(since))
     }
 
     /// A token to log in with after an upstream refused this one: newer, by one forced refresh that all who were refused

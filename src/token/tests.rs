@@ -347,3 +347,41 @@ async fn people_are_told_once_whoever_sees_a_grant_end() {
     assert_eq!(told.try_recv().unwrap().event, "token.needs_authorization");
     assert!(told.try_recv().is_err(), "once");
 }
+
+#[tokio::test]
+async fn a_distrusted_token_is_replaced_at_the_next_login_and_nothing_of_it_is_lost() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    let before = clock::now();
+    let first = tokens.access_token(NAME, USER).await.unwrap();
+    assert!(!tokens.distrust(NAME, USER, before), "it was not the session's");
+    assert_eq!(tokens.access_token(NAME, USER).await.unwrap(), first);
+    assert!(tokens.distrust(NAME, USER, clock::now()));
+    assert_eq!(material(&store).await, (some("r2"), None));
+    assert_eq!(state(&store).await.access, Some(first), "nothing was dropped");
+
+    scene.endpoint.next(granted("a2", 3600, None));
+    let second = tokens.access_token(NAME, USER).await.unwrap();
+    assert_eq!(second.secret().expose_secret(), "a2");
+    // That one is refused as well: freshness does not help, and no login asks for more of it.
+    assert!(!tokens.distrust(NAME, USER, clock::now()));
+    assert_eq!(tokens.access_token(NAME, USER).await.unwrap(), second);
+    assert_eq!(scene.endpoint.requests().len(), 2);
+    assert_eq!(material(&store).await, (some("r2"), None));
+}
+
+#[tokio::test]
+async fn a_distrusted_token_serves_on_while_there_is_no_other() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 3600, None));
+    let first = tokens.access_token(NAME, USER).await.unwrap();
+    assert!(tokens.distrust(NAME, USER, clock::now()));
+    scene.endpoint.next(error(503, "temporarily_unavailable", "down"));
+    for _ in 0..3 {
+        assert_eq!(tokens.access_token(NAME, USER).await.unwrap(), first);
+    }
+    assert_eq!(scene.endpoint.requests().len(), 2, "it is asked once, not at each login");
+    assert_eq!(material(&store).await, (some("r1"), None));
+}

@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stderr, reason = "a skipped test has to be seen")]
 
+mod differential;
 mod gatepost;
 mod grants;
 mod mail;

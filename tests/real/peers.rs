@@ -133,11 +133,11 @@ pub(crate) fn client_of(number: u32) -> String {
     format!("app-user{number}@example.test")
 }
 
-/// Eight ports in a row that are free now, below the range that outgoing connections take theirs from.
+/// Nine ports in a row that are free now, below the range that outgoing connections take theirs from.
 fn free_ports() -> u16 {
     let start = 20_000 + u16::try_from(std::process::id() % 1000).unwrap() * 10;
     let free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-    (start..32_000).step_by(10).find(|first| (*first..first + 8).all(free)).expect("eight free ports")
+    (start..32_000).step_by(10).find(|first| (*first..first + 9).all(free)).expect("nine free ports")
 }
 
 /// What a browser on this machine gets: the status and the page.

@@ -21,6 +21,7 @@ fn python_reads_back_what_it_sent_byte_for_byte() {
         assert_eq!(gatepost.events("message.accepted").len(), 6);
         assert_eq!(gatepost.events("session.login").len(), 3);
         gatepost.tells_no_secret(peers);
+        say(&format!("Python's modules, {tls}: ok\n"));
     }
 }
 
@@ -31,6 +32,7 @@ fn curl_sends_and_reads() {
         let gatepost = Gatepost::start(peers, Setting { number, tls, ..Setting::default() });
         let mailbox = format!("user{number}@example.test");
         relays_by(&gatepost, "evmail", &mailbox, tls, Some(&peers.directory.join("ca.pem")));
+        say(&format!("curl, {tls}: ok\n"));
     }
 }
 
@@ -47,15 +49,32 @@ fn swaks_logs_in_by_every_mechanism_and_tls() {
             run(swaks.args(flag), "");
         }
         assert_eq!(gatepost.events("message.accepted").len(), 2);
+        say(&format!("swaks, {tls}: ok\n"));
     }
 }
 
 /// Programs that some machines lack: each that is there has to work, and `tests/run` installs them all.
-#[test]
-fn legacy_programs() {
+fn legacy_programs(number: u32, tls: &'static str) {
     let Some(peers) = peers() else { return };
-    let gatepost = Gatepost::start(peers, Setting { number: 10, ..Setting::default() });
+    let gatepost = Gatepost::start(peers, Setting { number, tls, ..Setting::default() });
     let mut legacy = Command::new("tests/peers/legacy");
-    legacy.args([gatepost.smtp, gatepost.imap, gatepost.pop3].map(|port| port.to_string()));
-    say(&run(legacy.args(["evmail", PASSWORD, "user10@example.test"]), ""));
+    legacy.arg(tls).args([gatepost.smtp, gatepost.imap, gatepost.pop3].map(|port| port.to_string()));
+    legacy.args(["evmail", PASSWORD, &format!("user{number}@example.test")]).arg(peers.directory.join("ca.pem"));
+    say(&run(&mut legacy, ""));
+    gatepost.tells_no_secret(peers);
+}
+
+#[test]
+fn legacy_programs_in_clear() {
+    legacy_programs(10, "none");
+}
+
+#[test]
+fn legacy_programs_by_starttls() {
+    legacy_programs(36, "starttls");
+}
+
+#[test]
+fn legacy_programs_by_implicit_tls() {
+    legacy_programs(37, "implicit");
 }

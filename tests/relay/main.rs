@@ -6,6 +6,7 @@ mod groups;
 mod imap;
 mod login;
 mod mishaps;
+mod passing;
 mod quirks;
 mod scene;
 mod smtp;
