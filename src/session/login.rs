@@ -1,9 +1,7 @@
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -13,7 +11,7 @@ use super::service::{Frontend, ListenerTls};
 use crate::account::Verdict;
 use crate::explain;
 use crate::model::Account;
-use crate::net::{AcceptError, Link, Stream, accept_tls};
+use crate::net::{AcceptError, Link, Peer, Socket, Stream, accept_tls};
 use crate::proto::{
     ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin,
 };
@@ -22,11 +20,11 @@ use crate::upstream::{NewCore, Upstream};
 
 /// The client's connection before login.
 pub(super) struct Client {
-    id: SessionId,
-    peer: SocketAddr,
-    tcp: TcpStream,
-    since: Instant,
-    deadline: Instant,
+    pub(super) id: SessionId,
+    pub(super) peer: Peer,
+    pub(super) socket: Socket,
+    pub(super) since: Instant,
+    pub(super) deadline: Instant,
 }
 
 /// A session whose both sides are logged in and told so.
@@ -40,9 +38,9 @@ pub(super) struct Session<R> {
 }
 
 impl Client {
-    pub(super) fn new(frontend: &Frontend, tcp: TcpStream, peer: SocketAddr) -> Self {
+    pub(super) fn new(frontend: &Frontend, socket: Socket, peer: Peer) -> Self {
         let since = Instant::now();
-        Self { id: SessionId::next(), peer, tcp, since, deadline: since + frontend.service.limits.login }
+        Self { id: SessionId::next(), peer, socket, since, deadline: since + frontend.service.limits.login }
     }
 }
 
@@ -75,7 +73,7 @@ where
 
 /// Why a program cannot come in: whoever looks for it finds it here. Load balancers and scanners that only look whether
 /// the port is open are nobody's trouble.
-fn tell_of_tls(frontend: &Frontend, id: SessionId, peer: SocketAddr, fault: &AcceptError) {
+fn tell_of_tls(frontend: &Frontend, id: SessionId, peer: Peer, fault: &AcceptError) {
     let protocol = frontend.protocol;
     match fault {
         AcceptError::Closed => debug!(session = %id, %protocol, %peer, error = %fault, "session.tls_failed"),
@@ -113,7 +111,7 @@ struct Granted<R> {
 struct Dialogue<'a> {
     frontend: &'a Frontend,
     id: SessionId,
-    peer: SocketAddr,
+    peer: Peer,
     link: Link,
     input: Input,
     since: Instant,
@@ -123,12 +121,12 @@ struct Dialogue<'a> {
 
 impl<'a> Dialogue<'a> {
     async fn open(frontend: &'a Frontend, client: Client) -> Result<Self, AcceptError> {
-        let Client { id, peer, tcp, since, deadline } = client;
+        let Client { id, peer, socket, since, deadline } = client;
         let stream = match &frontend.tls {
             ListenerTls::Implicit(config) => {
-                accept_tls(tcp, config, deadline.saturating_duration_since(Instant::now())).await?
+                accept_tls(socket, config, deadline.saturating_duration_since(Instant::now())).await?
             }
-            _ => Stream::Plain(tcp),
+            _ => Stream::Plain(socket),
         };
         let link = Link { stream, patience: CLIENT_PATIENCE };
         Ok(Self { frontend, id, peer, link, input: Input::new(), since, deadline, failures: 0 })
@@ -197,7 +195,7 @@ impl<'a> Dialogue<'a> {
     async fn upgrade(mut self) -> Result<Self, Left> {
         let ListenerTls::Starttls(config) = &self.frontend.tls else { return Ok(self) };
         let wait = self.deadline.saturating_duration_since(Instant::now());
-        self.link = self.link.upgrade(|tcp| accept_tls(tcp, config, wait)).await?;
+        self.link = self.link.upgrade(|socket| accept_tls(socket, config, wait)).await?;
         Ok(self)
     }
 

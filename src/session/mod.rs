@@ -9,6 +9,7 @@
 mod failure;
 mod label;
 mod login;
+mod proxied;
 mod relay;
 mod seen;
 mod service;
@@ -29,9 +30,13 @@ use crate::proto::{DownstreamLogin as _, Farewell};
 
 /// Serves one client until it or its upstream leaves.
 pub async fn run(frontend: Arc<Frontend>, accepted: Accepted) {
-    let Accepted { tcp, peer, permit: _permit } = accepted;
-    let offer = frontend.offer(peer.ip());
-    let client = login::Client::new(&frontend, tcp, peer);
+    let Accepted { socket, peer, permit: _permit } = accepted;
+    let mut client = login::Client::new(&frontend, socket, peer);
+    if frontend.is_proxy(peer.ip()) {
+        let Some(introduced) = Box::pin(client.introduced(&frontend)).await else { return };
+        client = introduced;
+    }
+    let offer = frontend.offer(client.peer.ip());
     match frontend.protocol {
         Protocol::Imap => {
             let core = ImapDownstream::new(offer);

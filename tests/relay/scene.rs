@@ -81,7 +81,7 @@ impl Scene {
     }
 
     pub(crate) fn address(&self, protocol: Protocol) -> SocketAddr {
-        self.gatepost.listeners().iter().find(|(served, _)| *served == protocol).unwrap().1
+        self.gatepost.listeners().iter().find(|(served, _)| *served == protocol).unwrap().1.tcp().unwrap()
     }
 
     /// A client that has read the greeting.
