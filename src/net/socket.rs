@@ -5,13 +5,14 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// A connection as the system gives it.
+/// A connection as the system gives it. The rare kind is boxed: the other, of which thousands may be idle, must not pay
+/// for it.
 #[derive(Debug)]
 pub enum Socket {
     /// Over the network.
     Tcp(TcpStream),
     /// On this machine, through a file.
-    Unix(UnixStream),
+    Unix(Box<UnixStream>),
 }
 
 impl Socket {
@@ -32,7 +33,7 @@ impl From<TcpStream> for Socket {
 
 impl From<UnixStream> for Socket {
     fn from(unix: UnixStream) -> Self {
-        Self::Unix(unix)
+        Self::Unix(Box::new(unix))
     }
 }
 
@@ -40,7 +41,7 @@ impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Self::Unix(unix) => Pin::new(unix).poll_read(cx, buf),
+            Self::Unix(unix) => Pin::new(unix.as_mut()).poll_read(cx, buf),
         }
     }
 }
@@ -49,7 +50,7 @@ impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            Self::Unix(unix) => Pin::new(unix).poll_write(cx, bytes),
+            Self::Unix(unix) => Pin::new(unix.as_mut()).poll_write(cx, bytes),
         }
     }
 
@@ -61,7 +62,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
-            Self::Unix(unix) => Pin::new(unix).poll_write_vectored(cx, slices),
+            Self::Unix(unix) => Pin::new(unix.as_mut()).poll_write_vectored(cx, slices),
         }
     }
 
@@ -72,14 +73,14 @@ impl AsyncWrite for Socket {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
-            Self::Unix(unix) => Pin::new(unix).poll_flush(cx),
+            Self::Unix(unix) => Pin::new(unix.as_mut()).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Self::Unix(unix) => Pin::new(unix).poll_shutdown(cx),
+            Self::Unix(unix) => Pin::new(unix.as_mut()).poll_shutdown(cx),
         }
     }
 }

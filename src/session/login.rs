@@ -13,7 +13,8 @@ use crate::explain;
 use crate::model::Account;
 use crate::net::{AcceptError, Link, Peer, Socket, Stream, accept_tls};
 use crate::proto::{
-    ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin,
+    ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Offer, Output,
+    UpstreamLogin,
 };
 use crate::token::TokenError;
 use crate::upstream::{NewCore, Upstream};
@@ -23,7 +24,7 @@ pub(super) struct Client {
     pub(super) id: SessionId,
     pub(super) peer: Peer,
     pub(super) socket: Socket,
-    pub(super) since: Instant,
+    since: Instant,
     pub(super) deadline: Instant,
 }
 
@@ -50,15 +51,19 @@ const CLIENT_PATIENCE: Duration = Duration::from_mins(1);
 /// From the greeting to a logged-in session, for every protocol. `None`: the client left, or was sent away.
 pub(super) async fn login<D, U>(
     frontend: &Frontend,
-    client: Client,
-    core: D,
+    mut client: Client,
+    core: fn(Offer) -> D,
     upstream_core: NewCore<U>,
 ) -> Option<Session<U::Ready>>
 where
     D: DownstreamLogin<Ready = U::Ready>,
     U: UpstreamLogin,
 {
+    if frontend.is_proxy(client.peer.ip()) {
+        Box::pin(client.is_introduced(frontend)).await?;
+    }
     let (id, peer) = (client.id, client.peer);
+    let core = core(frontend.offer(peer.ip()));
     debug!(session = %id, protocol = %frontend.protocol, %peer, "session.opened");
     let closed = |why: &dyn std::fmt::Display| debug!(session = %id, %peer, reason = %why, "session.closed");
     let session = match Dialogue::open(frontend, client).await {

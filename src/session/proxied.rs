@@ -3,12 +3,12 @@ use tracing::{debug, warn};
 
 use super::login::Client;
 use super::service::Frontend;
-use crate::net::{HeaderBounds, HeaderError, Peer, read_proxy_header};
+use crate::net::{HeaderBounds, HeaderError, read_proxy_header};
 
 impl Client {
     /// Hears from a proxy for whom it has connected, before TLS and the greeting; from then on that is the client.
     /// `None`: it did not say so as it has to.
-    pub(super) async fn introduced(mut self, frontend: &Frontend) -> Option<Self> {
+    pub(super) async fn is_introduced(&mut self, frontend: &Frontend) -> Option<()> {
         let HeaderBounds { wait, octets } = frontend.service.limits.proxy_header;
         let wait = wait.min(self.deadline.saturating_duration_since(Instant::now()));
         let heard = tokio::select! {
@@ -16,13 +16,11 @@ impl Client {
             () = frontend.service.stop.cancelled() => return None,
         };
         let client = heard.inspect_err(|fault| self.not_introduced(frontend, fault)).ok()?;
-        Some(self.becomes(client))
-    }
-
-    fn becomes(self, client: Option<Peer>) -> Self {
-        let Some(peer) = client else { return self };
-        debug!(session = %self.id, %peer, proxy = %self.peer, "session.proxied");
-        Self { peer, ..self }
+        if let Some(peer) = client {
+            debug!(session = %self.id, %peer, proxy = %self.peer, "session.proxied");
+            self.peer = peer;
+        }
+        Some(())
     }
 
     fn not_introduced(&self, frontend: &Frontend, fault: &HeaderError) {
