@@ -101,8 +101,8 @@ pub async fn accept_tls(socket: Socket, config: &Arc<ServerConfig>, limit: Durat
 /// rustls says of all that is no TLS the same; people want to know what it is. Through a Unix socket, where tokio has no
 /// peek, they hear what rustls says.
 async fn first_bytes(socket: &Socket) -> Result<(), AcceptError> {
-    let Socket::Tcp(tcp) = socket else { return Ok(()) };
     const HANDSHAKE: u8 = 22;
+    let Socket::Tcp(tcp) = socket else { return Ok(()) };
     let mut first = [0; 3];
     let count = tcp.peek(&mut first).await.map_err(|fault| AcceptError::Handshake { fault })?;
     match first[..count] {

@@ -80,9 +80,10 @@ where
 /// the port is open are nobody's trouble.
 fn tell_of_tls(frontend: &Frontend, id: SessionId, peer: Peer, fault: &AcceptError) {
     let protocol = frontend.protocol;
-    match fault {
-        AcceptError::Closed => debug!(session = %id, %protocol, %peer, error = %fault, "session.tls_failed"),
-        _ => info!(session = %id, %protocol, %peer, error = %fault, "session.tls_failed"),
+    if matches!(fault, AcceptError::Closed) {
+        debug!(session = %id, %protocol, %peer, error = %fault, "session.tls_failed");
+    } else {
+        info!(session = %id, %protocol, %peer, error = %fault, "session.tls_failed");
     }
 }
 
