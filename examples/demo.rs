@@ -47,7 +47,8 @@ async fn demo(keep: bool) -> anyhow::Result<()> {
     clock.step("a configuration: one token, one account, three listeners");
 
     let gatepost = Running::start(config).await?;
-    let address = |protocol| gatepost.listeners().iter().find(|(served, _)| *served == protocol).map(|(_, at)| *at);
+    let address =
+        |protocol| gatepost.listeners().iter().find(|(served, _)| *served == protocol).and_then(|(_, at)| at.tcp());
     let smtp = address(Protocol::Smtp).context("no SMTP listener")?;
     let imap = address(Protocol::Imap).context("no IMAP listener")?;
     let pop3 = address(Protocol::Pop3).context("no POP3 listener")?;

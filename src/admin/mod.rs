@@ -5,7 +5,6 @@ mod callback;
 mod tests;
 mod visit;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use url::Url;
 
 use crate::consent::Party;
 use crate::lifecycle::Busy;
-use crate::net::Listener;
+use crate::net::{Address, BindError, Listener};
 use crate::store::Store;
 
 /// Finds the token of a name, and how its provider is reached.
@@ -49,7 +48,7 @@ const FULL: &[u8] =
 
 impl Admin {
     /// Opens the address. Behind a reverse proxy the path prefix of `public_url` may arrive or be cut off: both are served.
-    pub fn open(address: SocketAddr, public_url: Option<&Url>, desk: Desk) -> io::Result<Self> {
+    pub fn open(address: SocketAddr, public_url: Option<&Url>, desk: Desk) -> Result<Self, BindError> {
         let listener = Listener::bind(address)?;
         let pages = Router::new().route("/oauth/callback", get(callback::callback));
         let prefix = public_url.map(|url| url.path().trim_end_matches('/').to_owned()).filter(|path| !path.is_empty());
@@ -62,7 +61,7 @@ impl Admin {
 
     /// Where it listens.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
+    pub const fn address(&self) -> &Address {
         self.listener.address()
     }
 

@@ -22,7 +22,7 @@ fn scene(public_url: &str) -> Scene {
     let desk = Desk { store: Arc::new(store), find: Arc::new(|_| None), busy: Busy::default() };
     let public_url = public_url.parse().unwrap();
     let admin = Admin::open("127.0.0.1:0".parse().unwrap(), Some(&public_url), desk).unwrap();
-    let (address, stop) = (admin.address(), CancellationToken::new());
+    let (address, stop) = (admin.address().tcp().unwrap(), CancellationToken::new());
     let serving = tokio::spawn(admin.serve(stop.clone()));
     Scene { address, stop, serving, _directory: directory }
 }

@@ -20,10 +20,10 @@ const HEAD: usize = 32 * 1024;
 
 /// One connection. It holds its permit until it ends, and none lasts for ever.
 pub(super) async fn serve(accepted: Accepted, router: Router, stop: CancellationToken) {
-    let Accepted { tcp, peer, permit: _permit } = accepted;
+    let Accepted { socket, peer, permit: _permit } = accepted;
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEAD);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(tcp), TowerToHyperService::new(router)));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(socket), TowerToHyperService::new(router)));
     let visit = async {
         tokio::select! {
             ended = connection.as_mut() => return ended,

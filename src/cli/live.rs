@@ -122,7 +122,7 @@ impl Live {
             busy: self.service.busy.clone(),
         };
         let opened = Admin::open(admin.address, admin.public_url.as_ref(), desk);
-        let opened = opened.with_context(|| format!("cannot listen on {} ([admin] address)", admin.address))?;
+        let opened = opened.context("[admin] address")?;
         info!(address = %opened.address(), "admin.listening");
         Ok(Some(opened))
     }

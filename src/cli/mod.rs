@@ -12,6 +12,7 @@ mod notify;
 mod password;
 mod prompt;
 pub mod serve;
+mod sockets;
 mod spinner;
 mod table;
 mod tls;

@@ -1,6 +1,5 @@
 //! The composition root: builds every room from the configuration and runs them until told to stop.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::account::{Directory, Verifier, VerifierSettings};
 use crate::config::{self, Config};
 use crate::lifecycle::{self, Busy};
 use crate::model::Protocol;
-use crate::net::{self, Listener, ServerCertificate, TlsError};
+use crate::net::{self, Address, HeaderBounds, Inherited, Listener, ServerCertificate, TlsError};
 use crate::proto::Newline;
 use crate::session::{self, Frontend, Limits, ListenerTls, Seen, Service};
 use crate::store::{SqliteStore, Store};
@@ -28,7 +27,7 @@ use crate::upstream;
 /// A running service.
 #[derive(Debug)]
 pub struct Running {
-    listeners: Vec<(Protocol, SocketAddr)>,
+    listeners: Vec<(Protocol, Address)>,
     service: Arc<Service>,
     tasks: TaskTracker,
     refresher: CancellationToken,
@@ -76,7 +75,8 @@ impl Running {
         tasks.spawn(live.follow(house, refresher.clone()));
         let permits =
             Arc::new(Semaphore::new(usize::try_from(config.limits.sessions).unwrap_or(Semaphore::MAX_PERMITS)));
-        let listeners = opened.iter().map(|(frontend, listener)| (frontend.protocol, listener.address())).collect();
+        let listeners =
+            opened.iter().map(|(frontend, listener)| (frontend.protocol, listener.address().clone())).collect();
         for (frontend, listener) in opened {
             spawn(&tasks, frontend, listener, &permits, &stop);
         }
@@ -86,7 +86,7 @@ impl Running {
 
     /// Where it listens, in the order of the configuration.
     #[must_use]
-    pub fn listeners(&self) -> &[(Protocol, SocketAddr)] {
+    pub fn listeners(&self) -> &[(Protocol, Address)] {
         &self.listeners
     }
 
@@ -179,6 +179,10 @@ fn bounds(limits: &config::Limits) -> Limits {
     Limits {
         login: seconds(limits.login_seconds),
         login_attempts: u32::try_from(limits.login_attempts).unwrap_or(u32::MAX),
+        proxy_header: HeaderBounds {
+            wait: seconds(limits.proxy_header_seconds),
+            octets: usize::try_from(limits.proxy_header_octets).unwrap_or(usize::MAX),
+        },
         smtp_idle: seconds(limits.smtp_idle_seconds),
         imap_idle: seconds(limits.imap_idle_seconds),
         pop3_idle: seconds(limits.pop3_idle_seconds),
@@ -206,26 +210,28 @@ fn open(
     config: &Config,
     service: &Arc<Service>,
     certificate: Option<&Arc<ServerCertificate>>,
-) -> anyhow::Result<Vec<(Frontend, Listener)>> {
+) -> anyhow::Result<Vec<(Arc<Frontend>, Listener)>> {
     let certificate = certificate.map(Tls::of).transpose()?;
+    let mut inherited = Inherited::take()?;
     let mut opened = Vec::new();
     for listener in &config.listeners {
         let tls = match (listener.tls, &certificate) {
             (config::ListenerTls::None, _) => ListenerTls::None,
             (config::ListenerTls::Starttls, Some(tls)) => ListenerTls::Starttls(tls.from(listener.minimum_tls)),
             (config::ListenerTls::Implicit, Some(tls)) => ListenerTls::Implicit(tls.from(listener.minimum_tls)),
-            (_, None) => anyhow::bail!("listener {} has TLS and there is no [tls] table", listener.address),
+            (_, None) => anyhow::bail!("a listener for {} has TLS and there is no [tls] table", listener.protocol),
         };
-        let socket = Listener::bind(listener.address)
-            .with_context(|| format!("cannot listen on {} ({})", listener.address, listener.protocol))?;
-        let plaintext_auth = listener.plaintext_auth.clone();
+        let sockets = super::sockets::open(listener, &mut inherited)?;
+        let (plaintext_auth, proxies) = (listener.plaintext_auth.clone(), listener.proxy_protocol.clone());
         let newline = match listener.newline {
             config::Newline::Strict => Newline::Strict,
             config::Newline::Lenient => Newline::Lenient,
         };
         let (protocol, service) = (listener.protocol, Arc::clone(service));
-        opened.push((Frontend { protocol, tls, plaintext_auth, newline, service }, socket));
+        let frontend = Arc::new(Frontend { protocol, tls, plaintext_auth, newline, proxies, service });
+        opened.extend(sockets.into_iter().map(|socket| (Arc::clone(&frontend), socket)));
     }
+    inherited.finish()?;
     anyhow::ensure!(!opened.is_empty(), "there is nothing to serve; add a [[listeners]] table");
     Ok(opened)
 }
@@ -250,12 +256,11 @@ impl Tls {
 
 fn spawn(
     tasks: &TaskTracker,
-    frontend: Frontend,
+    frontend: Arc<Frontend>,
     listener: Listener,
     permits: &Arc<Semaphore>,
     stop: &CancellationToken,
 ) {
-    let frontend = Arc::new(frontend);
     let refusal = session::refusal(&frontend, listener.address().ip());
     let sessions = tasks.clone();
     let serving = listener.serve(Arc::clone(permits), refusal, stop.clone(), move |accepted| {

@@ -40,6 +40,10 @@ limits! {
     login_seconds = 60, SECONDS;
     /// Failed logins on one connection.
     login_attempts = 5, 1..=1000;
+    /// Seconds for the PROXY header of a proxy, within those of the login.
+    proxy_header_seconds = 5, 1..=60;
+    /// Octets of a PROXY header of version 2.
+    proxy_header_octets = 4096, 232..=65_551;
     /// Largest message, in octets.
     message_octets = 157_286_400, 1024..=1_099_511_627_776;
     /// Silence of an SMTP client that ends its session, in seconds.

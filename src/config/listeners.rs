@@ -1,18 +1,19 @@
-use std::net::SocketAddr;
-
 use ipnet::IpNet;
 
+use super::address::{ADDRESSES, Address};
 use super::reader::Table;
 use super::tls::{self, MinimumTls};
 use crate::model::Protocol;
 
-/// An address that is served.
+/// Addresses that are served in one way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     /// What it speaks.
     pub protocol: Protocol,
     /// Where.
-    pub address: SocketAddr,
+    pub addresses: Vec<Address>,
+    /// Who may connect to the socket files among them, as the bits of a file mode.
+    pub unix_mode: u32,
     /// How TLS comes to it.
     pub tls: ListenerTls,
     /// The lowest version of TLS that it takes.
@@ -21,6 +22,8 @@ pub struct Listener {
     pub plaintext_auth: Vec<IpNet>,
     /// What ends a line of its clients.
     pub newline: Newline,
+    /// Which peers are proxies that begin with a PROXY header.
+    pub proxy_protocol: Vec<IpNet>,
 }
 
 /// What ends a line of a client.
@@ -57,9 +60,12 @@ pub(super) fn read(root: &Table<'_>, certificate: Certificate) -> Vec<Listener> 
     let mut listeners: Vec<Listener> = Vec::new();
     for table in root.tables("listeners") {
         let Some(listener) = listener(&table, certificate) else { continue };
-        // Port 0 is a free one each time.
-        if listener.address.port() != 0 && listeners.iter().any(|other| other.address == listener.address) {
-            table.error("address", format!("{} is listened on twice", listener.address), None, None);
+        let others: Vec<_> = listeners.iter().flat_map(|other| &other.addresses).collect();
+        for (index, address) in listener.addresses.iter().enumerate() {
+            let before = others.iter().copied().chain(&listener.addresses[..index]);
+            if before.into_iter().any(|other| address.is_the_same(other)) {
+                table.error("address", format!("{address} is listened on twice"), None, None);
+            }
         }
         listeners.push(listener);
     }
@@ -71,10 +77,8 @@ fn listener(table: &Table<'_>, certificate: Certificate) -> Option<Listener> {
         Some(_) => table.choice("protocol", &PROTOCOLS),
         None => None,
     };
-    let what = "an address and port such as \"127.0.0.1:1587\" or \"[::1]:1587\"";
-    let address = table
-        .required("address", what)
-        .and_then(|text| text.parse().ok().or_else(|| table.wrong("address", &text, what)));
+    let addresses = addresses(table);
+    let unix_mode = unix_mode(table, addresses.as_deref());
     let tls = if table.absent("tls") { Some(ListenerTls::None) } else { table.choice("tls", &TLS) };
     if matches!(tls, Some(ListenerTls::Starttls | ListenerTls::Implicit)) && certificate.is_none() {
         let hint = "name `certificate` and `key` in a [tls] table".to_owned();
@@ -89,13 +93,63 @@ fn listener(table: &Table<'_>, certificate: Certificate) -> Option<Listener> {
     let plaintext_auth =
         if table.absent("plaintext_auth") { Some(loopback()) } else { table.networks("plaintext_auth") };
     let newline = if table.absent("newline") { Some(Newline::default()) } else { table.choice("newline", &NEWLINES) };
+    let proxy_protocol = proxy_protocol(table);
     table.finish();
     Some(Listener {
         protocol: protocol?,
-        address: address?,
+        addresses: addresses?,
+        unix_mode: unix_mode?,
         tls: tls?,
         minimum_tls: minimum_tls?,
         plaintext_auth: plaintext_auth?,
         newline: newline?,
+        proxy_protocol: proxy_protocol?,
     })
+}
+
+fn addresses(table: &Table<'_>) -> Option<Vec<Address>> {
+    if table.absent("address") {
+        table.error("address", "`address` is missing".into(), Some(ADDRESSES.into()), None);
+        return None;
+    }
+    let texts = table.strings("address")?;
+    if texts.is_empty() {
+        table.error("address", "the list is empty".into(), Some(ADDRESSES.into()), None);
+        return None;
+    }
+    let directory = table.directory("address");
+    let read = |text: &String| Address::read(text, &directory).or_else(|| table.wrong("address", text, ADDRESSES));
+    // Each wrong one is told of.
+    let all: Vec<_> = texts.iter().map(read).collect();
+    all.into_iter().collect()
+}
+
+/// The service's own user alone: what is let in is for the administrator to say.
+const OWNER_ALONE: u32 = 0o600;
+
+fn unix_mode(table: &Table<'_>, addresses: Option<&[Address]>) -> Option<u32> {
+    const WHAT: &str = "an octal file mode such as \"0600\" or \"0660\"";
+    if table.absent("unix_mode") {
+        return Some(OWNER_ALONE);
+    }
+    let text = table.string("unix_mode")?;
+    if addresses.is_some_and(|addresses| !addresses.iter().any(Address::is_unix)) {
+        let hint = "the mode of a socket of systemd is SocketMode= in its unit".to_owned();
+        let problem = "no address of this listener is a file that could have a mode".to_owned();
+        table.error("unix_mode", problem, Some("a \"unix:…\" among `address`".into()), Some(hint));
+        return None;
+    }
+    let octal = text.chars().all(|c| c.is_digit(8)).then(|| u32::from_str_radix(&text, 8).ok()).flatten();
+    octal.filter(|mode| *mode <= 0o777).or_else(|| table.wrong("unix_mode", &text, WHAT))
+}
+
+fn proxy_protocol(table: &Table<'_>) -> Option<Vec<IpNet>> {
+    if table.absent("proxy_protocol") {
+        return Some(Vec::new());
+    }
+    let networks = table.networks("proxy_protocol")?;
+    if let Some(all) = networks.iter().find(|network| network.prefix_len() == 0) {
+        table.warn(format!("`proxy_protocol` of a listener has {all}: anyone may claim to be any client"));
+    }
+    Some(networks)
 }

@@ -5,6 +5,7 @@
 //! go. A secret never appears in an error (law 8).
 
 mod accounts;
+mod address;
 mod admin;
 mod document;
 mod egress;
@@ -28,6 +29,7 @@ mod tokens;
 mod words;
 
 pub use accounts::AccountPlace;
+pub use address::Address;
 pub use admin::Admin;
 pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;

@@ -5,7 +5,7 @@ use super::accounts::Unknown;
 use super::document::Step;
 use super::layers::Layers;
 use super::words::{dotted, quoted};
-use super::{Config, ConfigErrors, ListenerTls, LogFormat, Newline, Notify};
+use super::{Address, Config, ConfigErrors, ListenerTls, LogFormat, Newline, Notify};
 use crate::model::{Account, ClientAuthentication, Endpoint, Grant, Protocol, SaslMechanism, Token, UpstreamTls};
 
 impl Config {
@@ -65,13 +65,22 @@ impl Page<'_> {
         for (index, listener) in config.listeners.iter().enumerate() {
             self.start("[[listeners]]", vec![Step::Name("listeners".into()), Step::Index(index)]);
             self.text("protocol", &listener.protocol);
-            self.text("address", &listener.address);
+            match &listener.addresses[..] {
+                [only] => self.text("address", only),
+                several => self.list("address", several),
+            }
+            if listener.addresses.iter().any(Address::is_unix) {
+                self.text("unix_mode", &format!("{:04o}", listener.unix_mode));
+            }
             self.text("tls", listener_tls(listener.tls));
             if listener.tls != ListenerTls::None {
                 self.text("minimum_tls", listener.minimum_tls.name());
             }
             self.list("plaintext_auth", &listener.plaintext_auth);
             self.text("newline", if listener.newline == Newline::Lenient { "lenient" } else { "strict" });
+            if !listener.proxy_protocol.is_empty() {
+                self.list("proxy_protocol", &listener.proxy_protocol);
+            }
         }
         if let Some(proxy) = &config.egress.proxy {
             self.table(&["egress"]);

@@ -1,5 +1,6 @@
 mod checks;
 mod layers;
+mod listeners;
 mod patterns;
 mod reference;
 mod secrets;

@@ -2,13 +2,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::rustls::{AlertDescription as Alert, Error, PeerIncompatible as Lacks, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
-use super::Stream;
 use super::tls::{BUFFERED, cause};
+use super::{Socket, Stream};
 
 /// Why a client did not come under TLS; says what to look at.
 #[derive(Debug, thiserror::Error)]
@@ -89,19 +88,21 @@ fn alerted(alert: Alert) -> &'static str {
 }
 
 /// Performs the server's handshake.
-pub async fn accept_tls(tcp: TcpStream, config: &Arc<ServerConfig>, limit: Duration) -> Result<Stream, AcceptError> {
+pub async fn accept_tls(socket: Socket, config: &Arc<ServerConfig>, limit: Duration) -> Result<Stream, AcceptError> {
     let end = Instant::now() + limit;
-    timeout_at(end, first_bytes(&tcp)).await.map_err(|_| AcceptError::Silent)??;
+    timeout_at(end, first_bytes(&socket)).await.map_err(|_| AcceptError::Silent)??;
     let accepting = TlsAcceptor::from(Arc::clone(config))
-        .accept_with(tcp, |connection| connection.set_buffer_limit(Some(BUFFERED)));
+        .accept_with(socket, |connection| connection.set_buffer_limit(Some(BUFFERED)));
     let accepted = timeout_at(end, accepting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let tls = accepted.map_err(|fault| AcceptError::Handshake { fault })?;
     Ok(Stream::Tls(Box::new(TlsStream::Server(tls))))
 }
 
-/// rustls says of all that is no TLS the same; people want to know what it is.
-async fn first_bytes(tcp: &TcpStream) -> Result<(), AcceptError> {
+/// rustls says of all that is no TLS the same; people want to know what it is. Through a Unix socket, where tokio has no
+/// peek, they hear what rustls says.
+async fn first_bytes(socket: &Socket) -> Result<(), AcceptError> {
     const HANDSHAKE: u8 = 22;
+    let Socket::Tcp(tcp) = socket else { return Ok(()) };
     let mut first = [0; 3];
     let count = tcp.peek(&mut first).await.map_err(|fault| AcceptError::Handshake { fault })?;
     match first[..count] {

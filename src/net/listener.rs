@@ -1,29 +1,42 @@
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use super::bind::{self, BindError};
+use super::socket_file::SocketFile;
+use super::{Address, Peer, Socket};
+
 /// An open listening socket.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
-    address: SocketAddr,
+    /// Goes before the socket is closed: whoever finds the file finds someone who listens.
+    _file: Option<SocketFile>,
+    socket: Listening,
+    address: Address,
+}
+
+#[derive(Debug)]
+enum Listening {
+    Tcp(TcpListener),
+    Unix(UnixListener),
 }
 
 /// A connection that was accepted and holds its permit until it ends.
 #[derive(Debug)]
 pub struct Accepted {
     /// The connection.
-    pub tcp: TcpStream,
+    pub socket: Socket,
     /// Who connected.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// One of the sessions that are allowed at a time; dropped with the session.
     pub permit: OwnedSemaphorePermit,
 }
@@ -32,31 +45,49 @@ pub struct Accepted {
 pub type Refusal = Vec<u8>;
 
 impl Listener {
-    /// Bursts of logins wait here instead of being dropped; a backlog of 5 loses 64 of them.
-    const BACKLOG: i32 = 4096;
     /// How long to wait when the system has no descriptor left: sessions end meanwhile.
     const BACK_OFF: Duration = Duration::from_millis(100);
 
     /// Opens the socket. Port 0 takes a free one.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        if address.is_ipv6() {
-            // [::] and 0.0.0.0 can then be listed side by side, whatever the system's default.
-            socket.set_only_v6(true)?;
+    pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
+        let listening = |socket: socket2::Socket| Self::of(TcpListener::from_std(socket.into())?);
+        bind::tcp(address).and_then(listening).map_err(|fault| BindError::system(Address::Tcp(address), fault))
+    }
+
+    /// Makes the socket file, which only those may use whom `mode` allows. The file goes when the listener does.
+    pub fn bind_unix(path: &Path, mode: u32) -> Result<Self, BindError> {
+        let (file, socket) = bind::unix(path, mode)?;
+        let listening = UnixListener::from_std(socket.into());
+        let listening = listening.map_err(|fault| BindError::system(Address::Unix(path.to_owned()), fault))?;
+        let address = Address::Unix(path.to_owned());
+        Ok(Self { _file: Some(file), socket: Listening::Unix(listening), address })
+    }
+
+    /// Goes on with a socket that someone else has opened; its file, where it has one, is not ours to remove.
+    pub(super) fn adopt(given: OwnedFd) -> io::Result<Self> {
+        let socket = socket2::Socket::from(given);
+        if socket.r#type()? != socket2::Type::STREAM || !socket.is_listener()? {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it does not listen for streams"));
         }
         socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(Self::BACKLOG)?;
-        let socket = TcpListener::from_std(socket.into())?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, address })
+        if !address.is_unix() {
+            return Self::of(TcpListener::from_std(socket.into())?);
+        }
+        let path = address.as_pathname().map_or_else(PathBuf::new, Path::to_owned);
+        let socket = Listening::Unix(UnixListener::from_std(socket.into())?);
+        Ok(Self { _file: None, socket, address: Address::Unix(path) })
+    }
+
+    fn of(socket: TcpListener) -> io::Result<Self> {
+        let address = Address::Tcp(socket.local_addr()?);
+        Ok(Self { _file: None, socket: Listening::Tcp(socket), address })
     }
 
     /// Where it listens.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    pub const fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Accepts until stopped. No error ends it: a server that stops accepting helps nobody.
@@ -69,11 +100,11 @@ impl Listener {
     ) {
         loop {
             let accepted = tokio::select! {
-                accepted = self.socket.accept() => accepted,
+                accepted = self.accept() => accepted,
                 () = stop.cancelled() => return,
             };
             match accepted {
-                Ok((tcp, peer)) => admit(tcp, peer, &permits, &refusal, &session),
+                Ok((socket, peer)) => admit(socket, peer, &permits, &refusal, &session),
                 Err(fault) if is_of_one_connection(&fault) => {}
                 Err(fault) => {
                     error!(address = %self.address, error = %fault, "limit.reached");
@@ -82,16 +113,30 @@ impl Listener {
             }
         }
     }
+
+    async fn accept(&self) -> io::Result<(Socket, Peer)> {
+        match &self.socket {
+            Listening::Tcp(listener) => {
+                let (tcp, peer) = listener.accept().await?;
+                // Dialogues are short lines each way: waiting to fill a segment only costs time.
+                drop(tcp.set_nodelay(true));
+                Ok((tcp.into(), peer.into()))
+            }
+            Listening::Unix(listener) => {
+                let (unix, _) = listener.accept().await?;
+                let peer = Peer::from(&unix);
+                Ok((unix.into(), peer))
+            }
+        }
+    }
 }
 
-fn admit(tcp: TcpStream, peer: SocketAddr, permits: &Arc<Semaphore>, refusal: &Refusal, session: &impl Fn(Accepted)) {
-    // Dialogues are short lines each way: waiting to fill a segment only costs time.
-    drop(tcp.set_nodelay(true));
+fn admit(socket: Socket, peer: Peer, permits: &Arc<Semaphore>, refusal: &Refusal, session: &impl Fn(Accepted)) {
     if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
-        session(Accepted { tcp, peer, permit });
+        session(Accepted { socket, peer, permit });
     } else {
         warn!(limit = "sessions", %peer, "limit.reached");
-        drop(tcp.try_write(refusal));
+        drop(socket.try_write(refusal));
     }
 }
 
@@ -104,6 +149,7 @@ fn is_of_one_connection(fault: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpStream;
     use tokio::sync::mpsc;
 
     use super::*;
@@ -111,7 +157,7 @@ mod tests {
     #[tokio::test]
     async fn beyond_the_permits_a_client_is_told_and_the_next_one_is_served() {
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.address();
+        let address = listener.address().tcp().unwrap();
         let (sender, mut sessions) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let permits = Arc::new(Semaphore::new(1));

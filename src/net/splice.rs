@@ -297,7 +297,7 @@ mod tests {
     }
 
     fn leg(tcp: TcpStream, ahead: &[u8]) -> Leg {
-        Leg { stream: Stream::Plain(tcp), ahead: ahead.to_vec() }
+        Leg { stream: Stream::Plain(tcp.into()), ahead: ahead.to_vec() }
     }
 
     fn nobody() -> Watch<'static> {

@@ -5,30 +5,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsStream;
 
+use super::Socket;
 use super::scratch::with_scratch;
 
 /// A connection in clear or under TLS. TLS state is boxed: an idle session in clear must not pay for it.
 #[derive(Debug)]
 pub enum Stream {
     /// In clear.
-    Plain(TcpStream),
+    Plain(Socket),
     /// Under TLS, as server or client.
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Stream {
-    /// The TCP connection below.
-    #[must_use]
-    pub fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        }
-    }
+    Tls(Box<TlsStream<Socket>>),
 }
 
 /// A stream with deadlines on everything: nothing waits for a peer without end.
@@ -73,13 +62,13 @@ impl Link {
     }
 
     /// Replaces a connection in clear by the one that `handshake` makes of it. One that is under TLS stays as it is.
-    pub async fn upgrade<F, E>(self, handshake: impl FnOnce(TcpStream) -> F) -> Result<Self, E>
+    pub async fn upgrade<F, E>(self, handshake: impl FnOnce(Socket) -> F) -> Result<Self, E>
     where
         F: Future<Output = Result<Stream, E>>,
     {
         let Self { stream, patience } = self;
         let stream = match stream {
-            Stream::Plain(tcp) => handshake(tcp).await?,
+            Stream::Plain(socket) => handshake(socket).await?,
             tls @ Stream::Tls(_) => tls,
         };
         Ok(Self { stream, patience })
@@ -110,7 +99,7 @@ fn timed_out() -> io::Error {
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, buf),
         }
     }
@@ -119,21 +108,21 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
         }
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -13,7 +12,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, Error, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsConnector, TlsStream};
 
-use super::{ServerCertificate, Stream};
+use super::{ServerCertificate, Socket, Stream};
 
 /// What is wrong with TLS material or a handshake; says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -163,7 +162,7 @@ pub fn client_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
 
 /// Performs the client's handshake; certificate and name are checked.
 pub async fn connect_tls(
-    tcp: TcpStream,
+    socket: impl Into<Socket>,
     host: &str,
     config: &Arc<ClientConfig>,
     limit: Duration,
@@ -171,7 +170,7 @@ pub async fn connect_tls(
     let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.to_owned()))?;
     let failed = |fault| TlsError::Handshake { host: host.to_owned(), fault };
     let connecting = TlsConnector::from(Arc::clone(config))
-        .connect_with(name, tcp, |connection| connection.set_buffer_limit(Some(BUFFERED)));
+        .connect_with(name, socket.into(), |connection| connection.set_buffer_limit(Some(BUFFERED)));
     let tls = timeout(limit, connecting).await.map_err(|_| failed(io::ErrorKind::TimedOut.into()))?.map_err(failed)?;
     Ok(Stream::Tls(Box::new(TlsStream::Client(tls))))
 }

@@ -1,9 +1,7 @@
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -13,20 +11,21 @@ use super::service::{Frontend, ListenerTls};
 use crate::account::Verdict;
 use crate::explain;
 use crate::model::Account;
-use crate::net::{AcceptError, Link, Stream, accept_tls};
+use crate::net::{AcceptError, Link, Peer, Socket, Stream, accept_tls};
 use crate::proto::{
-    ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin,
+    ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Offer, Output,
+    UpstreamLogin,
 };
 use crate::token::TokenError;
 use crate::upstream::{NewCore, Upstream};
 
 /// The client's connection before login.
 pub(super) struct Client {
-    id: SessionId,
-    peer: SocketAddr,
-    tcp: TcpStream,
+    pub(super) id: SessionId,
+    pub(super) peer: Peer,
+    pub(super) socket: Socket,
     since: Instant,
-    deadline: Instant,
+    pub(super) deadline: Instant,
 }
 
 /// A session whose both sides are logged in and told so.
@@ -40,9 +39,9 @@ pub(super) struct Session<R> {
 }
 
 impl Client {
-    pub(super) fn new(frontend: &Frontend, tcp: TcpStream, peer: SocketAddr) -> Self {
+    pub(super) fn new(frontend: &Frontend, socket: Socket, peer: Peer) -> Self {
         let since = Instant::now();
-        Self { id: SessionId::next(), peer, tcp, since, deadline: since + frontend.service.limits.login }
+        Self { id: SessionId::next(), peer, socket, since, deadline: since + frontend.service.limits.login }
     }
 }
 
@@ -52,15 +51,19 @@ const CLIENT_PATIENCE: Duration = Duration::from_mins(1);
 /// From the greeting to a logged-in session, for every protocol. `None`: the client left, or was sent away.
 pub(super) async fn login<D, U>(
     frontend: &Frontend,
-    client: Client,
-    core: D,
+    mut client: Client,
+    core: fn(Offer) -> D,
     upstream_core: NewCore<U>,
 ) -> Option<Session<U::Ready>>
 where
     D: DownstreamLogin<Ready = U::Ready>,
     U: UpstreamLogin,
 {
+    if frontend.is_proxy(client.peer.ip()) {
+        Box::pin(client.is_introduced(frontend)).await?;
+    }
     let (id, peer) = (client.id, client.peer);
+    let core = core(frontend.offer(peer.ip()));
     debug!(session = %id, protocol = %frontend.protocol, %peer, "session.opened");
     let closed = |why: &dyn std::fmt::Display| debug!(session = %id, %peer, reason = %why, "session.closed");
     let session = match Dialogue::open(frontend, client).await {
@@ -75,11 +78,12 @@ where
 
 /// Why a program cannot come in: whoever looks for it finds it here. Load balancers and scanners that only look whether
 /// the port is open are nobody's trouble.
-fn tell_of_tls(frontend: &Frontend, id: SessionId, peer: SocketAddr, fault: &AcceptError) {
+fn tell_of_tls(frontend: &Frontend, id: SessionId, peer: Peer, fault: &AcceptError) {
     let protocol = frontend.protocol;
-    match fault {
-        AcceptError::Closed => debug!(session = %id, %protocol, %peer, error = %fault, "session.tls_failed"),
-        _ => info!(session = %id, %protocol, %peer, error = %fault, "session.tls_failed"),
+    if matches!(fault, AcceptError::Closed) {
+        debug!(session = %id, %protocol, %peer, error = %fault, "session.tls_failed");
+    } else {
+        info!(session = %id, %protocol, %peer, error = %fault, "session.tls_failed");
     }
 }
 
@@ -113,7 +117,7 @@ struct Granted<R> {
 struct Dialogue<'a> {
     frontend: &'a Frontend,
     id: SessionId,
-    peer: SocketAddr,
+    peer: Peer,
     link: Link,
     input: Input,
     since: Instant,
@@ -123,12 +127,12 @@ struct Dialogue<'a> {
 
 impl<'a> Dialogue<'a> {
     async fn open(frontend: &'a Frontend, client: Client) -> Result<Self, AcceptError> {
-        let Client { id, peer, tcp, since, deadline } = client;
+        let Client { id, peer, socket, since, deadline } = client;
         let stream = match &frontend.tls {
             ListenerTls::Implicit(config) => {
-                accept_tls(tcp, config, deadline.saturating_duration_since(Instant::now())).await?
+                accept_tls(socket, config, deadline.saturating_duration_since(Instant::now())).await?
             }
-            _ => Stream::Plain(tcp),
+            _ => Stream::Plain(socket),
         };
         let link = Link { stream, patience: CLIENT_PATIENCE };
         Ok(Self { frontend, id, peer, link, input: Input::new(), since, deadline, failures: 0 })
@@ -197,7 +201,7 @@ impl<'a> Dialogue<'a> {
     async fn upgrade(mut self) -> Result<Self, Left> {
         let ListenerTls::Starttls(config) = &self.frontend.tls else { return Ok(self) };
         let wait = self.deadline.saturating_duration_since(Instant::now());
-        self.link = self.link.upgrade(|tcp| accept_tls(tcp, config, wait)).await?;
+        self.link = self.link.upgrade(|socket| accept_tls(socket, config, wait)).await?;
         Ok(self)
     }
 

@@ -10,6 +10,7 @@ mod failure;
 mod label;
 mod login;
 mod passing;
+mod proxied;
 mod relay;
 mod seen;
 mod service;
@@ -30,27 +31,26 @@ use crate::proto::{DownstreamLogin as _, Farewell};
 
 /// Serves one client until it or its upstream leaves.
 pub async fn run(frontend: Arc<Frontend>, accepted: Accepted) {
-    let Accepted { tcp, peer, permit: _permit } = accepted;
-    let offer = frontend.offer(peer.ip());
-    let client = login::Client::new(&frontend, tcp, peer);
+    let Accepted { socket, peer, permit: _permit } = accepted;
+    let client = login::Client::new(&frontend, socket, peer);
     match frontend.protocol {
         Protocol::Imap => {
-            let core = ImapDownstream::new(offer);
-            let Some(session) = Box::pin(login::login(&frontend, client, core, ImapUpstream::new)).await else {
+            let login = login::login(&frontend, client, ImapDownstream::new, ImapUpstream::new);
+            let Some(session) = Box::pin(login).await else {
                 return;
             };
             relay::spliced(&frontend.service, session, Protocol::Imap).await;
         }
         Protocol::Pop3 => {
-            let core = Pop3Downstream::new(offer);
-            let Some(session) = Box::pin(login::login(&frontend, client, core, Pop3Upstream::new)).await else {
+            let login = login::login(&frontend, client, Pop3Downstream::new, Pop3Upstream::new);
+            let Some(session) = Box::pin(login).await else {
                 return;
             };
             relay::spliced(&frontend.service, session, Protocol::Pop3).await;
         }
         Protocol::Smtp => {
-            let core = SmtpDownstream::new(offer);
-            let Some(session) = Box::pin(login::login(&frontend, client, core, SmtpUpstream::new)).await else {
+            let login = login::login(&frontend, client, SmtpDownstream::new, SmtpUpstream::new);
+            let Some(session) = Box::pin(login).await else {
                 return;
             };
             Box::pin(relay::conversed(&frontend, session)).await;

@@ -12,6 +12,7 @@ use super::seen::Seen;
 use crate::account::{Directory, Verifier};
 use crate::lifecycle::Busy;
 use crate::model::Protocol;
+use crate::net::HeaderBounds;
 use crate::proto::{Newline, Offer};
 use crate::token::Tokens;
 use crate::upstream::Reach;
@@ -46,6 +47,8 @@ pub struct Limits {
     pub login: Duration,
     /// Failed logins on one connection.
     pub login_attempts: u32,
+    /// The PROXY header of a proxy.
+    pub proxy_header: HeaderBounds,
     /// Silence after login that ends a session.
     pub smtp_idle: Duration,
     /// See `smtp_idle`; longer than the 30 minutes of IDLE (RFC 2177, 3).
@@ -82,11 +85,20 @@ pub struct Frontend {
     pub plaintext_auth: Vec<IpNet>,
     /// What ends a line of its clients.
     pub newline: Newline,
+    /// Which peers are proxies and say first for whom they connect.
+    pub proxies: Vec<IpNet>,
     /// What all listeners share.
     pub service: Arc<Service>,
 }
 
 impl Frontend {
+    /// Whether a peer is a proxy.
+    #[must_use]
+    pub fn is_proxy(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.proxies.iter().any(|network| network.contains(&peer))
+    }
+
     /// What a client from this address is offered.
     #[must_use]
     pub fn offer(&self, from: IpAddr) -> Offer {

@@ -120,7 +120,7 @@ impl Target<'_> {
         let login = async {
             let (stream, tls) = match self.endpoint.tls {
                 Tls::Implicit => (connect_tls(tcp, host, self.trust, limit).await?, UpstreamTls::Implicit),
-                Tls::Starttls => (Stream::Plain(tcp), UpstreamTls::Starttls),
+                Tls::Starttls => (Stream::Plain(tcp.into()), UpstreamTls::Starttls),
             };
             let core = core(self.identity(token.secret().clone()), tls);
             self.perform(core, Link { stream, patience: limit }).await
@@ -149,7 +149,7 @@ impl Target<'_> {
             }
             let nobody = UpstreamIdentity { mechanism: Mechanism::Xoauth2, ..self.identity(SecretString::default()) };
             let core = core(nobody, UpstreamTls::Starttls);
-            let mut link = Link { stream: Stream::Plain(tcp), patience: limit };
+            let mut link = Link { stream: Stream::Plain(tcp.into()), patience: limit };
             match self.converse(core, &mut link, &mut Input::new()).await? {
                 Pause::StartTls(_) => Ok(self.encrypt(link).await?.stream),
                 Pause::Done(_) => Err(self.failed(Violation::NoStartTls.into())),

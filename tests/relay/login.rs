@@ -187,7 +187,8 @@ async fn a_token_without_a_refresh_token_waits_for_its_import_beside_the_running
     for _ in 0..3 {
         scene.provider.revoke_access_tokens();
         let gatepost = start(scene.directory.path()).await;
-        let address = gatepost.listeners().iter().find(|(served, _)| *served == Protocol::Pop3).unwrap().1;
+        let address =
+            gatepost.listeners().iter().find(|(served, _)| *served == Protocol::Pop3).unwrap().1.tcp().unwrap();
         let mut peer = gatepost_kit::Peer::connect(address).await;
         peer.expect("+OK").await;
         log_in(&mut peer, Protocol::Pop3, PLAIN).await;

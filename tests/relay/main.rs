@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops at once")]
 
+mod activation;
 mod groups;
 mod imap;
+mod listeners;
 mod login;
 mod mishaps;
 mod passing;

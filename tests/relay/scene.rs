@@ -37,6 +37,8 @@ pub(crate) struct Setting {
     /// Of the listeners.
     pub(crate) tls: &'static str,
     pub(crate) plaintext_auth: &'static str,
+    /// `PROTOCOL` in it is the listener's.
+    pub(crate) address: &'static str,
     /// More lines of every listener, and at the top of the file.
     pub(crate) listener: &'static str,
     pub(crate) top: &'static str,
@@ -56,6 +58,7 @@ impl Default for Setting {
             grant: "client_credentials",
             tls: "none",
             plaintext_auth: r#"["127.0.0.0/8"]"#,
+            address: r#""127.0.0.1:0""#,
             listener: "",
             top: "",
             limits: "",
@@ -71,17 +74,13 @@ impl Scene {
     }
 
     pub(crate) async fn with(setting: Setting) -> Self {
-        let provider = Provider::with(Settings { dialect: setting.dialect, certificate: setting.certificate }).await;
-        provider.add_client("client", Some("client s3cret"), MAILBOX);
-        let directory = tempfile::tempdir().unwrap();
-        let authority = Authority::new(&["localhost"]);
-        write(directory.path(), &provider, &authority, setting);
+        let (provider, authority, directory) = stage(setting).await;
         let gatepost = start(directory.path()).await;
         Self { provider, gatepost, authority, directory }
     }
 
     pub(crate) fn address(&self, protocol: Protocol) -> SocketAddr {
-        self.gatepost.listeners().iter().find(|(served, _)| *served == protocol).unwrap().1
+        self.gatepost.listeners().iter().find(|(served, _)| *served == protocol).unwrap().1.tcp().unwrap()
     }
 
     /// A client that has read the greeting.
@@ -98,6 +97,16 @@ impl Scene {
         peer.expect(yes(protocol)).await;
         peer
     }
+}
+
+/// All but Gatepost: its configuration stands in the directory.
+pub(crate) async fn stage(setting: Setting) -> (Provider, Authority, tempfile::TempDir) {
+    let provider = Provider::with(Settings { dialect: setting.dialect, certificate: setting.certificate }).await;
+    provider.add_client("client", Some("client s3cret"), MAILBOX);
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new(&["localhost"]);
+    write(directory.path(), &provider, &authority, setting);
+    (provider, authority, directory)
 }
 
 pub(crate) async fn start(directory: &Path) -> Running {
@@ -148,7 +157,9 @@ pub(crate) const fn try_later(protocol: Protocol) -> &'static str {
 fn write(directory: &Path, provider: &Provider, authority: &Authority, setting: Setting) {
     static HASH: OnceLock<String> = OnceLock::new();
     let hash = HASH.get_or_init(|| hash_password(&PASSWORD.into()).unwrap().as_str().to_owned());
-    let Setting { sasl, starttls, grant, tls, plaintext_auth, listener, top, limits, account, trusted, .. } = setting;
+    let Setting {
+        sasl, starttls, grant, tls, plaintext_auth, address, listener, top, limits, account, trusted, ..
+    } = setting;
     let upstream = if starttls { "starttls" } else { "implicit" };
     let ports = provider.ports;
     let (smtp, imap, pop3) =
@@ -160,7 +171,8 @@ fn write(directory: &Path, provider: &Provider, authority: &Authority, setting: 
     }
     let server = |port| format!("{{ host = \"localhost\", port = {port}, tls = \"{upstream}\" }}");
     let listeners = ["smtp", "imap", "pop3"].map(|protocol| {
-        format!("[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:0\"\ntls = \"{tls}\"\nplaintext_auth = {plaintext_auth}\n{listener}\n")
+        let address = address.replace("PROTOCOL", protocol);
+        format!("[[listeners]]\nprotocol = \"{protocol}\"\naddress = {address}\ntls = \"{tls}\"\nplaintext_auth = {plaintext_auth}\n{listener}\n")
     });
     let text = format!(
         r#"

@@ -195,7 +195,7 @@ async fn sizes_are_bounded_early_and_late() {
 #[tokio::test]
 async fn a_stop_finishes_the_message_under_way() {
     let Scene { provider, gatepost, directory: _directory, .. } = { Scene::new().await };
-    let address = gatepost.listeners().iter().find(|(served, _)| *served == Protocol::Smtp).unwrap().1;
+    let address = gatepost.listeners().iter().find(|(served, _)| *served == Protocol::Smtp).unwrap().1.tcp().unwrap();
     let connect = async || {
         let mut peer = Peer::connect(address).await;
         peer.expect("220 ").await;

@@ -1,10 +1,11 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
@@ -32,7 +33,16 @@ impl Peer {
     pub async fn connect(address: SocketAddr) -> Self {
         let tcp = TcpStream::connect(address).await.unwrap();
         tcp.set_nodelay(true).unwrap();
-        Self { stream: Box::new(tcp), received: Ahead::default(), transcript: String::new() }
+        Self::over(tcp)
+    }
+
+    /// Connects in clear to a Unix socket.
+    pub async fn connect_unix(path: &Path) -> Self {
+        Self::over(UnixStream::connect(path).await.unwrap())
+    }
+
+    fn over(stream: impl Duplex + 'static) -> Self {
+        Self { stream: Box::new(stream), received: Ahead::default(), transcript: String::new() }
     }
 
     /// Performs the handshake as client.
