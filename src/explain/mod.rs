@@ -1,14 +1,16 @@
-//! What a provider's refusal means and what to do, as data. For people only: no decision is taken here, for codes and
-//! texts change over time while the OAuth `error` value does not.
+//! What a provider's refusal means and what to do, as data. For people only, for codes and texts change over time while the
+//! OAuth `error` value does not; the one exception is [`throttle`], which lets a mailbox be left in peace for a while.
 
 mod google;
 mod mail;
 mod microsoft;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 pub use google::is_bare_end;
 pub use mail::{is_exchange_identity, mail_refusal};
+pub use throttle::{Pause, Reach, Throttle, throttle};
 
 /// A refusal in words of this house.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 mod body;
 mod converse;
 mod deliver;
+pub mod gate;
 mod legs;
 mod report;
 
