@@ -7,6 +7,7 @@
 //! One lock guards it all. It is held for a few comparisons, never across an await.
 
 mod bucket;
+mod client;
 mod full;
 mod lane;
 mod mailbox;
@@ -16,6 +17,7 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
+pub use client::Missed;
 pub use full::Full;
 pub use permit::{MailboxGate, Permit};
 

@@ -4,12 +4,15 @@
 //! after a body that was whole and clean; when anything breaks before, the upstream leg is dropped without it, so that
 //! half a message is never delivered, and the client gets a 4xx and tries again.
 
+mod admission;
 mod body;
 mod converse;
 mod deliver;
 pub mod gate;
 mod legs;
 mod report;
+mod turn;
 
+pub use admission::Admission;
 pub use converse::{Settings, Submission, converse};
 pub use legs::Legs;

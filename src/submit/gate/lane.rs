@@ -51,6 +51,14 @@ pub(super) enum Hindrance {
 /// For which of a lane's pauses someone is the probe.
 pub(super) type Probes = [bool; 2];
 
+/// What is known of one that goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entered {
+    pub(super) probes: Probes,
+    /// Whether its success changes anything.
+    pub(super) news: bool,
+}
+
 /// For how long fewer sessions are opened than allowed.
 const CEILING: Duration = Duration::from_mins(10);
 
@@ -103,12 +111,13 @@ impl Lane {
     }
 
     /// One goes.
-    pub(super) fn enter(&mut self, rules: Rules, now: Instant) -> Probes {
+    pub(super) fn enter(&mut self, rules: Rules, now: Instant) -> Entered {
         self.inside += 1;
         if let Some(rate) = rules.per_minute {
             self.bucket.take(rate, now);
         }
-        self.pauses.each_mut().map(|pause| pause.enter(now))
+        let probes = self.pauses.each_mut().map(|pause| pause.enter(now));
+        Entered { probes, news: self.pauses.iter().any(Pause::is_remembered) }
     }
 
     /// One is back.
@@ -167,7 +176,7 @@ mod tests {
         let (mut lane, now, rules) = (Lane::default(), Instant::now(), sessions(2));
         for _ in 0..2 {
             assert_eq!(lane.ask(rules, 0, now), Answer::Go);
-            assert_eq!(lane.enter(rules, now), NONE);
+            assert_eq!(lane.enter(rules, now), Entered { probes: NONE, news: false });
         }
         assert_eq!(lane.ask(rules, 0, now), Answer::Later(Hindrance::Sessions, None));
         lane.leave(NONE, now);
@@ -206,11 +215,11 @@ mod tests {
         let end = now + daily;
         assert_eq!(lane.ask(rules, 0, end), Answer::Go);
         assert_eq!(lane.ask(rules, 1, end), Answer::Later(Hindrance::Pause, None));
-        let probes = lane.enter(rules, end);
-        assert_eq!(probes, [true, true]);
+        let Entered { probes, news } = lane.enter(rules, end);
+        assert_eq!((probes, news), ([true, true], true));
         assert_eq!(lane.ask(rules, 0, end), Answer::Later(Hindrance::Pause, None));
         let rising = lane.throttled(explain::Pause::Rising, probes, end).unwrap();
-        let probes = lane.enter(rules, end + rising);
+        let Entered { probes, .. } = lane.enter(rules, end + rising);
         assert_eq!(probes, [true, true], "the other pause has not been tried");
         lane.succeeded(probes);
         assert_eq!(lane.ask(rules, 0, end + rising), Answer::Go);

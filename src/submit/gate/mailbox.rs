@@ -4,7 +4,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Pass;
-use super::lane::{Answer, Hindrance, Lane, Rules};
+use super::lane::{Answer, Entered, Hindrance, Lane, Rules};
 use super::queue::Queue;
 use crate::model::{MailboxLimits, Protocol};
 
@@ -42,6 +42,12 @@ impl Mailbox {
 }
 
 impl Line {
+    /// One goes, if it may and nobody was here before it.
+    pub(super) fn enter(&mut self, rules: Rules, now: Instant) -> Option<Entered> {
+        let may = self.queue.is_empty() && self.lane.ask(rules, 0, now) == Answer::Go;
+        may.then(|| self.lane.enter(rules, now))
+    }
+
     /// Whether someone waits for the place of one that is through, and nobody has given up its own yet.
     pub(super) fn wants_a_place(&self, rules: Rules, now: Instant) -> bool {
         self.queue.len() > self.yielding

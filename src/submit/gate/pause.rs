@@ -116,6 +116,11 @@ impl Pause {
         length
     }
 
+    /// Whether the next one would be longer than the first, or this one is not over.
+    pub(super) fn is_remembered(&self) -> bool {
+        self.step > 0 || self.state != State::Over
+    }
+
     /// Whether nothing would be lost with it.
     pub(super) fn is_forgotten(&self, now: Instant) -> bool {
         let over = match self.state {

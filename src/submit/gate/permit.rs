@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::lane::{Answer, Hindrance, Probes, Rules};
+use super::lane::{Answer, Entered, Hindrance, Probes, Rules};
 use super::mailbox::{Line, Mailbox};
 use super::{Full, Gate, Pass};
 use crate::explain::{self, Reach, Throttle};
@@ -25,6 +25,8 @@ pub struct Permit {
     mailbox: MailboxGate,
     pass: Pass,
     probes: Probes,
+    /// The lane has had a pause: success is news.
+    news: bool,
     yielding: bool,
 }
 
@@ -57,15 +59,23 @@ impl MailboxGate {
         }
     }
 
+    /// Goes through if nobody has to be waited for.
+    #[must_use]
+    pub fn enter_now(&self, pass: Pass) -> Option<Permit> {
+        let now = Instant::now();
+        let mut mailboxes = self.gate.lock();
+        let entered = mailboxes.enter(&self.key, now).line(pass).enter(pass.rules(self.limits), now);
+        entered.map(|entered| self.permit(pass, entered))
+    }
+
     fn begin(&self, pass: Pass) -> Result<Begun<'_>, Full> {
         let now = Instant::now();
         let rules = pass.rules(self.limits);
         let settings = self.gate.settings;
         let mut mailboxes = self.gate.lock();
         let line = mailboxes.enter(&self.key, now).line(pass);
-        if line.queue.is_empty() && line.lane.ask(rules, 0, now) == Answer::Go {
-            let probes = line.lane.enter(rules, now);
-            return Ok(Begun::Through(self.permit(pass, probes)));
+        if let Some(entered) = line.enter(rules, now) {
+            return Ok(Begun::Through(self.permit(pass, entered)));
         }
         if line.queue.len() >= settings.waiters {
             return Err(Full::Crowded { waiters: settings.waiters });
@@ -75,8 +85,33 @@ impl MailboxGate {
         Ok(Begun::Waiting(waiting, call))
     }
 
-    fn permit(&self, pass: Pass, probes: Probes) -> Permit {
-        Permit { mailbox: self.clone(), pass, probes, yielding: false }
+    fn permit(&self, pass: Pass, Entered { probes, news }: Entered) -> Permit {
+        Permit { mailbox: self.clone(), pass, probes, news, yielding: false }
+    }
+
+    /// The provider said that it is too much, to nobody in particular. Returns how long nobody follows, if that is new.
+    pub fn throttled(&self, pass: Pass, throttle: Throttle) -> Option<Duration> {
+        self.slow_down(pass, throttle, Probes::default())
+    }
+
+    fn slow_down(&self, pass: Pass, throttle: Throttle, probes: Probes) -> Option<Duration> {
+        self.with_mailbox(|mailbox, now| {
+            let length = pause(mailbox.line(pass), throttle.pause, probes, now)?;
+            match (throttle.reach, pass) {
+                (Reach::Sessions, _) => {
+                    let session = pass.session();
+                    mailbox.line(session).lane.lower(session.rules(self.limits), now);
+                }
+                (Reach::Everything, Pass::Message) => {
+                    pause(mailbox.line(pass.session()), throttle.pause, Probes::default(), now);
+                }
+                (Reach::Everything, Pass::Session(Protocol::Smtp)) => {
+                    pause(mailbox.line(Pass::Message), throttle.pause, Probes::default(), now);
+                }
+                (Reach::Itself | Reach::Everything, _) => {}
+            }
+            Some(length)
+        })
     }
 
     /// Does something with a line, and forgets the mailbox if that was all.
@@ -113,9 +148,9 @@ impl Waiting<'_> {
             match answer {
                 Answer::Go => {
                     line.queue.leave(number);
-                    let probes = line.lane.enter(rules, now);
+                    let entered = line.lane.enter(rules, now);
                     line.queue.call_first();
-                    return Ok(probes);
+                    return Ok(entered);
                 }
                 Answer::Later(Hindrance::Sessions, _) => line.wanted.notify_one(),
                 _ => {}
@@ -123,7 +158,7 @@ impl Waiting<'_> {
             Err((answer, now))
         });
         let (hindrance, at, now) = match answer {
-            Ok(probes) => return Ok(Looked::Through(self.mailbox.permit(self.pass, probes))),
+            Ok(entered) => return Ok(Looked::Through(self.mailbox.permit(self.pass, entered))),
             Err((Answer::NotBefore(at, hindrance), now)) => (hindrance, Some(at), now),
             Err((Answer::Later(hindrance, at), now)) => (hindrance, at.filter(|at| *at < deadline), now),
             Err((Answer::Go, now)) => (Hindrance::Sessions, None, now),
@@ -155,6 +190,9 @@ impl Permit {
 
     /// The provider let it through: a pause that it was the first after is over.
     pub fn succeeded(&mut self) {
+        if !self.news {
+            return;
+        }
         let probes = std::mem::take(&mut self.probes);
         self.mailbox.with(self.pass, |line, _, _| {
             line.lane.succeeded(probes);
@@ -165,24 +203,7 @@ impl Permit {
     /// The provider said that it is too much. Returns how long nobody follows, if that is new.
     pub fn throttled(&mut self, throttle: Throttle) -> Option<Duration> {
         let probes = std::mem::take(&mut self.probes);
-        let (pass, limits) = (self.pass, self.mailbox.limits);
-        self.mailbox.with_mailbox(|mailbox, now| {
-            let length = pause(mailbox.line(pass), throttle.pause, probes, now)?;
-            match (throttle.reach, pass) {
-                (Reach::Sessions, _) => {
-                    let session = pass.session();
-                    mailbox.line(session).lane.lower(session.rules(limits), now);
-                }
-                (Reach::Everything, Pass::Message) => {
-                    pause(mailbox.line(pass.session()), throttle.pause, Probes::default(), now);
-                }
-                (Reach::Everything, Pass::Session(Protocol::Smtp)) => {
-                    pause(mailbox.line(Pass::Message), throttle.pause, Probes::default(), now);
-                }
-                (Reach::Itself | Reach::Everything, _) => {}
-            }
-            Some(length)
-        })
+        self.mailbox.slow_down(self.pass, throttle, probes)
     }
 
     /// Until someone waits for the place of one that has been idle for longer than it may be. Whoever is told so has to drop
