@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use gatepost::account::hash_password;
 use gatepost::model::Protocol;
-use gatepost_kit::Peer;
+use gatepost_kit::{Client, Peer};
+use tokio::time::sleep;
 
 use crate::scene::{MAILBOX, PLAIN, Scene, Setting, log_in, yes};
 
 const THREE: &str = "[providers.simulated.limits]\nsmtp_sessions = 3\nimap_sessions = 2";
 
-/// A mailbox of its own for a second account.
-const OTHER: &str = "mailbox = \"support@example.com\"";
+/// `\0other\0pass word`, of [`with_another_mailbox`].
+const OTHER: &str = "AG90aGVyAHBhc3Mgd29yZA==";
 
 async fn scene(limits: &'static str, provider: &'static str) -> Scene {
     Scene::with(Setting { limits, account: provider, ..Setting::default() }).await
@@ -82,31 +84,188 @@ async fn who_waits_in_vain_is_told_to_try_later_and_a_free_place_is_for_the_next
     drop(scene.logged_in(Protocol::Pop3).await);
 }
 
+/// As [`scene`], with an account of another mailbox.
+async fn with_another_mailbox(limits: &'static str) -> Scene {
+    let hash = hash_password(&"pass word".into()).unwrap();
+    let other = format!(
+        "[accounts.other]\npassword_hash = {:?}\ntoken = \"support\"\nmailbox = \"other@example.com\"\nsmtp_user = \"other@example.com\"",
+        hash.as_str()
+    );
+    let scene = scene(limits, other.leak()).await;
+    scene.provider.register(Client::new("client", MAILBOX).secret("client s3cret").mailbox("other@example.com"));
+    scene
+}
+
 #[tokio::test]
 async fn one_waiter_too_many_is_refused_at_once_and_one_that_leaves_makes_room() {
-    let scene = scene("gate_waiters = 1\ngate_seconds = 600", "[providers.simulated.limits]\nimap_sessions = 1").await;
+    let limits = "gate_waiters = 1\ngate_seconds = 600\nlogin_attempts = 1000";
+    let scene = scene(limits, "[providers.simulated.limits]\nimap_sessions = 1").await;
     let first = scene.logged_in(Protocol::Imap).await;
-    let mut leaving = scene.client(Protocol::Imap).await;
-    log_in(&mut leaving, Protocol::Imap, PLAIN).await;
-    let mut refused = scene.client(Protocol::Imap).await;
-    let reply = loop {
-        log_in(&mut refused, Protocol::Imap, PLAIN).await;
-        let reply = tokio::time::timeout(Duration::from_millis(300), refused.expect("a NO [LIMIT] too many")).await;
-        match reply {
-            Ok(reply) => break reply,
-            // It was the first of the two to wait.
-            Err(_) => std::mem::swap(&mut leaving, &mut refused),
-        }
+    let (mut a, mut b) = (scene.client(Protocol::Imap).await, scene.client(Protocol::Imap).await);
+    log_in(&mut a, Protocol::Imap, PLAIN).await;
+    log_in(&mut b, Protocol::Imap, PLAIN).await;
+    let is_a = tokio::select! {
+        _ = a.expect("a NO [LIMIT] too many") => true,
+        _ = b.expect("a NO [LIMIT] too many") => false,
     };
-    assert!(reply.contains("try again later"));
+    let (mut refused, leaving) = if is_a { (a, b) } else { (b, a) };
     drop(leaving);
-    // It waits once the other is gone, and is next.
-    log_in(&mut refused, Protocol::Imap, PLAIN).await;
-    drop(first);
-    let mut reply = refused.expect("a ").await;
-    while reply.starts_with("a NO") {
+    let mut first = Some(first);
+    loop {
         log_in(&mut refused, Protocol::Imap, PLAIN).await;
-        reply = refused.expect("a ").await;
+        let reply = tokio::select! {
+            reply = refused.expect("a ") => reply,
+            // No answer: it waits, so the other one does not any more.
+            () = sleep(Duration::from_millis(300)), if first.is_some() => {
+                drop(first.take());
+                refused.expect("a ").await
+            }
+        };
+        if reply.starts_with("a OK") {
+            break;
+        }
+        sleep(Duration::from_millis(10)).await;
     }
-    assert!(reply.starts_with("a OK"), "{reply}");
+    assert!(first.is_none());
+}
+
+#[tokio::test]
+async fn an_idle_session_gives_its_place_to_one_that_waits_and_a_busy_one_does_not() {
+    let scene = scene("gate_idle_seconds = 1", "[providers.simulated.limits]\nsmtp_sessions = 2").await;
+    let (mut idle, mut busy) = (scene.logged_in(Protocol::Smtp).await, scene.logged_in(Protocol::Smtp).await);
+    assert!(mail(&mut busy).await.starts_with("250 "));
+    let mut third = scene.client(Protocol::Smtp).await;
+    log_in(&mut third, Protocol::Smtp, PLAIN).await;
+    idle.expect("421 4.3.2 ").await;
+    idle.expect_end().await;
+    third.expect("235 ").await;
+    deliver(&mut third).await;
+    busy.send("RSET\r\n").await;
+    busy.expect("250 ").await;
+    deliver(&mut busy).await;
+}
+
+#[tokio::test]
+async fn a_message_too_many_in_a_minute_is_not_sent_upstream() {
+    let scene = scene("gate_seconds = 1", "[providers.simulated.limits]\nmessages_per_minute = 2").await;
+    let mut peer = scene.logged_in(Protocol::Smtp).await;
+    deliver(&mut peer).await;
+    deliver(&mut peer).await;
+    // Whatever reaches the upstream from now on is answered so.
+    scene.provider.faults(|faults| {
+        faults.replies.insert("MAIL", "599 it went upstream\r\n");
+    });
+    let reply = mail(&mut peer).await;
+    assert!(reply.starts_with("451 4.3.2 the mailbox has sent as many messages as it may"), "{reply}");
+    peer.send("RCPT TO:<a@example.com>\r\nRSET\r\n").await;
+    peer.expect("503 ").await;
+    peer.expect("250 ").await;
+}
+
+#[tokio::test]
+async fn after_one_too_many_the_mailbox_rests_and_then_delivers() {
+    let scene = scene("", "").await;
+    scene.provider.faults(|faults| faults.sessions = Some(0));
+    let mut smtp = scene.logged_in(Protocol::Smtp).await;
+    let reply = mail(&mut smtp).await;
+    assert!(reply.starts_with("432 4.3.2 Concurrent connections limit exceeded"), "as the provider said: {reply}");
+    let mut imap = scene.client(Protocol::Imap).await;
+    log_in(&mut imap, Protocol::Imap, PLAIN).await;
+    imap.expect("a NO [LIMIT] the mail provider slows this mailbox down").await;
+    let attempts = scene.provider.logins().len();
+    scene.provider.faults(|faults| faults.sessions = None);
+
+    let begun = Instant::now();
+    log_in(&mut imap, Protocol::Imap, PLAIN).await;
+    deliver(&mut smtp).await;
+    imap.expect("a OK").await;
+    assert!(begun.elapsed() > Duration::from_secs(4));
+    assert_eq!(scene.provider.logins().len(), attempts + 1, "no fresh token was tried");
+    assert_eq!(scene.provider.token_requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_long_pause_is_refused_at_once_and_is_one_mailboxs_own() {
+    let scene = with_another_mailbox("").await;
+    let mut peer = scene.client(Protocol::Imap).await;
+    scene.provider.faults(|faults| {
+        faults
+            .replies
+            .insert("AUTHENTICATE", "NO Request is throttled. Suggested Backoff Time: 120000 milliseconds\r\n");
+    });
+    log_in(&mut peer, Protocol::Imap, PLAIN).await;
+    peer.expect("a NO [UNAVAILABLE] the mail provider slows this mailbox down").await;
+    scene.provider.faults(|faults| faults.replies.clear());
+    log_in(&mut peer, Protocol::Imap, PLAIN).await;
+    peer.expect("a NO [LIMIT] the mail provider slows this mailbox down; try again in 2 minutes").await;
+    log_in(&mut peer, Protocol::Imap, OTHER).await;
+    peer.expect("a OK").await;
+    drop(scene.logged_in(Protocol::Smtp).await);
+}
+
+#[tokio::test]
+async fn a_spent_day_is_no_end_of_the_message() {
+    for (stage, reply) in [
+        (
+            "END",
+            "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed to process message\r\n",
+        ),
+        (
+            "MAIL",
+            "550-5.4.5 Daily user sending limit exceeded. For more information go to\r\n550 5.4.5 https://support.google.com/a/answer/166852 x - gsmtp\r\n",
+        ),
+        ("RCPT", "550 5.4.5 Daily user sending limit exceeded\r\n"),
+    ] {
+        let scene = with_another_mailbox("").await;
+        scene.provider.faults(|faults| {
+            faults.replies.insert(stage, reply);
+        });
+        let mut peer = scene.logged_in(Protocol::Smtp).await;
+        let mut answers = vec![mail(&mut peer).await];
+        for command in ["RCPT TO:<a@example.com>\r\n", "DATA\r\n", "x\r\n.\r\n"] {
+            if answers.iter().all(|answer| answer.starts_with(['2', '3'])) {
+                peer.send(command).await;
+                answers.push(peer.expect("").await);
+            }
+        }
+        let last = answers.pop().unwrap();
+        assert!(last.starts_with("451 4.3.2 the mailbox has sent"), "{stage}: {last}");
+        peer.send("RSET\r\n").await;
+        peer.expect("250 ").await;
+        let paused = mail(&mut peer).await;
+        assert!(
+            paused.starts_with("451 4.3.2 the mail provider slows this mailbox down; try again in 15 minutes"),
+            "{paused}"
+        );
+
+        scene.provider.faults(|faults| faults.replies.clear());
+        let mut other = scene.client(Protocol::Smtp).await;
+        log_in(&mut other, Protocol::Smtp, OTHER).await;
+        other.expect("235 ").await;
+        other.send("MAIL FROM:<other@example.com>\r\n").await;
+        other.expect("250 ").await;
+    }
+}
+
+#[tokio::test]
+async fn a_busy_mailbox_delays_no_other() {
+    let scene = with_another_mailbox("").await;
+    scene.provider.faults(|faults| {
+        faults.replies.insert("MAIL", "451 4.7.500 Server busy. Please try again later from [192.0.2.1]. (S77719)\r\n");
+    });
+    let mut busy = scene.logged_in(Protocol::Smtp).await;
+    assert!(mail(&mut busy).await.starts_with("451 4.7.500 Server busy"));
+    scene.provider.faults(|faults| faults.replies.clear());
+    let mut waiting = scene.client(Protocol::Smtp).await;
+    log_in(&mut waiting, Protocol::Smtp, PLAIN).await;
+    busy.send(format!("MAIL FROM:<{MAILBOX}>\r\n")).await;
+    let mut other = scene.client(Protocol::Smtp).await;
+    log_in(&mut other, Protocol::Smtp, OTHER).await;
+    tokio::select! {
+        biased;
+        _ = waiting.expect("") => panic!("it was not left in peace"),
+        _ = busy.expect("") => panic!("it was not left in peace"),
+        _ = other.expect("235 ") => {}
+    }
+    deliver(&mut other).await;
 }
