@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_providers_say_when_it_is_too_much() {
-        let minutes = Pause::Stated(Duration::from_secs(120));
+        let minutes = Pause::Stated(Duration::from_mins(2));
         for (said, pause, reach) in [
             (
                 "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded [H=x.prod.outlook.com]",

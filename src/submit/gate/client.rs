@@ -41,5 +41,5 @@ async fn gone(client: &mut Link, ahead: &mut Input) {
             _ => return,
         }
     }
-    pending().await
+    pending::<()>().await;
 }

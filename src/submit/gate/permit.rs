@@ -90,6 +90,7 @@ impl MailboxGate {
     }
 
     /// The provider said that it is too much, to nobody in particular. Returns how long nobody follows, if that is new.
+    #[must_use = "a new pause is told of"]
     pub fn throttled(&self, pass: Pass, throttle: Throttle) -> Option<Duration> {
         self.slow_down(pass, throttle, Probes::default())
     }
@@ -201,6 +202,7 @@ impl Permit {
     }
 
     /// The provider said that it is too much. Returns how long nobody follows, if that is new.
+    #[must_use = "a new pause is told of"]
     pub fn throttled(&mut self, throttle: Throttle) -> Option<Duration> {
         let probes = std::mem::take(&mut self.probes);
         self.mailbox.slow_down(self.pass, throttle, probes)

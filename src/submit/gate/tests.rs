@@ -175,9 +175,9 @@ async fn a_pause_longer_than_the_wait_is_refused_at_once_also_to_those_who_wait(
     let rising = throttle("[ALERT] Too many simultaneous connections. (Failure)").unwrap();
     let stated = throttle("Request is throttled. Suggested Backoff Time: 120000 milliseconds").unwrap();
     let mut held = mailbox.enter(imap).await.unwrap();
-    held.throttled(rising);
+    assert!(held.throttled(rising).is_some());
     let waiting = waiter(&mailbox, imap).await;
-    held.throttled(stated);
+    assert!(held.throttled(stated).is_some());
     assert_eq!(through_not(waiting).await, Full::Paused { seconds: 120 });
     assert_eq!(mailbox.enter(imap).await.unwrap_err(), Full::Paused { seconds: 120 });
     assert!(mailbox.enter(SMTP).await.is_ok());
