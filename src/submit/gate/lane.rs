@@ -93,8 +93,9 @@ impl Lane {
                 (Look::Closed(end), Some(Answer::NotBefore(other, _))) if other >= end => {}
                 (Look::Closed(end), _) => answer = Some(Answer::NotBefore(end, Hindrance::Pause)),
                 (Look::Probe, _) if ahead == 0 => {}
-                (Look::Probe | Look::Probed, other) => {
-                    answer = other.or(Some(Answer::Later(Hindrance::Pause, None)));
+                (Look::Probe, other) => answer = other.or(Some(Answer::Later(Hindrance::Pause, None))),
+                (Look::Probed(end), other) => {
+                    answer = other.or(Some(Answer::Later(Hindrance::Pause, Some(end))));
                 }
             }
         }
@@ -217,7 +218,7 @@ mod tests {
         assert_eq!(lane.ask(rules, 1, end), Answer::Later(Hindrance::Pause, None));
         let Entered { probes, news } = lane.enter(rules, end);
         assert_eq!((probes, news), ([true, true], true));
-        assert_eq!(lane.ask(rules, 0, end), Answer::Later(Hindrance::Pause, None));
+        assert!(matches!(lane.ask(rules, 0, end), Answer::Later(Hindrance::Pause, Some(_))));
         let rising = lane.throttled(explain::Pause::Rising, probes, end).unwrap();
         let Entered { probes, .. } = lane.enter(rules, end + rising);
         assert_eq!(probes, [true, true], "the other pause has not been tried");

@@ -30,13 +30,16 @@ pub(super) const DAILY: Ladder = Ladder { first: Duration::from_mins(15), longes
 /// The longest pause that a provider's own word makes.
 const STATED: Duration = Duration::from_mins(10);
 
+/// How long a probe is awaited; a client that falls silent in the middle of its message is none.
+const PROBE: Duration = Duration::from_secs(30);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Over,
     /// Nobody until then, and then one.
     Until(Instant),
-    /// One has gone ahead.
-    Probed,
+    /// One has gone ahead, and is awaited until then.
+    Probed(Instant),
 }
 
 /// What a pause means for someone now.
@@ -46,8 +49,8 @@ pub(super) enum Look {
     Closed(Instant),
     /// The first one may go ahead.
     Probe,
-    /// One has, and is not back.
-    Probed,
+    /// One has, and is awaited until then.
+    Probed(Instant),
 }
 
 impl Pause {
@@ -59,8 +62,8 @@ impl Pause {
         match self.state {
             State::Over => Look::Open,
             State::Until(end) if now < end => Look::Closed(end),
-            State::Until(_) => Look::Probe,
-            State::Probed => Look::Probed,
+            State::Probed(end) if now < end => Look::Probed(end),
+            State::Until(_) | State::Probed(_) => Look::Probe,
         }
     }
 
@@ -68,14 +71,14 @@ impl Pause {
     pub(super) fn enter(&mut self, now: Instant) -> bool {
         let probe = self.look(now) == Look::Probe;
         if probe {
-            self.state = State::Probed;
+            self.state = State::Probed(now + PROBE);
         }
         probe
     }
 
     /// The probe comes back and knows nothing; the next one is it.
     pub(super) fn abandon(&mut self, now: Instant) {
-        if self.state == State::Probed {
+        if matches!(self.state, State::Probed(_)) {
             self.state = State::Until(now);
         }
     }
@@ -100,7 +103,7 @@ impl Pause {
         };
         let end = match self.state {
             State::Until(end) => end.max(now + length),
-            State::Over | State::Probed => now + length,
+            State::Over | State::Probed(_) => now + length,
         };
         self.state = State::Until(end);
         Some(length)
@@ -125,8 +128,7 @@ impl Pause {
     pub(super) fn is_forgotten(&self, now: Instant) -> bool {
         let over = match self.state {
             State::Over => true,
-            State::Until(end) => end < now,
-            State::Probed => false,
+            State::Until(end) | State::Probed(end) => end < now,
         };
         over && (self.step == 0 || self.remembered.is_none_or(|until| until < now))
     }
@@ -175,7 +177,8 @@ mod tests {
         assert_eq!(pause.look(now), Look::Closed(now + Duration::from_secs(5)));
         let later = now + Duration::from_secs(5);
         assert!(pause.enter(later) && !pause.enter(later));
-        assert_eq!(pause.look(later), Look::Probed);
+        assert_eq!(pause.look(later), Look::Probed(later + PROBE));
+        assert_eq!(pause.look(later + PROBE), Look::Probe, "it is not awaited for ever");
         pause.abandon(later);
         assert_eq!(pause.look(later), Look::Probe);
     }
