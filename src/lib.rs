@@ -17,7 +17,7 @@
 //! | [`config`] | layers of TOML and environment, all errors at once |
 //! | [`session`] | one login driver for all protocols, then the relay |
 //! | [`upstream`] | the way to a provider: dial, TLS, login with a token |
-//! | [`submit`] | a message's way out: the SMTP conversation after login |
+//! | [`submit`] | a message's way out: the SMTP conversation after login, and the limits of mailboxes |
 //! | [`admin`] | the administration address: consents come back to it |
 //! | [`consent`] | a person gives a grant, for the right mailbox |
 //! | [`doctor`] | why an account does not work: a chain of steps, each with cause and next step |

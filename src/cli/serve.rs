@@ -21,6 +21,7 @@ use crate::net::{self, Address, HeaderBounds, Inherited, Listener, ServerCertifi
 use crate::proto::Newline;
 use crate::session::{self, Frontend, Limits, ListenerTls, Seen, Service};
 use crate::store::{SqliteStore, Store};
+use crate::submit::gate::{Gate, GateSettings};
 use crate::token::{TokenSettings, Tokens};
 use crate::upstream;
 
@@ -156,6 +157,7 @@ fn service(config: &Config, tokens: Tokens, stop: &CancellationToken) -> anyhow:
         verifier: verifier.context("the system gives no randomness")?,
         tokens,
         reach: ArcSwap::default(),
+        gate: Arc::new(gate(limits)),
         limits: bounds(limits),
         seen: Seen::default(),
         busy: Busy::default(),
@@ -172,6 +174,14 @@ pub(super) fn token_settings(config: &Config) -> TokenSettings {
         // Longer than an exchange and the saving of its result can take.
         lease: total * 2 + Duration::from_secs(10),
     }
+}
+
+fn gate(limits: &config::Limits) -> Gate {
+    Gate::new(GateSettings {
+        wait: Duration::from_secs(limits.gate_seconds),
+        waiters: usize::try_from(limits.gate_waiters).unwrap_or(usize::MAX),
+        idle: Duration::from_secs(limits.gate_idle_seconds),
+    })
 }
 
 fn bounds(limits: &config::Limits) -> Limits {

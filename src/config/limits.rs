@@ -76,6 +76,12 @@ limits! {
     verified_password_seconds = 600, 1..=86_400;
     /// Seconds between two looks at the files of certificates.
     certificate_check_seconds = 10, SECONDS;
+    /// Seconds that a session or a message waits for a limit of its mailbox.
+    gate_seconds = 30, SECONDS;
+    /// How many wait for the same limit of a mailbox.
+    gate_waiters = 100, 0..=10_000;
+    /// Seconds after which an SMTP session without a message gives its place to one that waits.
+    gate_idle_seconds = 10, SECONDS;
     /// Seconds that a stop waits for messages under way.
     shutdown_seconds = 30, SECONDS;
 }

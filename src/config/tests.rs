@@ -1,5 +1,6 @@
 mod checks;
 mod layers;
+mod limits;
 mod listeners;
 mod patterns;
 mod reference;

@@ -1,5 +1,6 @@
 //! What a provider's refusal means and what to do, as data. For people: no decision that could do harm is taken here, for
-//! codes and texts change over time while the OAuth `error` value does not.
+//! codes and texts change over time while the OAuth `error` value does not. What [`passing`] and [`throttle`] decide is how
+//! soon a fresh token is taken, and how long a mailbox is left in peace.
 
 mod google;
 mod mail;
@@ -7,10 +8,12 @@ mod microsoft;
 mod passing;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 pub use google::is_bare_end;
 pub use mail::{is_exchange_identity, mail_refusal};
 pub use passing::{Heard, Kind, Passing, after_login};
+pub use throttle::{Pause, Reach, Throttle, throttle};
 
 /// A refusal in words of this house.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,9 @@ pub use account::{Account, PasswordHash, UnusableHash};
 pub use certificate::{ClientCertificate, SigningAlgorithm};
 pub use deadline::{Deadline, DeadlineKind, deadlines};
 pub use egress::{Egress, Exempt, Proxy, ProxyKind};
-pub use provider::{Endpoint, Endpoints, Family, Loopback, Manners, OauthUrls, Provider, SaslMechanism, UpstreamTls};
+pub use provider::{
+    Endpoint, Endpoints, Family, Loopback, MailboxLimits, Manners, OauthUrls, Provider, SaslMechanism, UpstreamTls,
+};
 pub use quarantine::{Quarantine, Quarantined};
 pub use scopes::{Objection, not_granted, object, same_scope};
 pub use service_account::{DownloadedClient, ServiceAccount, UnusableJson};

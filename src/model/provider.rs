@@ -1,3 +1,4 @@
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use url::Url;
@@ -23,6 +24,19 @@ pub struct Provider {
     pub endpoints: Endpoints,
     /// The way to them, and to where tokens are asked for.
     pub egress: Egress,
+    /// What it allows each mailbox.
+    pub limits: MailboxLimits,
+}
+
+/// What a provider allows each mailbox; where there is none, it is not limited here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MailboxLimits {
+    /// SMTP sessions at a time.
+    pub smtp_sessions: Option<NonZeroU32>,
+    /// Messages a minute; as many may come at once.
+    pub messages_per_minute: Option<NonZeroU32>,
+    /// IMAP sessions at a time.
+    pub imap_sessions: Option<NonZeroU32>,
 }
 
 /// Whose manners a provider has: which scopes can work, and how its errors are explained.

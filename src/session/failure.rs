@@ -1,4 +1,7 @@
+use crate::explain::{self, Reach};
+use crate::model::Protocol;
 use crate::proto::{ClientText, LoginFailure};
+use crate::submit::gate::{Full, Missed};
 use crate::token::TokenError;
 use crate::upstream::UpstreamError;
 
@@ -46,6 +49,8 @@ pub(super) enum Unavailable {
     Upstream(#[from] UpstreamError),
     #[error("the provider has no server for this protocol; name it in the provider's table")]
     NoEndpoint,
+    #[error(transparent)]
+    Missed(#[from] Missed),
 }
 
 impl Unavailable {
@@ -54,8 +59,28 @@ impl Unavailable {
         matches!(self, Self::Upstream(error) if !matches!(error, UpstreamError::Login { .. }))
     }
 
-    pub(super) fn told(&self, token: &str) -> LoginFailure {
+    /// The limit of the mailbox that was reached.
+    pub(super) const fn full(&self) -> Option<&Full> {
+        match self {
+            Self::Missed(Missed::Full(full)) => Some(full),
+            _ => None,
+        }
+    }
+
+    pub(super) fn told(&self, token: &str, protocol: Protocol) -> LoginFailure {
         let text = match self {
+            Self::Missed(Missed::Full(full)) => {
+                let text = ClientText::new(&full.for_client());
+                // POP3's code for a mailbox in use says that somebody else has locked it.
+                let unavailable = protocol == Protocol::Pop3;
+                return if unavailable { LoginFailure::Unavailable(text) } else { LoginFailure::MailboxBusy(text) };
+            }
+            Self::Missed(Missed::Gone) => "you have left".into(),
+            Self::Upstream(error) if let Some(throttle) = explain::throttle(&error.to_string()) => {
+                let text = ClientText::new("the mail provider slows this mailbox down; try again later");
+                let sessions = throttle.reach == Reach::Sessions;
+                return if sessions { LoginFailure::MailboxBusy(text) } else { LoginFailure::Unavailable(text) };
+            }
             Self::Token(error) => error.for_client(),
             Self::Upstream(error) if error.is_refusal() => {
                 format!("the mail provider refused the login with token '{token}'; ask the administrator")

@@ -16,8 +16,9 @@ use crate::proto::{
     ClientText, Credentials, DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Offer, Output,
     UpstreamLogin,
 };
+use crate::submit::gate::{Pass, Permit};
 use crate::token::TokenError;
-use crate::upstream::{NewCore, Upstream};
+use crate::upstream::{NewCore, Upstream, UpstreamError};
 
 /// The client's connection before login.
 pub(super) struct Client {
@@ -35,6 +36,8 @@ pub(super) struct Session<R> {
     pub(super) client: Link,
     pub(super) from_client: Input,
     pub(super) upstream: Upstream<R>,
+    /// Held until the upstream's connection is gone, so it stands behind it.
+    pub(super) permit: Permit,
     pub(super) since: Instant,
 }
 
@@ -112,6 +115,7 @@ enum Left {
 struct Granted<R> {
     account: Arc<Account>,
     upstream: Upstream<R>,
+    permit: Permit,
 }
 
 struct Dialogue<'a> {
@@ -206,9 +210,9 @@ impl<'a> Dialogue<'a> {
     }
 
     fn granted<R>(self, granted: Granted<R>) -> Session<R> {
-        let Granted { account, upstream } = granted;
+        let Granted { account, upstream, permit } = granted;
         let Self { id, link: client, input: from_client, since, .. } = self;
-        Session { id, account, client, from_client, upstream, since }
+        Session { id, account, client, from_client, upstream, permit, since }
     }
 
     async fn reject<D: DownstreamLogin>(&mut self, core: D, failure: &LoginFailure) -> Result<D, Left> {
@@ -231,7 +235,7 @@ impl<'a> Dialogue<'a> {
 
     /// From credentials to an upstream session. Logs the outcome, once.
     async fn authorize<U: UpstreamLogin>(
-        &self,
+        &mut self,
         credentials: &Credentials,
         upstream_core: NewCore<U>,
     ) -> Result<Granted<U::Ready>, LoginFailure> {
@@ -243,21 +247,25 @@ impl<'a> Dialogue<'a> {
             failure
         })?;
         match self.upstream(&account, upstream_core).await {
-            Ok(upstream) => {
+            Ok((upstream, permit)) => {
                 let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let (account_name, token) = (&account.name, &account.token.name);
                 info!(session = %self.id, %protocol, peer = %self.peer, account = account_name, token, ms, "session.login");
-                Ok(Granted { account, upstream })
+                Ok(Granted { account, upstream, permit })
             }
             Err(error) => {
                 let token = &account.token.name;
-                let failure = error.told(token);
+                let failure = error.told(token, protocol);
+                let mailbox = account.upstream_user(protocol);
+                if let Some(full) = error.full() {
+                    warn!(session = %self.id, %protocol, limit = full.limit(), account = account.name, mailbox, "limit.reached");
+                }
                 if error.is_unreachable() {
                     let provider = &account.token.provider.name;
                     warn!(session = %self.id, %protocol, provider, error = %error, "upstream.unreachable");
                 }
                 let known = explain::mail_refusal(&error.to_string());
-                let remedy = known.map(|known| known.remedy_at(token, account.upstream_user(protocol)));
+                let remedy = known.map(|known| known.remedy_at(token, mailbox));
                 let cause = known.map(|known| known.cause);
                 warn!(session = %self.id, %protocol, peer = %self.peer, account = account.name, token, error = %error, cause, remedy, "session.login_failed");
                 Err(failure)
@@ -277,12 +285,12 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// Token, upstream login and, when the upstream refuses, one forced refresh and one more try.
+    /// Token, the mailbox's turn, upstream login and, when the upstream refuses, one forced refresh and one more try.
     async fn upstream<U: UpstreamLogin>(
-        &self,
+        &mut self,
         account: &Account,
         core: NewCore<U>,
-    ) -> Result<Upstream<U::Ready>, Unavailable> {
+    ) -> Result<(Upstream<U::Ready>, Permit), Unavailable> {
         let service = &self.frontend.service;
         let protocol = self.frontend.protocol;
         if !service.tokens.knows(&account.token.name) {
@@ -294,15 +302,37 @@ impl<'a> Dialogue<'a> {
         let target = reach.and_then(|reach| reach.target(&account.token, protocol, user));
         let target = target.ok_or(Unavailable::NoEndpoint)?;
         let token = service.tokens.access_token(&account.token.name, user).await?;
-        match target.log_in(&token, core).await {
-            Err(refused) if refused.is_refusal() => {
-                let fresh = service.tokens.renewed(&account.token.name, user, &token).await?;
-                if fresh == token {
-                    return Err(refused.into());
-                }
-                Ok(target.log_in(&fresh, core).await?)
-            }
-            outcome => Ok(outcome?),
+        let gate = service.gate.of(&account.token.provider, user);
+        let permit = gate.enter_for(Pass::Session(protocol), &mut self.link, &mut self.input).await?;
+        let refused = match target.log_in(&token, core).await {
+            Err(refused) if refused.is_refusal() && explain::throttle(&refused.to_string()).is_none() => refused,
+            outcome => return self.let_in(outcome, permit, user),
+        };
+        let fresh = service.tokens.renewed(&account.token.name, user, &token).await?;
+        if fresh == token {
+            return Err(refused.into());
         }
+        self.let_in(target.log_in(&fresh, core).await, permit, user)
+    }
+
+    /// Lets the mailbox's gate know how the login ended.
+    fn let_in<R>(
+        &self,
+        outcome: Result<Upstream<R>, UpstreamError>,
+        mut permit: Permit,
+        mailbox: &str,
+    ) -> Result<(Upstream<R>, Permit), Unavailable> {
+        let error = match outcome {
+            Ok(upstream) => {
+                permit.succeeded();
+                return Ok((upstream, permit));
+            }
+            Err(error) => error,
+        };
+        if let Some(pause) = explain::throttle(&error.to_string()).and_then(|throttle| permit.throttled(throttle)) {
+            let seconds = pause.as_secs();
+            warn!(session = %self.id, protocol = %self.frontend.protocol, mailbox, seconds, error = %error, "upstream.throttled");
+        }
+        Err(error.into())
     }
 }

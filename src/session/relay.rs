@@ -8,7 +8,7 @@ use crate::model::Protocol;
 use crate::net::{self, Leg, Relayed};
 use crate::proto::Input;
 use crate::proto::smtp::{Conversation, SmtpReady};
-use crate::submit::{Legs, Settings, Submission, converse};
+use crate::submit::{Admission, Legs, Settings, Submission, converse};
 
 /// IMAP and POP3 after login: raw bytes both ways, read-ahead of both sides first.
 ///
@@ -18,7 +18,7 @@ pub(super) fn spliced<R>(
     session: Session<R>,
     protocol: Protocol,
 ) -> impl Future<Output = ()> + Send {
-    let Session { id, account, client, from_client, upstream, since } = session;
+    let Session { id, account, client, from_client, upstream, permit, since } = session;
     let idle = if protocol == Protocol::Pop3 { service.limits.pop3_idle } else { service.limits.imap_idle };
     let down = Leg { stream: client.stream, ahead: drain(from_client) };
     let up = Leg { stream: upstream.link.stream, ahead: drain(upstream.ahead) };
@@ -26,6 +26,7 @@ pub(super) fn spliced<R>(
     let relay = Box::pin(net::splice(down, up, watch, idle, &service.stop));
     async move {
         let Relayed { sent, received, ended } = relay.await;
+        drop(permit);
         let seconds = since.elapsed().as_secs();
         debug!(session = %id, account = account.name, sent, received, seconds, ended = ?ended, "session.closed");
     }
@@ -34,9 +35,10 @@ pub(super) fn spliced<R>(
 /// SMTP after login: a conversation that is understood.
 pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) {
     let service = &frontend.service;
-    let Session { id, account, client, from_client, upstream, since } = session;
+    let Session { id, account, client, from_client, upstream, permit, since } = session;
     service.seen.learn(&account.token.provider.name, &upstream.ready.extensions);
     let mut legs = Legs::new(client, from_client, upstream.link, upstream.ahead);
+    let mut admission = Admission::new(permit);
     let limits = &service.limits;
     let settings = Settings {
         idle: limits.smtp_idle,
@@ -52,12 +54,18 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
         session: &id.to_string(),
         account: &account.name,
         identity: (&account.token.name, account.upstream_user(Protocol::Smtp)),
+        admission: &mut admission,
         busy: &service.busy,
         tokens: &service.tokens,
         since: clock::now(),
     };
     let ended = converse(submission, &service.stop).await;
-    legs.client.close().await;
+    let Legs { client, upstream, .. } = &mut legs;
+    let part = async {
+        upstream.close().await;
+        drop(admission);
+    };
+    tokio::join!(client.close(), part);
     let (Legs { sent, received, .. }, seconds) = (legs, since.elapsed().as_secs());
     debug!(session = %id, account = account.name, sent, received, seconds, ended = ?ended, "session.closed");
 }

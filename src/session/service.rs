@@ -14,6 +14,7 @@ use crate::lifecycle::Busy;
 use crate::model::Protocol;
 use crate::net::HeaderBounds;
 use crate::proto::{Newline, Offer};
+use crate::submit::gate::Gate;
 use crate::token::Tokens;
 use crate::upstream::Reach;
 
@@ -30,6 +31,8 @@ pub struct Service {
     pub tokens: Tokens,
     /// How each provider's mail servers are reached, by its name.
     pub reach: ArcSwap<HashMap<String, Reach>>,
+    /// What each mailbox may do at a time.
+    pub gate: Arc<Gate>,
     /// Bounds.
     pub limits: Limits,
     /// What SMTP servers offer.

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::Admission;
 use super::legs::{Legs, UpstreamLost};
 use crate::lifecycle::Busy;
 use crate::proto::smtp::{Command, Conversation, Replied, Reply, Turn};
@@ -39,6 +40,8 @@ pub struct Submission<'a> {
     pub account: &'a str,
     /// For the log: its token's name, and as whom it was logged in upstream.
     pub identity: (&'a str, &'a str),
+    /// Its place at its mailbox's gate.
+    pub admission: &'a mut Admission,
     /// Held while a message is under way, so that a stop waits for it.
     pub busy: &'a Busy,
     /// Where a token is reported that the upstream let in and then refused.
@@ -56,6 +59,8 @@ pub enum Ended {
     Client(String),
     /// The upstream closed, broke or fell silent.
     Upstream(String),
+    /// Another session waited for its place at the mailbox.
+    Yielded,
     /// Gatepost is stopping.
     Stopped,
 }
@@ -79,7 +84,7 @@ impl Submission<'_> {
                 self.settle().await?;
                 self.say(&answer).await
             }
-            Turn::Forward(line, command) => self.forward(&line, command).await,
+            Turn::Forward(line, command) => self.forward(&line, command, stop).await,
             Turn::Close(answer, violation) => {
                 self.settle().await?;
                 self.say(&answer).await?;
@@ -98,17 +103,27 @@ impl Submission<'_> {
         self.legs.release();
         let (idle, idle_upstream) = (self.settings.idle, self.settings.idle.saturating_mul(2));
         let interruptible = !self.conversation.in_transaction();
+        if interruptible {
+            self.admission.over();
+        }
         let legs = &mut *self.legs;
         tokio::select! {
             biased;
             spoke = legs.upstream.read(idle_upstream) => {
                 let why = match spoke {
-                    Ok(chunk) => ClientText::new(&String::from_utf8_lossy(&chunk)).to_string(),
+                    Ok(chunk) => {
+                        self.overheard(&chunk);
+                        ClientText::new(&String::from_utf8_lossy(&chunk)).to_string()
+                    }
                     Err(fault) => fault.to_string(),
                 };
                 Err(self.left(if why.is_empty() { "closed the connection".into() } else { why }).await)
             }
             heard = legs.client.read(idle) => self.heard(heard).await,
+            () = self.admission.wanted(), if interruptible => {
+                self.say(&"421 4.3.2 Idle while others wait for the mailbox; connect again\r\n".into()).await?;
+                Err(Ended::Yielded)
+            }
             () = stop.cancelled(), if interruptible => {
                 self.say(&"421 4.3.2 Service is stopping; try again later\r\n".into()).await?;
                 Err(Ended::Stopped)
@@ -139,9 +154,9 @@ impl Submission<'_> {
     }
 
     /// Adds a command to the group.
-    async fn forward(&mut self, line: &Output, command: Command) -> Result<(), Ended> {
+    async fn forward(&mut self, line: &Output, command: Command, stop: &CancellationToken) -> Result<(), Ended> {
         if matches!(command, Command::Mail { .. })
-            && let Err(refusal) = self.admit(&command).await
+            && let Some(refusal) = self.admit(&command, stop).await?
         {
             self.settle().await?;
             self.conversation.turn_away(refusal.clone());
@@ -152,15 +167,8 @@ impl Submission<'_> {
         Ok(())
     }
 
-    /// Every MAIL passes here before it goes upstream. It may be let wait (what stands before it in the group waits, too,
-    /// unless it is settled first), or be refused with what its client hears.
-    #[expect(clippy::unused_async, reason = "nothing is limited yet")]
-    async fn admit(&mut self, _mail: &Command) -> Result<(), Output> {
-        Ok(())
-    }
-
     /// Lets the group go upstream and hands all replies back in order.
-    async fn settle(&mut self) -> Result<(), Ended> {
+    pub(super) async fn settle(&mut self) -> Result<(), Ended> {
         let asked = Instant::now();
         if let Err(lost) = self.legs.send_group().await {
             return Err(self.lost(lost).await);
@@ -192,11 +200,12 @@ impl Submission<'_> {
     async fn replied(&mut self, command: Command, reply: &Reply, asked: Instant) -> Result<(), Ended> {
         let ahead = !self.legs.from_client.is_empty();
         self.note_refusal(&command, reply);
+        let instead = self.slowed(reply);
         match self.conversation.replied(command, reply, ahead) {
-            Replied::Answer(answer) => self.say(&answer).await,
+            Replied::Answer(answer) => self.say(&instead.unwrap_or(answer)).await,
             Replied::Body(answer, envelope) => self.body(&answer, &envelope, asked).await,
             Replied::Impatient(answer) => {
-                self.say(&answer).await?;
+                self.say(&instead.unwrap_or(answer)).await?;
                 self.see_off().await;
                 Err(Ended::Client("sent a message without waiting for 354".into()))
             }

@@ -43,7 +43,8 @@ impl Submission<'_> {
                 self.refused(envelope, "data", &reply.text());
                 // A yes before the end of data is none (law 1).
                 let refusal = matches!(reply.code() / 100, 4 | 5);
-                let answer = if refusal { Output::from(reply.raw()) } else { Output::from(INTERRUPTED) };
+                let usual = if refusal { Output::from(reply.raw()) } else { Output::from(INTERRUPTED) };
+                let answer = self.slowed(&reply).unwrap_or(usual);
                 self.say(&answer).await?;
                 self.see_off().await;
                 Err(Ended::Upstream("answered before the message was complete".into()))
@@ -69,10 +70,12 @@ impl Submission<'_> {
     async fn delivered(&mut self, envelope: &Envelope, size: u64, reply: &Reply, asked: Instant) -> Result<(), Ended> {
         if reply.is_positive() {
             self.accepted(envelope, size, reply, asked);
+            self.admission.accepted();
         } else {
             self.refused(envelope, "end-of-data", &reply.text());
         }
-        self.say(&reply.raw().into()).await?;
+        let answer = self.slowed(reply).unwrap_or_else(|| reply.raw().into());
+        self.say(&answer).await?;
         closing(reply)
     }
 

@@ -7,11 +7,15 @@
 //! Commands that have arrived together go upstream together; answers are held back until there is something to wait for.
 //! Each MAIL passes `admit` on its way, each part of a body `Relay::forward`, each reply to a command `note_refusal`.
 
+mod admission;
 mod body;
 mod converse;
 mod deliver;
+pub mod gate;
 mod legs;
 mod report;
+mod turn;
 
+pub use admission::Admission;
 pub use converse::{Settings, Submission, converse};
 pub use legs::Legs;

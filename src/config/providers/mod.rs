@@ -1,5 +1,6 @@
 //! Providers: presets as data, each overridden by its `[providers.NAME]` table, and all others.
 
+mod limits;
 mod presets;
 mod urls;
 
@@ -11,7 +12,9 @@ use url::Host;
 
 use super::egress;
 use super::reader::Table;
-use crate::model::{Egress, Endpoint, Endpoints, Family, Grant, Manners, Protocol, SaslMechanism, UpstreamTls};
+use crate::model::{
+    Egress, Endpoint, Endpoints, Family, Grant, MailboxLimits, Manners, Protocol, SaslMechanism, UpstreamTls,
+};
 
 pub(super) use presets::CLOUD_PRESETS;
 pub(super) use urls::{Which, is_safe, overridden};
@@ -40,6 +43,7 @@ pub(super) struct Provider {
     pub(super) endpoints: Endpoints,
     pub(super) manners: Manners,
     pub(super) egress: Egress,
+    pub(super) limits: MailboxLimits,
 }
 
 /// Paths of the endpoints below a base URL, as some products' manuals give it.
@@ -79,6 +83,7 @@ impl Default for Provider {
             endpoints: Endpoints::default(),
             manners: Manners::default(),
             egress: Egress::default(),
+            limits: MailboxLimits::default(),
         }
     }
 }
@@ -154,6 +159,7 @@ fn provider(name: &str, known: &Known, nothing: &Provider, table: &Table<'_>) ->
         endpoints,
         manners: manners(table, base.manners),
         egress: egress::of_provider(table).unwrap_or(base.egress),
+        limits: limits::read(table, base.limits),
         ..base
     };
     table.finish();

@@ -1,7 +1,9 @@
 //! The providers that Gatepost knows, as data. Sources stand beside each; every field can be overridden.
 
+use std::num::NonZeroU32;
+
 use super::{Kind, Provider, Scopes};
-use crate::model::{Endpoint, Endpoints, Family, Loopback, Manners, SaslMechanism, UpstreamTls};
+use crate::model::{Endpoint, Endpoints, Family, Loopback, MailboxLimits, Manners, SaslMechanism, UpstreamTls};
 
 /// All presets; `cloud = "…"` of a Microsoft token picks one of the `microsoft-…`.
 pub(super) fn all() -> Vec<Provider> {
@@ -103,6 +105,12 @@ fn microsoft(cloud: &Cloud) -> Provider {
             federation_audience: Some(cloud.federation.into()),
             ..Manners::default()
         },
+        // learn.microsoft.com, "Exchange Online limits" (SMTP); the number of IMAP sessions is not documented.
+        limits: MailboxLimits {
+            smtp_sessions: NonZeroU32::new(3),
+            messages_per_minute: NonZeroU32::new(30),
+            imap_sessions: NonZeroU32::new(20),
+        },
         ..Provider::default()
     }
 }
@@ -140,6 +148,8 @@ fn google() -> Provider {
             refresh_idle_days: Some(180),
             ..Manners::default()
         },
+        // support.google.com, "Set up Gmail with a third-party email client".
+        limits: MailboxLimits { imap_sessions: NonZeroU32::new(15), ..MailboxLimits::default() },
         ..Provider::default()
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn concrete(
         ca: template.ca.clone(),
         endpoints: template.endpoints.clone(),
         egress: template.egress.clone(),
+        limits: template.limits,
     })
 }
 

@@ -18,6 +18,8 @@ pub struct Faults {
     pub replies: HashMap<&'static str, &'static str>,
     /// How long an SMTP server thinks before it replies, by verb or `END`.
     pub delays: HashMap<&'static str, Duration>,
+    /// So many sessions of a mailbox and a protocol at a time; beyond, SMTP refuses messages and IMAP logins.
+    pub sessions: Option<u32>,
     /// Where SMTP breaks off.
     pub breaks: Option<Break>,
     /// Where, and how, SMTP sessions that are logged in go wrong.

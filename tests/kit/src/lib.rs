@@ -38,6 +38,7 @@ mod pop3;
 mod provider;
 mod proxy;
 mod sasl;
+mod sessions;
 mod smtp;
 mod state;
 mod token_endpoint;

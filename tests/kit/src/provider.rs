@@ -252,6 +252,12 @@ impl Provider {
         self.state.lock().commands.clone()
     }
 
+    /// How many sessions of a mailbox were logged in at the same time, at most: `smtp` or `imap`.
+    #[must_use]
+    pub fn most_sessions(&self, protocol: &'static str, mailbox: &str) -> u32 {
+        self.state.sessions.most(protocol, mailbox)
+    }
+
     /// All token requests so far.
     #[must_use]
     pub fn token_requests(&self) -> Vec<TokenRequest> {

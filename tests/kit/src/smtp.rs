@@ -9,6 +9,7 @@ use crate::dialect::Dialect;
 use crate::faults::{Break, How, Point};
 use crate::mailstore::Mail;
 use crate::sasl::{self, Verdict};
+use crate::sessions::Seat;
 use crate::state::State;
 use crate::wire::Wire;
 
@@ -107,6 +108,7 @@ async fn starttls(mut wire: Wire, state: &State) -> io::Result<Wire> {
 #[derive(Default)]
 struct Session {
     user: Option<String>,
+    seat: Option<Seat>,
     transaction: Option<Mail>,
     queued: u32,
     recipients: u32,
@@ -195,6 +197,7 @@ impl Session {
         }
         Ok(match (sasl::exchange(wire, state, "smtp", &mechanism, initial).await?, state.dialect) {
             (Verdict::Granted(user), dialect) => {
+                self.seat = Some(state.sessions.enter("smtp", &user));
                 self.user = Some(user);
                 match dialect {
                     Dialect::Microsoft => "235 2.7.0 Authentication successful\r\n".into(),
@@ -216,6 +219,9 @@ impl Session {
     fn mail(&mut self, state: &State, line: &str) -> Next {
         if self.transaction.is_some() {
             return "503 5.5.2 Sender already specified\r\n".into();
+        }
+        if self.seat.as_ref().is_some_and(|seat| state.is_beyond(seat)) {
+            return "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending for more information. [SIMULATED.EXAMPLE]\r\n".into();
         }
         let Some((from, parameters)) = path::parse(line, "MAIL FROM:") else {
             return "501 5.1.7 Invalid address\r\n".into();

@@ -7,6 +7,7 @@ use crate::dialect::Dialect;
 use crate::faults::{Break, Faults, How, Point};
 use crate::mailstore::{Mail, MailStore};
 use crate::passwords::Passwords;
+use crate::sessions::{Seat, Sessions};
 use crate::token_endpoint::Devices;
 use crate::tokens::{Tokens, Worth};
 
@@ -61,6 +62,7 @@ pub struct TokenRequest {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) dialect: Dialect,
+    pub(crate) sessions: Sessions,
     inner: Mutex<Inner>,
     changes: watch::Sender<()>,
 }
@@ -84,7 +86,7 @@ pub(crate) struct Inner {
 
 impl State {
     pub(crate) fn new(dialect: Dialect) -> Self {
-        Self { dialect, inner: Mutex::default(), changes: watch::Sender::new(()) }
+        Self { dialect, sessions: Sessions::default(), inner: Mutex::default(), changes: watch::Sender::new(()) }
     }
 
     /// No one holds it across an await, nor leaves it half changed.
@@ -107,6 +109,12 @@ impl State {
         login.granted = worth == Worth::Good;
         state.logins.push(login);
         worth
+    }
+
+    /// Whether a session is one more than its mailbox may have.
+    pub(crate) fn is_beyond(&self, seat: &Seat) -> bool {
+        let limit = self.lock().faults.sessions;
+        seat.is_beyond(limit)
     }
 
     /// A login that cannot be granted whatever it says.

@@ -14,6 +14,7 @@ use self::selected::Selected;
 use crate::dialect::Dialect;
 use crate::mailstore::Mail;
 use crate::sasl::{self, Verdict};
+use crate::sessions::Seat;
 use crate::state::State;
 use crate::wire::Wire;
 
@@ -24,6 +25,7 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
     };
     wire.send(state.greeting(usual)).await?;
     let mut conversation = Conversation::Before;
+    let mut seat = None;
     loop {
         let command = Command::read(&mut wire).await?;
         let tag = command.tag.clone();
@@ -47,6 +49,7 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
             Some(reply) => reply,
             None => "BAD Command received in Invalid state.".into(),
         };
+        let reply = conversation.seated(&state, &mut seat).unwrap_or(reply);
         wire.send(format!("{}{tag} {reply}\r\n", conversation.news(&state, &command))).await?;
     }
 }
@@ -87,6 +90,17 @@ impl Conversation {
             }
             _ => String::new(),
         }
+    }
+
+    /// Counts a session that has just been logged in; the refusal of one too many.
+    fn seated(&mut self, state: &State, seat: &mut Option<Seat>) -> Reply {
+        let user = self.user().filter(|_| seat.is_none())?;
+        let taken = seat.insert(state.sessions.enter("imap", user));
+        if !state.is_beyond(taken) {
+            return None;
+        }
+        (*self, *seat) = (Self::Before, None);
+        Some("NO [ALERT] Too many simultaneous connections. (Failure)".into())
     }
 
     async fn command(&mut self, wire: &mut Wire, state: &State, command: &Command) -> io::Result<Reply> {
