@@ -16,7 +16,7 @@ const SECRET: &str = "client-s3cret";
 /// What the service writes at its most talkative.
 const FILTER: &str = "rustls=error,hyper=error,reqwest=error,h2=error,trace";
 /// At a time: most of them wait for something.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 24;
 
 #[tokio::test]
 async fn nothing_that_an_endpoint_does_loses_a_token() {
@@ -52,7 +52,7 @@ async fn nothing_that_an_endpoint_does_loses_a_token() {
 /// Gives up early, for the tests' sake.
 fn hasty() -> Http {
     let tls = crate::net::client_config(None).unwrap();
-    let total = Duration::from_secs(4);
+    let total = Duration::from_secs(6);
     Http::new(&tls, HttpSettings { connect: total, total, longest: 65536 }).unwrap()
 }
 
