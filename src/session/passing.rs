@@ -13,6 +13,7 @@ use crate::explain::{self, Heard, Kind, Passing};
 use crate::model::{Account, Protocol};
 use crate::net::Watch;
 use crate::proto::ClientText;
+use crate::submit::gate::Pass;
 
 /// Listens to the first words of an upstream after login.
 pub(super) fn watch<'a>(service: &'a Service, id: SessionId, account: &Arc<Account>, protocol: Protocol) -> Watch<'a> {
@@ -23,10 +24,17 @@ pub(super) fn watch<'a>(service: &'a Service, id: SessionId, account: &Arc<Accou
         Heard::Refusal { line, kind } => {
             let (token, user) = (&account.token.name, account.upstream_user(protocol));
             let distrusted = kind == Kind::Identity && service.tokens.distrust(token, user, since);
+            let pause = explain::throttle(&line).and_then(|throttle| {
+                service.gate.of(&account.token.provider, user).throttled(Pass::Session(protocol), throttle)
+            });
             let known = explain::mail_refusal(&line);
             let (cause, remedy) = (known.map(|known| known.cause), known.map(|known| known.remedy_at(token, user)));
             let said = ClientText::new(&line);
             warn!(session = %id, %protocol, account = account.name, token, %said, cause, remedy, distrusted, "session.refused_after_login");
+            if let Some(pause) = pause {
+                let seconds = pause.as_secs();
+                warn!(session = %id, %protocol, mailbox = user, seconds, %said, "upstream.throttled");
+            }
             ControlFlow::Break(())
         }
     })

@@ -184,14 +184,14 @@ async fn after_one_too_many_the_mailbox_rests_and_then_delivers() {
     assert_eq!(scene.provider.token_requests().len(), 1);
 }
 
+const THROTTLED: &str = "NO Request is throttled. Suggested Backoff Time: 120000 milliseconds\r\n";
+
 #[tokio::test]
 async fn a_long_pause_is_refused_at_once_and_is_one_mailboxs_own() {
     let scene = with_another_mailbox("").await;
     let mut peer = scene.client(Protocol::Imap).await;
     scene.provider.faults(|faults| {
-        faults
-            .replies
-            .insert("AUTHENTICATE", "NO Request is throttled. Suggested Backoff Time: 120000 milliseconds\r\n");
+        faults.replies.insert("AUTHENTICATE", THROTTLED);
     });
     log_in(&mut peer, Protocol::Imap, PLAIN).await;
     peer.expect("a NO [UNAVAILABLE] the mail provider slows this mailbox down").await;
@@ -201,6 +201,20 @@ async fn a_long_pause_is_refused_at_once_and_is_one_mailboxs_own() {
     log_in(&mut peer, Protocol::Imap, OTHER).await;
     peer.expect("a OK").await;
     drop(scene.logged_in(Protocol::Smtp).await);
+}
+
+#[tokio::test]
+async fn what_comes_after_the_login_counts_as_well() {
+    let scene = Scene::new().await;
+    scene.provider.faults(|faults| {
+        faults.replies.insert("SELECT", THROTTLED);
+    });
+    let mut peer = scene.logged_in(Protocol::Imap).await;
+    peer.send("b SELECT INBOX\r\n").await;
+    peer.tagged("b NO Request is throttled").await;
+    let mut next = scene.client(Protocol::Imap).await;
+    log_in(&mut next, Protocol::Imap, PLAIN).await;
+    next.expect("a NO [LIMIT] the mail provider slows this mailbox down; try again in 2 minutes").await;
 }
 
 #[tokio::test]

@@ -91,7 +91,8 @@ async fn throttling_and_faults_are_told_of_and_need_no_other_token() {
     let mut peer = scene.logged_in(Protocol::Pop3).await;
     peer.send("STAT\r\n").await;
     peer.expect("-ERR Server Unavailable. 21\r\n").await;
-    drop(scene.logged_in(Protocol::Imap).await);
+    // IMAP logins of the mailbox wait from now on.
+    drop(scene.logged_in(Protocol::Pop3).await);
     assert_eq!(scene.provider.token_requests().len(), 1);
     let events = log.events(EVENT);
     assert_eq!(events.len(), 2, "{events:?}");
