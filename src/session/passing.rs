@@ -31,11 +31,19 @@ pub(super) fn watch<'a>(service: &'a Service, id: SessionId, account: &Arc<Accou
             let (cause, remedy) = (known.map(|known| known.cause), known.map(|known| known.remedy_at(token, user)));
             let said = ClientText::new(&line);
             warn!(session = %id, %protocol, account = account.name, token, %said, cause, remedy, distrusted, "session.refused_after_login");
-            if let Some(pause) = pause {
-                let seconds = pause.as_secs();
-                warn!(session = %id, %protocol, mailbox = user, seconds, %said, "upstream.throttled");
-            }
+            slow_down(service, &account, protocol, &line);
             ControlFlow::Break(())
         }
     })
+}
+
+/// The mailbox rests where the provider wishes so, as after a login that was refused for the same reason.
+fn slow_down(service: &Service, account: &Account, protocol: Protocol, line: &str) {
+    let user = account.upstream_user(protocol);
+    let gate = service.gate.of(&account.token.provider, user);
+    let pause = explain::throttle(line).and_then(|throttle| gate.throttled(Pass::Session(protocol), throttle));
+    if let Some(pause) = pause {
+        let (seconds, said) = (pause.as_secs(), ClientText::new(line));
+        warn!(%protocol, mailbox = user, seconds, error = %said, "upstream.throttled");
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use gatepost::model::Protocol;
 use tracing::subscriber::DefaultGuard;
 
-use crate::scene::{MAILBOX, Scene};
+use crate::scene::{MAILBOX, PLAIN, Scene, log_in};
 
 /// The log, of this test's thread.
 #[derive(Clone, Default)]
@@ -28,7 +28,8 @@ impl Log {
     /// The lines of an event.
     fn events(&self, name: &str) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().filter(|line| line.contains(name)).map(str::to_owned).collect()
+        let event = format!(": {name} ");
+        text.lines().filter(|line| line.contains(&event)).map(str::to_owned).collect()
     }
 }
 
@@ -91,8 +92,12 @@ async fn throttling_and_faults_are_told_of_and_need_no_other_token() {
     let mut peer = scene.logged_in(Protocol::Pop3).await;
     peer.send("STAT\r\n").await;
     peer.expect("-ERR Server Unavailable. 21\r\n").await;
-    // IMAP logins of the mailbox wait from now on.
+    // The mailbox rests for as long as the provider said, in that protocol.
+    let mut peer = scene.client(Protocol::Imap).await;
+    log_in(&mut peer, Protocol::Imap, PLAIN).await;
+    peer.expect("a NO [LIMIT] ").await;
     drop(scene.logged_in(Protocol::Pop3).await);
+    assert_eq!(log.events("upstream.throttled").len(), 1);
     assert_eq!(scene.provider.token_requests().len(), 1);
     let events = log.events(EVENT);
     assert_eq!(events.len(), 2, "{events:?}");
