@@ -24,26 +24,23 @@ pub(super) fn watch<'a>(service: &'a Service, id: SessionId, account: &Arc<Accou
         Heard::Refusal { line, kind } => {
             let (token, user) = (&account.token.name, account.upstream_user(protocol));
             let distrusted = kind == Kind::Identity && service.tokens.distrust(token, user, since);
-            let pause = explain::throttle(&line).and_then(|throttle| {
-                service.gate.of(&account.token.provider, user).throttled(Pass::Session(protocol), throttle)
-            });
             let known = explain::mail_refusal(&line);
             let (cause, remedy) = (known.map(|known| known.cause), known.map(|known| known.remedy_at(token, user)));
             let said = ClientText::new(&line);
             warn!(session = %id, %protocol, account = account.name, token, %said, cause, remedy, distrusted, "session.refused_after_login");
-            slow_down(service, &account, protocol, &line);
+            slow_down(service, id, &account, protocol, &line);
             ControlFlow::Break(())
         }
     })
 }
 
 /// The mailbox rests where the provider wishes so, as after a login that was refused for the same reason.
-fn slow_down(service: &Service, account: &Account, protocol: Protocol, line: &str) {
+fn slow_down(service: &Service, id: SessionId, account: &Account, protocol: Protocol, line: &str) {
     let user = account.upstream_user(protocol);
     let gate = service.gate.of(&account.token.provider, user);
     let pause = explain::throttle(line).and_then(|throttle| gate.throttled(Pass::Session(protocol), throttle));
     if let Some(pause) = pause {
         let (seconds, said) = (pause.as_secs(), ClientText::new(line));
-        warn!(%protocol, mailbox = user, seconds, error = %said, "upstream.throttled");
+        warn!(session = %id, %protocol, mailbox = user, seconds, error = %said, "upstream.throttled");
     }
 }
