@@ -107,7 +107,7 @@ fn a_path_is_kept_refused_or_replaced() {
         (
             "mail  from:  <x@y> AUTH=<> RET=HDRS",
             Some(refused("x@y")),
-            Some("mail  from:  <support@example.com> AUTH=<> RET=HDRS"),
+            Some("mail from:<support@example.com> AUTH=<> RET=HDRS"),
         ),
         ("MAIL FROM:x@y SIZE=1", Some(refused("x@y")), Some("MAIL FROM:<support@example.com> SIZE=1")),
         (
@@ -123,7 +123,7 @@ fn a_path_is_kept_refused_or_replaced() {
         ("MAIL FROM:<a@list.example@y>", Some(refused("a@list.example@y")), Some("MAIL FROM:<support@example.com>")),
         ("MAIL FROM:<a@list.example.>", Some(refused("a@list.example.")), Some("MAIL FROM:<support@example.com>")),
         ("MAIL FROM:<@list.example>", Some(refused("@list.example")), Some("MAIL FROM:<support@example.com>")),
-        ("MAIL FROM:< >", Some(refused(" ")), Some("MAIL FROM:<support@example.com>")),
+        ("MAIL FROM:< >", None, None),
     ] {
         let required = required.map_or(MailFrom::AsReceived, |reply| {
             let MailFrom::Refused(refusal) = mail_from(require(&list), line.as_bytes()) else { panic!("{line}") };
@@ -131,7 +131,7 @@ fn a_path_is_kept_refused_or_replaced() {
             MailFrom::Refused(refusal)
         });
         assert_eq!(mail_from(require(&list), line.as_bytes()), required, "{line}");
-        let rewritten = rewritten.map_or(MailFrom::AsReceived, |line| MailFrom::Replaced(line.into()));
+        let rewritten = rewritten.map_or(MailFrom::AsReceived, |line| MailFrom::Replaced(format!("{line}\r\n").into()));
         assert_eq!(mail_from(REWRITE, line.as_bytes()), rewritten, "{line}");
         assert_eq!(mail_from(Policy::Keep, line.as_bytes()), MailFrom::AsReceived);
     }
