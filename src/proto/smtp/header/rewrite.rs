@@ -92,7 +92,8 @@ fn plain(name: &str) -> Option<&str> {
     let fits = name.split("\r\n").all(|line| line.len() + FROM.len() <= MOST);
     let clear = revealed(name).ok()?;
     let bare = !name.starts_with('"') || name.contains('\\') || name.matches('"').count() != 2 || !name.ends_with('"');
-    (!name.is_empty() && fits && !clear.contains(['<', '>']) && !(bare && clear.contains('@'))).then_some(name)
+    let deceives = clear.contains(['<', '>']) || (bare && clear.contains('@'));
+    (!name.is_empty() && fits && !deceives).then_some(name)
 }
 
 const FROM: &str = "From: ";

@@ -68,15 +68,16 @@ fn keeping_forwards_at_once_and_sees_a_signature() {
 fn a_header_is_held_until_its_end_and_within_its_limit() {
     let list = allowed();
     let from = format!("From: {OWN}\r\n");
-    let filler = |octets: usize| format!("X: {}\r\n", "x".repeat(octets - 5));
+    let line = |octets: usize| format!("X: {}\r\n", "x".repeat(octets - 5));
     for (octets, fits) in [(4096, true), (4097, false), (4098, false), (4099, false), (9000, false)] {
         for end in ["\r\n.\r\n", ".\r\n"] {
-            let message = from.clone() + &filler(octets - from.len()) + end;
+            let message = from.clone() + &line(octets - from.len()) + end;
             for size in [1, 100, 4096, 4098, 10_000] {
                 let passed = pass(require(&list), message.as_bytes().chunks(size));
-                match fits {
-                    true => assert_eq!(passed.unwrap().0, message.as_bytes()),
-                    false => assert_eq!(passed, Err("552 5.3.4 The header is larger than header_octets = 4096".into())),
+                if fits {
+                    assert_eq!(passed.unwrap().0, message.as_bytes());
+                } else {
+                    assert_eq!(passed, Err("552 5.3.4 The header is larger than header_octets = 4096".into()));
                 }
             }
         }

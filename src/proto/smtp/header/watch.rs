@@ -25,31 +25,23 @@ impl Watch {
     pub(super) fn look(&mut self, chunk: &[u8]) -> Option<bool> {
         let seen = &chunk[..chunk.len().min(self.left)];
         self.left -= seen.len();
-        let mut at = 0;
-        while let Some(&octet) = seen.get(at) {
-            at += 1;
-            self.line = match self.line {
+        let mut rest = seen;
+        while let Some((&octet, more)) = rest.split_first() {
+            match self.line {
                 Line::Matches(0) if octet == b'\r' => return Some(false),
                 Line::Matches(count) if octet.to_ascii_lowercase() == NAME[count] => {
                     if count + 1 == NAME.len() {
                         return Some(true);
                     }
-                    Line::Matches(count + 1)
+                    self.line = Line::Matches(count + 1);
+                    rest = more;
                 }
-                _ => {
-                    at -= 1;
-                    match memchr::memchr(b'\n', &seen[at..]) {
-                        Some(end) => {
-                            at += end + 1;
-                            Line::Matches(0)
-                        }
-                        None => {
-                            at = seen.len();
-                            Line::Other
-                        }
-                    }
+                Line::Matches(_) | Line::Other => {
+                    let end = memchr::memchr(b'\n', rest);
+                    self.line = end.map_or(Line::Other, |_| Line::Matches(0));
+                    rest = end.and_then(|end| rest.get(end + 1..)).unwrap_or_default();
                 }
-            };
+            }
         }
         (self.left == 0).then_some(false)
     }
