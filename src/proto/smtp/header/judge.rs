@@ -66,8 +66,9 @@ fn senders<'h>(line: &str, field: Field<'h>, allowed: Allowed<'_>) -> Result<Vec
 
 /// What a hasty reader may take for an address in a name.
 fn addresses_within(name: &str) -> impl Iterator<Item = &str> {
-    let bounds = |c: char| c.is_ascii_whitespace() || "<>()[]\"\\,;:'".contains(c);
-    name.split(bounds).filter(|word| word.contains('@'))
+    let bounds = |c: char| c.is_ascii_whitespace() || "<>()[]\"\\,;:".contains(c);
+    // Some programs put a name into apostrophes; some addresses hold one.
+    name.split(bounds).map(|word| word.trim_matches('\'')).filter(|word| word.contains('@'))
 }
 
 fn unclear(line: &str, why: &dyn std::fmt::Display) -> Refusal {

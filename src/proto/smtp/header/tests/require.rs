@@ -17,6 +17,8 @@ fn what_says_nothing_but_allowed_senders_passes_as_it_is() {
         "From: <support@example.com> (=?us-ascii*en?q?Support?=)",
         "From: support@example.com <support@example.com>",
         "From: \"support@example.com\" <support@example.com>",
+        "From: \"'support@example.com'\" <support@example.com>",
+        "From: \"o'neil@list.example\" <o'neil@list.example>",
         "From: =?utf-8?B?c3VwcG9ydEBleGFtcGxlLmNvbQ==?= <support@example.com>",
         // Octets that would be signs if they were not the second of two.
         "From: =?shift_jis?B?g0CDYQ==?= <support@example.com>",
@@ -46,6 +48,7 @@ fn whoever_is_not_allowed_is_named_and_refused() {
         ("From: support@example.com\nSender: evil@x", "evil@x"),
         ("From: evil@x <support@example.com>", "evil@x"),
         ("From: \"evil@x\" <support@example.com>", "evil@x"),
+        ("From: \"'evil@x'\" <support@example.com>", "evil@x"),
         ("From: \"<evil@x>,\" <support@example.com>", "evil@x"),
         ("From: \"evil\"@x <support@example.com>", "@x"),
         ("From: support@example.com (evil@x)", "evil@x"),
