@@ -1,3 +1,4 @@
+#![no_main]
 //! The sender policy: the same for any split, nothing else changes, and a rewritten message has the one sender.
 
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
         let whole = pass(policy, bytes.chunks(bytes.len().max(1)));
         assert_eq!(whole, pass(policy, bytes.chunks(1)));
         match (policy, whole) {
-            (Policy::Rewrite { .. }, Some(passed)) => rewritten(bytes, &passed),
+            (Policy::Rewrite { .. }, passed) => passed.iter().for_each(|passed| rewritten(bytes, passed)),
             (Policy::Keep, passed) => assert_eq!(passed.as_deref(), Some(bytes)),
             (Policy::Require { .. }, passed) => assert!(passed.is_none_or(|passed| bytes.starts_with(&passed))),
         }
@@ -46,13 +47,17 @@ fn rewritten(before: &[u8], after: &[u8]) {
         return;
     }
     let known: BTreeSet<_> = before.split_inclusive(|&octet| octet == b'\n').collect();
-    let (mut from, mut own) = (0, false);
+    let (mut from, mut own, mut sender) = (0, false, Vec::new());
     for line in after.split_inclusive(|&octet| octet == b'\n').take_while(|line| !matches!(*line, b"\r\n" | b".\r\n")) {
         let is_from = line.to_ascii_lowercase().starts_with(b"from") && line[4..].trim_ascii_start().starts_with(b":");
         from += usize::from(is_from);
         own = is_from || (own && (line.starts_with(b" ") || line.starts_with(b"\t")));
+        if own {
+            sender.extend(line.to_ascii_lowercase());
+        }
         let policys = own || line.starts_with(b"Reply-To: ") || line.starts_with(b" ");
         assert!(known.contains(line) || (policys && line.len() <= 1000), "{}", String::from_utf8_lossy(line));
     }
     assert_eq!(from, 1);
+    assert!(String::from_utf8_lossy(&sender).contains(OWN), "{}", String::from_utf8_lossy(&sender));
 }
