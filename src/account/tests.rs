@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Account, Grant, PasswordHash, Protocol, Provider, Token};
+use crate::model::{Account, Grant, PasswordHash, Protocol, Provider, SenderPolicy, Token};
 
 /// The least work Argon2 allows: these tests count hashes, they do not resist guessing.
 fn weak_hash(password: &str) -> PasswordHash {
@@ -29,6 +29,7 @@ fn account(name: &str, aliases: &[&str], passwords: &[&str]) -> Account {
         networks: Vec::new(),
         mailbox: None,
         smtp_user: None,
+        sender: SenderPolicy::Keep,
         disabled: false,
     }
 }

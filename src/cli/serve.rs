@@ -199,6 +199,7 @@ fn bounds(limits: &config::Limits) -> Limits {
         upstream_reply: seconds(limits.upstream_reply_seconds),
         end_of_data: seconds(limits.end_of_data_seconds),
         message_octets: limits.message_octets,
+        header_octets: usize::try_from(limits.header_octets).unwrap_or(usize::MAX),
     }
 }
 

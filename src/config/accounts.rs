@@ -2,6 +2,7 @@
 
 mod pattern;
 mod place;
+mod sender;
 mod users;
 
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use super::listeners::PROTOCOLS;
 use super::reader::Table;
 use super::tokens::{Declared, printable};
 use super::words::nearest;
-use crate::model::{Account, Grant, PasswordHash, Protocol, Token};
+use crate::model::{Account, Grant, PasswordHash, Protocol, SenderPolicy, Token};
 pub use place::AccountPlace;
 pub(super) use place::places;
+use sender::Sender;
 use users::Users;
 pub(super) use users::default_domain;
 
@@ -57,7 +59,10 @@ struct Common {
     networks: Vec<ipnet::IpNet>,
     mailbox: Option<String>,
     smtp_user: Option<String>,
+    sender: Sender,
     disabled: bool,
+    /// Whether the token is one that was declared.
+    known: bool,
 }
 
 fn common(table: &Table<'_>, tokens: &Tokens<'_>) -> Common {
@@ -79,7 +84,9 @@ fn common(table: &Table<'_>, tokens: &Tokens<'_>) -> Common {
         table.error("mailbox", problem, Some("the address of the mailbox".into()), None);
     }
     let disabled = table.boolean("disabled").unwrap_or(false);
-    Common { token, protocols, networks, mailbox, smtp_user, disabled }
+    let sender = sender::read(table);
+    let known = known.is_some();
+    Common { token, protocols, networks, mailbox, smtp_user, sender, disabled, known }
 }
 
 fn account(name: String, table: &Table<'_>, tokens: &Tokens<'_>, users: &mut Users) -> Option<Account> {
@@ -94,9 +101,12 @@ fn account(name: String, table: &Table<'_>, tokens: &Tokens<'_>, users: &mut Use
         table.error("password_hash", "`password_hash` is missing".into(), None, Some(hint));
     }
     let passwords = hashes(table, "password_hash");
-    let Common { token, protocols, networks, mailbox, smtp_user, disabled } = common(table, tokens);
-    for (key, user) in [("mailbox", &mailbox), ("smtp_user", &smtp_user)] {
-        if user.as_ref().is_some_and(|user| user.contains(pattern::USER)) {
+    let Common { token, protocols, networks, mailbox, smtp_user, sender, disabled, known } = common(table, tokens);
+    let has_user = |user: &Option<String>| user.as_ref().is_some_and(|user| user.contains(pattern::USER));
+    for (key, wrong) in
+        [("mailbox", has_user(&mailbox)), ("smtp_user", has_user(&smtp_user)), ("sender", sender.mentions_user())]
+    {
+        if wrong {
             let hint = "name the account \"*@example.com\", with `users` and `password_rule`".to_owned();
             table.error(key, "{user} is for accounts with a pattern".into(), None, Some(hint));
         }
@@ -106,7 +116,10 @@ fn account(name: String, table: &Table<'_>, tokens: &Tokens<'_>, users: &mut Use
         return None;
     }
     let (passwords, token) = (passwords?, token?);
-    Some(Account { name, aliases, passwords, token, protocols, networks, mailbox, smtp_user, disabled })
+    let policy = SenderPolicy::Keep;
+    let account =
+        Account { name, aliases, passwords, token, protocols, networks, mailbox, smtp_user, sender: policy, disabled };
+    Some(Account { sender: sender.of(&account, table, known)?, ..account })
 }
 
 /// One hash or several. A text that is none may be a password, and is never shown.

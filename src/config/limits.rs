@@ -46,6 +46,8 @@ limits! {
     proxy_header_octets = 4096, 232..=65_551;
     /// Largest message, in octets.
     message_octets = 157_286_400, 1024..=1_099_511_627_776;
+    /// Header of a message that is judged or rewritten, in octets.
+    header_octets = 262_144, 1024..=16_777_216;
     /// Silence of an SMTP client that ends its session, in seconds.
     smtp_idle_seconds = 300, SECONDS;
     /// Silence of an IMAP session that ends it, in seconds. IDLE lasts up to 30 minutes.

@@ -6,7 +6,9 @@ use super::document::Step;
 use super::layers::Layers;
 use super::words::{dotted, quoted};
 use super::{Address, Config, ConfigErrors, ListenerTls, LogFormat, Newline, Notify};
-use crate::model::{Account, ClientAuthentication, Endpoint, Grant, Protocol, SaslMechanism, Token, UpstreamTls};
+use crate::model::{
+    Account, ClientAuthentication, Endpoint, Grant, Protocol, SaslMechanism, SenderPolicy, Token, UpstreamTls,
+};
 
 impl Config {
     /// The effective configuration as TOML, defaults included, each value with where it comes from. Secrets and hashes are
@@ -197,6 +199,7 @@ impl Page<'_> {
         }
         self.optional("mailbox", account.mailbox.as_ref());
         self.optional("smtp_user", account.smtp_user.as_ref());
+        self.value("sender", &sender(&account.sender));
         self.value("disabled", &account.disabled.to_string());
     }
 
@@ -236,6 +239,20 @@ impl Page<'_> {
     /// What follows from the provider.
     fn remark(&mut self, key: &str, value: &str) {
         let _ = writeln!(self.text, "# {key}: {value}");
+    }
+}
+
+fn sender(sender: &SenderPolicy) -> String {
+    let policy = quoted(sender.name());
+    match sender {
+        SenderPolicy::Keep => format!("{{ policy = {policy} }}"),
+        SenderPolicy::Require { addresses } => {
+            let addresses: Vec<_> = addresses.iter().map(|address| quoted(address)).collect();
+            format!("{{ policy = {policy}, addresses = [{}] }}", addresses.join(", "))
+        }
+        SenderPolicy::Rewrite { address, reply_to } => {
+            format!("{{ policy = {policy}, address = {}, reply_to = {reply_to} }}", quoted(address))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod listeners;
 mod patterns;
 mod reference;
 mod secrets;
+mod sender;
 mod stored;
 mod tokens;
 
@@ -140,7 +141,7 @@ protocols = ["imap", "jmap"]
 aliases = ["EvMail2"]
 [accounts.evmail2]
 token = "app"
-sender = { policy = "keep" }
+sender = { policy = "kep" }
 [providers.corp]
 token_url = "http://id.example.com/token"
 imap = { host = "imap.example.com", port = 99999, tls = "none" }

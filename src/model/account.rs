@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{Protocol, Token};
+use super::{Protocol, SenderPolicy, Token};
 
 /// A local login.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Account {
     /// SASL user for SMTP, instead of the token's mailbox (delegates). A token that nobody signed in for has no mailbox that
     /// sends in its name: there it follows `mailbox`.
     pub smtp_user: Option<String>,
+    /// As whom it may send.
+    pub sender: SenderPolicy,
     /// Switched off: a right password is refused as not allowed.
     pub disabled: bool,
 }

@@ -7,6 +7,7 @@ mod egress;
 mod provider;
 mod quarantine;
 mod scopes;
+mod sender;
 mod service_account;
 mod state;
 mod token;
@@ -20,6 +21,7 @@ pub use provider::{
 };
 pub use quarantine::{Quarantine, Quarantined};
 pub use scopes::{Objection, not_granted, object, same_scope};
+pub use sender::SenderPolicy;
 pub use service_account::{DownloadedClient, ServiceAccount, UnusableJson};
 pub use state::{AccessToken, Granted, Identity, LONGEST_BACK_OFF, TokenState, Trouble, TroubleClass};
 pub use token::{ClientAuthentication, Grant, ManagedIdentity, Token};

@@ -8,7 +8,7 @@ use crate::model::Protocol;
 use crate::net::{self, Leg, Relayed};
 use crate::proto::Input;
 use crate::proto::smtp::{Conversation, SmtpReady};
-use crate::submit::{Admission, Legs, Settings, Submission, converse};
+use crate::submit::{Admission, Legs, Settings, Submission, converse, policy};
 
 /// IMAP and POP3 after login: raw bytes both ways, read-ahead of both sides first.
 ///
@@ -45,6 +45,7 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
         reply: limits.upstream_reply,
         end_of_data: limits.end_of_data,
         message_size: limits.message_octets,
+        header_size: limits.header_octets,
     };
     let submission = Submission {
         legs: &mut legs,
@@ -54,6 +55,7 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
         session: &id.to_string(),
         account: &account.name,
         identity: (&account.token.name, account.upstream_user(Protocol::Smtp)),
+        sender: policy(&account.name, &account.sender),
         admission: &mut admission,
         busy: &service.busy,
         tokens: &service.tokens,

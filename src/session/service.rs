@@ -64,6 +64,8 @@ pub struct Limits {
     pub end_of_data: Duration,
     /// Largest message, in octets.
     pub message_octets: u64,
+    /// Largest header that a sender policy looks at, in octets.
+    pub header_octets: usize,
 }
 
 /// How TLS comes to a listener.

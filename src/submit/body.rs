@@ -6,6 +6,7 @@ use tokio::time::timeout;
 
 use super::Legs;
 use super::legs::UpstreamLost;
+use crate::proto::smtp::header::{HeaderFilter, Passage, Refusal, Signature};
 use crate::proto::smtp::{BodyFault, BodyLines, BodyScanner, Normalised, Normaliser, Reply, Scan};
 
 /// What became of a body on its way from the client to the upstream.
@@ -15,6 +16,8 @@ pub(super) enum Body {
     Sent {
         /// Octets as sent, without the end of data.
         size: u64,
+        /// Whether its sender had signed it.
+        signature: Signature,
     },
     /// The client sent it all, but the upstream had answered before and will not take it.
     Answered(Reply),
@@ -33,12 +36,20 @@ pub(super) enum Body {
 pub(super) enum Unfit {
     Fault(BodyFault),
     TooLarge,
+    Sender(Refusal),
 }
 
-/// Relays a body without ever holding more than a chunk of it, and what is made of that where its lines have to be mended.
-pub(super) async fn relay(legs: &mut Legs, lines: BodyLines, limit: u64, wait: Duration) -> Body {
-    let normaliser = Normaliser::new(lines);
-    let mut relay = Relay { legs, normaliser, scanner: BodyScanner::new(), size: 0, limit, given_up: None };
+/// Relays a body without ever holding more than a chunk of it, and what is made of that where its lines have to be mended; and
+/// its header, where that has to be judged.
+pub(super) async fn relay(
+    legs: &mut Legs,
+    lines: BodyLines,
+    header: HeaderFilter<'_>,
+    limit: u64,
+    wait: Duration,
+) -> Body {
+    let (normaliser, scanner) = (Normaliser::new(lines), BodyScanner::new());
+    let mut relay = Relay { legs, normaliser, scanner, header, size: 0, sent: 0, limit, given_up: None };
     if !relay.legs.from_upstream.is_empty() {
         relay.interrupted();
     }
@@ -61,7 +72,11 @@ struct Relay<'a> {
     /// Comes first where there is one; the scanner watches what it makes as it watches everything.
     normaliser: Option<Normaliser>,
     scanner: BodyScanner,
+    header: HeaderFilter<'a>,
+    /// Octets of the client.
     size: u64,
+    /// Octets to the upstream.
+    sent: u64,
     limit: u64,
     /// Why nothing is forwarded any more; the client is only heard out.
     given_up: Option<GivenUp>,
@@ -225,8 +240,15 @@ impl Relay<'_> {
         if self.given_up.is_some() {
             return;
         }
-        let written = self.legs.send_body(bytes).await;
-        self.written(written).await;
+        match self.header.pass(bytes) {
+            Passage::Hold => {}
+            Passage::Forward(bytes) => {
+                self.sent += bytes.len() as u64;
+                let written = self.legs.send_body(&bytes).await;
+                self.written(written).await;
+            }
+            Passage::Refuse(refusal) => self.give_up(GivenUp::Unfit(Unfit::Sender(refusal))),
+        }
     }
 
     async fn flush(&mut self) {
@@ -254,7 +276,10 @@ impl Relay<'_> {
 
     fn outcome(self) -> Body {
         match self.given_up {
-            None => Body::Sent { size: self.size.saturating_sub(END.len() as u64) },
+            None => {
+                let size = self.sent.saturating_sub(END.len() as u64);
+                Body::Sent { size, signature: self.header.signature() }
+            }
             Some(GivenUp::Answered(reply)) => Body::Answered(reply),
             Some(GivenUp::Unfit(unfit)) => Body::Unfit(unfit),
             Some(GivenUp::Lost(lost)) => Body::Lost(lost),

@@ -8,6 +8,7 @@ use tracing::warn;
 use super::Admission;
 use super::legs::{Legs, UpstreamLost};
 use crate::lifecycle::Busy;
+use crate::proto::smtp::header::Policy;
 use crate::proto::smtp::{Command, Conversation, Replied, Reply, Turn};
 use crate::proto::{ClientText, Output};
 use crate::token::Tokens;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub end_of_data: Duration,
     /// Largest body, in octets.
     pub message_size: u64,
+    /// Largest header that the sender policy looks at, in octets.
+    pub header_size: usize,
 }
 
 /// A submission session after both logins.
@@ -40,6 +43,8 @@ pub struct Submission<'a> {
     pub account: &'a str,
     /// For the log: its token's name, and as whom it was logged in upstream.
     pub identity: (&'a str, &'a str),
+    /// As whom it may send.
+    pub sender: Policy<'a>,
     /// Its place at its mailbox's gate.
     pub admission: &'a mut Admission,
     /// Held while a message is under way, so that a stop waits for it.
@@ -84,7 +89,10 @@ impl Submission<'_> {
                 self.settle().await?;
                 self.say(&answer).await
             }
-            Turn::Forward(line, command) => self.forward(&line, command, stop).await,
+            Turn::Forward(line, command) => match self.judged(line, &command) {
+                Ok(line) => self.forward(&line, command, stop).await,
+                Err(refusal) => self.turn_away(refusal).await,
+            },
             Turn::Close(answer, violation) => {
                 self.settle().await?;
                 self.say(&answer).await?;
@@ -158,13 +166,18 @@ impl Submission<'_> {
         if matches!(command, Command::Mail { .. })
             && let Some(refusal) = self.admit(&command, stop).await?
         {
-            self.settle().await?;
-            self.conversation.turn_away(refusal.clone());
-            return self.say(&refusal).await;
+            return self.turn_away(refusal).await;
         }
         self.legs.queue(line.as_bytes());
         self.conversation.forwarded(command);
         Ok(())
+    }
+
+    /// Answers a MAIL that does not go upstream.
+    async fn turn_away(&mut self, refusal: Output) -> Result<(), Ended> {
+        self.settle().await?;
+        self.conversation.turn_away(refusal.clone());
+        self.say(&refusal).await
     }
 
     /// Lets the group go upstream and hands all replies back in order.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::body::{self, Body, Unfit};
 use super::converse::{Ended, Submission, closing};
 use super::legs::UpstreamLost;
+use crate::proto::smtp::header::{HeaderFilter, Signature};
 use crate::proto::smtp::{Envelope, Reply};
 use crate::proto::{Line, Output};
 
@@ -20,17 +21,19 @@ impl Submission<'_> {
         let _under_way = self.busy.enter();
         self.say(go_ahead).await?;
         self.flush().await?;
+        let lines = self.conversation.body_lines();
+        let header = HeaderFilter::new(self.sender, self.settings.header_size);
+        // Boxed, for most of a session's time there is no body.
         let body =
-            body::relay(self.legs, self.conversation.body_lines(), self.settings.message_size, self.settings.idle)
-                .await;
+            Box::pin(body::relay(self.legs, lines, header, self.settings.message_size, self.settings.idle)).await;
         if !matches!(body, Body::Sent { .. }) {
             // Any command would be part of the message.
             self.legs.abandon();
         }
         match body {
-            Body::Sent { size } => match self.legs.reply(self.settings.end_of_data).await {
+            Body::Sent { size, signature } => match self.legs.reply(self.settings.end_of_data).await {
                 Ok(reply) if matches!(reply.code() / 100, 2 | 4 | 5) => {
-                    self.delivered(envelope, size, &reply, asked).await
+                    self.delivered(envelope, (size, signature), &reply, asked).await
                 }
                 Ok(reply) => {
                     let lost = UpstreamLost(format!("is out of step: {}", reply.text()));
@@ -67,9 +70,15 @@ impl Submission<'_> {
         }
     }
 
-    async fn delivered(&mut self, envelope: &Envelope, size: u64, reply: &Reply, asked: Instant) -> Result<(), Ended> {
+    async fn delivered(
+        &mut self,
+        envelope: &Envelope,
+        sent: (u64, Signature),
+        reply: &Reply,
+        asked: Instant,
+    ) -> Result<(), Ended> {
         if reply.is_positive() {
-            self.accepted(envelope, size, reply, asked);
+            self.accepted(envelope, sent, reply, asked);
             self.admission.accepted();
         } else {
             self.refused(envelope, "end-of-data", &reply.text());
@@ -98,6 +107,10 @@ impl Submission<'_> {
                 let limit = self.settings.message_size;
                 self.refused(envelope, "data", &format!("larger than message_octets = {limit}"));
                 format!("552 5.3.4 Message too large; the limit is {limit} octets\r\n").into()
+            }
+            Unfit::Sender(refusal) => {
+                self.refused_sender("data", &envelope.from, refusal);
+                refusal.reply()
             }
         }
     }

@@ -14,8 +14,10 @@ mod deliver;
 pub mod gate;
 mod legs;
 mod report;
+mod sender;
 mod turn;
 
 pub use admission::Admission;
 pub use converse::{Settings, Submission, converse};
 pub use legs::Legs;
+pub use sender::policy;

@@ -5,16 +5,25 @@ use std::time::Instant;
 use tracing::{info, warn};
 
 use super::converse::Submission;
+use super::sender;
 use crate::explain;
+use crate::proto::smtp::header::Signature;
 use crate::proto::smtp::{Command, Envelope, Reply, queue_id};
 
 impl Submission<'_> {
-    pub(super) fn accepted(&self, envelope: &Envelope, size: u64, reply: &Reply, asked: Instant) {
+    pub(super) fn accepted(
+        &self,
+        envelope: &Envelope,
+        (size, signature): (u64, Signature),
+        reply: &Reply,
+        asked: Instant,
+    ) {
         let ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
         let Envelope { from, recipients } = envelope;
         let reply = reply.text();
         let queue_id = queue_id(&reply);
-        info!(session = self.session, account = self.account, %from, recipients, size, queue_id, reply, ms, "message.accepted");
+        let (dkim, warning) = sender::signature(signature);
+        info!(session = self.session, account = self.account, %from, recipients, size, queue_id, reply, ms, dkim, warning, "message.accepted");
     }
 
     /// Every reply of the upstream to a command passes here.

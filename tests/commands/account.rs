@@ -81,6 +81,8 @@ async fn what_is_wrong_is_said_at_once_and_nothing_is_saved() {
             "Scan",
             "--mailbox",
             "a\u{7}b",
+            "--sender",
+            "rewrite:support",
         ],
         &[],
     );
@@ -90,6 +92,7 @@ async fn what_is_wrong_is_said_at_once_and_nothing_is_saved() {
         ("--protocol", "found \"imp\"; allowed: "),
         ("--network", "found \"10.0.0.0/33\"; allowed: "),
         ("--alias", "the user name \"Scan\" already belongs to the account \"scanner\" (in the store)"),
+        ("--sender", "found \"support\"; allowed: an address such as"),
         ("--mailbox", "found \"a?b\"; allowed: "),
     ] {
         assert!(told.contains(&format!("\n  {argument}: {problem}")), "{argument}: {told}");
@@ -122,6 +125,9 @@ async fn the_list_tells_where_each_account_stands() {
         &["account", "add", "scanner", "--token", "support", "--network", "10.0.0.0/8", "--protocol", "smtp"],
         "p",
     );
+    for (name, sender) in [("keeps", "keep"), ("requires", "require"), ("rewrites", "rewrite:robot@example.com")] {
+        place.fed(&["account", "add", name, "--token", "support", "--sender", sender], "p");
+    }
     let told = place.run(&["account", "list"]).replace(&format!("{}/", place.directory.path().display()), "");
     let line = |start: &str| place.read("gatepost.toml").lines().position(|line| line.starts_with(start)).unwrap() + 1;
     let (users, evmail) = (line("users"), line("[accounts.EvMail]"));
@@ -132,8 +138,17 @@ async fn the_list_tells_where_each_account_stands() {
     assert_eq!(rows[1], ["a@example.com", "support", all, "any", "disabled", &format!("gatepost.toml:{users}")]);
     assert_eq!(rows[2][0], "b@example.com");
     assert_eq!(rows[3], ["EvMail", "support", all, "any", "enabled", &format!("gatepost.toml:{evmail}")]);
-    assert_eq!(rows[4], ["scanner", "support", "smtp", "10.0.0.0/8", "enabled", "store"]);
-    let scanner = &listed(&place)[3];
+    assert_eq!(rows[7], ["scanner", "support", "smtp", "10.0.0.0/8", "enabled", "store"]);
+    let senders: Vec<_> = listed(&place)[3..6].iter().map(|account| account["sender"].to_string()).collect();
+    assert_eq!(
+        senders,
+        [
+            r#"{"policy":"keep"}"#,
+            r#"{"addresses":["support@example.com"],"policy":"require"}"#,
+            r#"{"address":"robot@example.com","policy":"rewrite","reply_to":true}"#,
+        ]
+    );
+    let scanner = &listed(&place)[6];
     assert_eq!((scanner["protocols"][0].as_str(), scanner["passwords"].as_u64()), (Some("smtp"), Some(1)));
 
     for (arguments, place_and_edit) in [

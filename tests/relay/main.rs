@@ -12,5 +12,6 @@ mod mishaps;
 mod passing;
 mod quirks;
 mod scene;
+mod sender;
 mod smtp;
 mod tls;

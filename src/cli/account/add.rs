@@ -31,14 +31,24 @@ pub(in crate::cli) struct Fields {
     /// The user to log in as by SMTP, instead of the token's mailbox
     #[arg(long, value_name = "USER")]
     smtp_user: Option<String>,
+    /// As whom it may send by SMTP: keep (as anyone; the default), require (its own addresses) or rewrite (every message is from its
+    /// own address, or from this one)
+    #[arg(long, value_name = "keep|require|rewrite[:ADDRESS]")]
+    sender: Option<String>,
     /// Make a password up, and print it once
     #[arg(long)]
     generate: bool,
 }
 
 /// Keys of an account whose arguments are named otherwise.
-const ARGUMENTS: [(&str, &str); 4] =
-    [("protocols", "--protocol"), ("networks", "--network"), ("aliases", "--alias"), ("smtp_user", "--smtp-user")];
+const ARGUMENTS: [(&str, &str); 6] = [
+    ("protocols", "--protocol"),
+    ("networks", "--network"),
+    ("aliases", "--alias"),
+    ("smtp_user", "--smtp-user"),
+    ("sender.policy", "--sender"),
+    ("sender.address", "--sender"),
+];
 
 /// Nothing is asked for before all else is right, and nothing is saved before the password is there.
 pub(super) async fn add(shop: &Workshop, name: &str, fields: &Fields) -> anyhow::Result<()> {
@@ -81,7 +91,18 @@ fn settings(fields: &Fields) -> Settings {
             settings.insert(key.into(), json!(text));
         }
     }
+    if let Some(sender) = &fields.sender {
+        settings.insert("sender".into(), policy(sender));
+    }
     settings
+}
+
+/// `rewrite:ADDRESS`, or a policy alone.
+fn policy(sender: &str) -> Value {
+    match sender.split_once(':') {
+        Some((policy, address)) => json!({ "policy": policy, "address": address }),
+        None => json!({ "policy": sender }),
+    }
 }
 
 /// All that is wrong, by the code that reads the file, and then with the names.

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::super::say;
 use super::super::table::Table;
 use super::super::workshop::Workshop;
-use crate::model::Account;
+use crate::model::{Account, SenderPolicy};
 use crate::store::{Kind, Store as _};
 
 /// Prints every account, also those of the store that cannot be used; a pattern's members one by one.
@@ -55,10 +55,23 @@ fn whole(shop: &Workshop, account: &Account) -> Value {
         "networks": account.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "mailbox": account.mailbox,
         "smtp_user": account.smtp_user,
+        "sender": sender(&account.sender),
         "passwords": account.passwords.len(),
         "state": state(shop, account),
         "declared": place(shop, account),
     })
+}
+
+/// As the configuration writes it.
+fn sender(sender: &SenderPolicy) -> Value {
+    let policy = sender.name();
+    match sender {
+        SenderPolicy::Keep => json!({ "policy": policy }),
+        SenderPolicy::Require { addresses } => json!({ "policy": policy, "addresses": addresses }),
+        SenderPolicy::Rewrite { address, reply_to } => {
+            json!({ "policy": policy, "address": address, "reply_to": reply_to })
+        }
+    }
 }
 
 fn unusable(name: &String) -> Value {

@@ -5,9 +5,9 @@ use figment::value::Value;
 
 use super::super::reader::Table;
 use super::{Common, Tokens, Users, common, hashes};
-use crate::model::{Account, PasswordHash};
+use crate::model::{Account, PasswordHash, SenderPolicy};
 
-/// What stands for the user's name in `mailbox` and `smtp_user`.
+/// What stands for the user's name in `mailbox`, `smtp_user` and `sender`.
 pub(super) const USER: &str = "{user}";
 
 /// Who may, each with the hashes of their password.
@@ -25,7 +25,7 @@ pub(super) fn accounts(pattern: &str, table: &Table<'_>, tokens: &Tokens<'_>, us
         members.iter().flatten().for_each(|(user, _)| enter(pattern, table, user, users));
     }
     let (Some(members), true) = (members, table.errors() == before) else { return Vec::new() };
-    members.into_iter().filter_map(|(user, passwords)| account(user, passwords, &common)).collect()
+    members.into_iter().filter_map(|(user, passwords)| account(user, passwords, &common, table)).collect()
 }
 
 fn enter(pattern: &str, table: &Table<'_>, user: &str, users: &mut Users) {
@@ -37,19 +37,21 @@ fn enter(pattern: &str, table: &Table<'_>, user: &str, users: &mut Users) {
     table.error("users", format!("{shown} does not fit the pattern"), Some(format!("names such as {pattern}")), None);
 }
 
-fn account(user: String, passwords: Vec<PasswordHash>, common: &Common) -> Option<Account> {
+fn account(user: String, passwords: Vec<PasswordHash>, common: &Common, table: &Table<'_>) -> Option<Account> {
     let own = |text: &String| text.replace(USER, &user);
-    Some(Account {
+    let account = Account {
         mailbox: common.mailbox.as_ref().map(own),
         smtp_user: common.smtp_user.as_ref().map(own),
         token: common.token.clone()?,
         protocols: common.protocols.clone(),
         networks: common.networks.clone(),
+        sender: SenderPolicy::Keep,
         disabled: common.disabled,
         aliases: Vec::new(),
         name: user,
         passwords,
-    })
+    };
+    Some(Account { sender: common.sender.of(&account, table, common.known)?, ..account })
 }
 
 const RULES: &str = "\"shared\" (one password_hash, users = [\"a@example.com\"]) or \"own\" (users = { \"a@example.com\" = \"$argon2id$…\" })";

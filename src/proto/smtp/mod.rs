@@ -4,6 +4,7 @@ mod argument;
 mod data;
 mod downstream;
 mod extensions;
+pub mod header;
 mod normaliser;
 mod parameters;
 mod queue_id;
