@@ -38,7 +38,7 @@ pub enum AcceptError {
     },
 }
 
-const OLD: &str = "it needs TLS 1.2 or newer firmware, a listener without TLS on a network that is trusted \
+const OLD: &str = "such a device needs newer firmware, a listener without TLS on a network that is trusted \
                    (plaintext_auth), or a TLS front such as stunnel";
 
 /// The next step, where it can be told.
@@ -62,7 +62,7 @@ fn lacking(lacks: &Lacks) -> String {
         | Lacks::Tls12NotOffered
         | Lacks::Tls12NotOfferedOrEnabled
         | Lacks::SupportedVersionsExtensionRequired => {
-            format!("the client's versions of TLS are older than the `minimum` of this listener; below 1.2 {OLD}")
+            format!("the client's versions of TLS are older than this listener's `minimum`; {OLD}")
         }
         Lacks::NoCipherSuitesInCommon | Lacks::NoSignatureSchemesInCommon => {
             "the client knows no cipher or signature that goes with this certificate; an old one may need an RSA \
@@ -178,7 +178,7 @@ mod tests {
         for (octets, words) in [
             (&b"EHLO printer\r\n"[..], "speaks without TLS; set it to SSL/TLS"),
             (b"a1 CAPABILITY\r\n", "speaks without TLS"),
-            (&[0x80, 0x2e, 1, 3, 0], "begins with SSL 2.0; it needs"),
+            (&[0x80, 0x2e, 1, 3, 0], "begins with SSL 2.0; such a device needs"),
             (&[0, 1, 2], "is no TLS"),
         ] {
             let said = said_of(octets, LIMIT).await;
@@ -202,14 +202,14 @@ mod tests {
     #[tokio::test]
     async fn what_is_too_old_is_told_what_it_needs() {
         let said = said_of(&old_hello(), LIMIT).await;
-        assert!(said.contains("older than the `minimum`") && said.contains("stunnel"), "{said}");
+        assert!(said.contains("older than this listener's `minimum`") && said.contains("stunnel"), "{said}");
         let tls12 = ClientConfig::builder_with_provider(super::super::tls::crypto())
             .with_protocol_versions(&[&TLS12])
             .unwrap()
             .with_root_certificates(tokio_rustls::rustls::RootCertStore::empty())
             .with_no_client_auth();
         let said = said_of_client(Arc::new(tls12), MinimumTls::Tls13).await;
-        assert!(said.contains("older than the `minimum`"), "{said}");
+        assert!(said.contains("older than this listener's `minimum`"), "{said}");
     }
 
     #[tokio::test]
