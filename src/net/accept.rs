@@ -165,7 +165,7 @@ mod tests {
         accepted.unwrap_err().to_string()
     }
 
-    /// A ClientHello of TLS 1.0: one cipher, no extensions.
+    /// A `ClientHello` of TLS 1.0: one cipher, no extensions.
     fn old_hello() -> Vec<u8> {
         let body = [&[3, 1][..], &[7; 32], &[0, 0, 2, 0, 0x2f, 1, 0]].concat();
         let length = |octets: &[u8]| u8::try_from(octets.len()).unwrap();
