@@ -8,6 +8,8 @@ mod account;
 mod key;
 #[path = "commands/place.rs"]
 mod place;
+#[path = "commands/tls.rs"]
+mod tls;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,5 @@
 mod checks;
+mod egress;
 mod layers;
 mod limits;
 mod listeners;

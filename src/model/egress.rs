@@ -51,10 +51,11 @@ impl Egress {
     /// The proxy on the way to a host, given as a name or an address.
     #[must_use]
     pub fn toward(&self, host: &str) -> Option<&Proxy> {
+        let proxy = self.proxy.as_deref()?;
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let address = host.trim_matches(['[', ']']).parse().ok();
         let direct = self.direct.iter().any(|exempt| exempt.holds(&host, address));
-        self.proxy.as_deref().filter(|_| !direct)
+        (!direct).then_some(proxy)
     }
 }
 

@@ -60,3 +60,36 @@ pub(super) fn hint(proxy: &Proxy, said: &str) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::net;
+    use crate::oauth::{Http, HttpSettings};
+
+    fn egress() -> Egress {
+        let login = Some(("gate post".to_owned(), "p:%41@s3cret".into()));
+        let proxy = Proxy { kind: ProxyKind::Socks5, host: "::1".into(), port: 1080, login };
+        Egress { proxy: Some(Arc::new(proxy)), ..Egress::default() }
+    }
+
+    #[test]
+    fn an_address_leaves_nothing_to_interpret_and_is_shown_nowhere() {
+        let egress = egress();
+        let address = address(egress.proxy.as_deref().unwrap());
+        assert_eq!(address.expose_secret(), "socks5h://gate%20post:p%3A%2541%40s3cret@[::1]:1080");
+        let settings = HttpSettings { connect: Duration::MAX, total: Duration::MAX, longest: 1 };
+        let http = Http::by_way_of(&egress, &net::client_config(None).unwrap(), settings).unwrap();
+        assert!(!format!("{http:?}").contains("s3cret"), "{http:?}");
+    }
+
+    #[test]
+    fn what_is_asked_in_clear_goes_direct() {
+        let (egress, url) = (egress(), |text: &str| text.parse().unwrap());
+        assert!(toward(&egress, &url("https://login.microsoftonline.com/common")).is_some());
+        assert!(toward(&egress, &url("http://169.254.169.254/metadata/identity/oauth2/token")).is_none());
+    }
+}

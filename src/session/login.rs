@@ -95,7 +95,8 @@ fn tell_of_tls(frontend: &Frontend, id: SessionId, peer: Peer, fault: &AcceptErr
 enum Left {
     #[error("{0}")]
     Io(#[from] io::Error),
-    #[error("TLS: {0}")]
+    /// Told as `session.tls_failed`.
+    #[error("no TLS")]
     Tls(#[from] AcceptError),
     #[error("the client closed before login")]
     Closed,

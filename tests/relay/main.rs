@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops at once")]
 
 mod activation;
+mod egress;
 mod gate;
 mod groups;
 mod imap;

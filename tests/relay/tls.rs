@@ -1,7 +1,13 @@
 //! TLS on both sides: law 6.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use gatepost::model::Protocol;
-use gatepost_kit::{Certificate, tls_peer};
+use gatepost_kit::{Authority, Certificate, tls_peer};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::{ClientConfig, ProtocolVersion};
 
 use crate::scene::{PLAIN, Scene, Setting, greeting, log_in, try_later, yes};
 
@@ -107,4 +113,56 @@ async fn an_upstream_with_a_bad_certificate_gets_no_token() {
             assert!(!scene.provider.token_requests().is_empty(), "there was no token to lose");
         }
     }
+}
+
+/// Whether a client that trusts this authority comes in, and by which version.
+async fn comes_in(scene: &Scene, client: &Arc<ClientConfig>) -> Option<ProtocolVersion> {
+    let tcp = TcpStream::connect(scene.address(Protocol::Imap)).await.unwrap();
+    let connector = TlsConnector::from(Arc::clone(client));
+    let tls = connector.connect("localhost".try_into().unwrap(), tcp).await.ok()?;
+    tls.get_ref().1.protocol_version()
+}
+
+#[tokio::test]
+async fn a_listener_takes_nothing_below_its_lowest_version() {
+    let client = |authority: &Authority| {
+        let mut roots = tokio_rustls::rustls::RootCertStore::empty();
+        let pem = authority.ca_pem().as_bytes();
+        roots.add(tokio_rustls::rustls::pki_types::pem::PemObject::from_pem_slice(pem).unwrap()).unwrap();
+        let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_protocol_versions(&[&tokio_rustls::rustls::version::TLS12]).unwrap();
+        Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+    };
+    let usual = Setting { tls: "implicit", ..Setting::default() };
+    let scene = Scene::with(usual).await;
+    assert_eq!(comes_in(&scene, &client(&scene.authority)).await, Some(ProtocolVersion::TLSv1_2));
+    assert_eq!(comes_in(&scene, &scene.authority.client()).await, Some(ProtocolVersion::TLSv1_3));
+    let scene = Scene::with(Setting { tls: "implicit\"\nminimum_tls = \"1.3", ..usual }).await;
+    assert_eq!(comes_in(&scene, &client(&scene.authority)).await, None);
+    assert_eq!(comes_in(&scene, &scene.authority.client()).await, Some(ProtocolVersion::TLSv1_3));
+}
+
+#[tokio::test]
+async fn a_new_certificate_serves_without_a_restart_and_sessions_go_on() {
+    let limits = "certificate_check_seconds = 1";
+    let scene = Scene::with(Setting { tls: "implicit", limits, ..Setting::default() }).await;
+    let mut before = tls_peer(scene.address(Protocol::Imap), &scene.authority.client()).await;
+    before.expect(greeting(Protocol::Imap)).await;
+    let new = Authority::new(&["localhost"]);
+    // The file of authorities is the provider's.
+    for (name, content) in [("cert.pem", new.certificate_pem()), ("key.pem", new.key_pem())] {
+        let beside = scene.directory.path().join("beside");
+        std::fs::write(&beside, content).unwrap();
+        std::fs::rename(beside, scene.directory.path().join(name)).unwrap();
+    }
+    let taken = async {
+        while comes_in(&scene, &new.client()).await.is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), taken).await.expect("the new certificate was never taken");
+    assert_eq!(comes_in(&scene, &scene.authority.client()).await, None, "the old one is gone");
+    log_in(&mut before, Protocol::Imap, PLAIN).await;
+    before.expect(yes(Protocol::Imap)).await;
 }

@@ -1,0 +1,62 @@
+//! `gatepost tls …`
+
+use std::path::Path;
+use std::process::Command;
+
+use super::*;
+
+fn create(directory: &Path, names: &[&str]) -> (Option<i32>, String, String) {
+    let directory = directory.display().to_string();
+    run(&[&["tls", "create", "--out", &directory][..], names].concat())
+}
+
+#[test]
+fn a_pair_is_made_for_what_was_asked_and_told_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = create(directory.path(), &["mail.example.com", "192.0.2.7"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let mut masked: Vec<_> = stdout.lines().map(|line| line.split_once(": ").map_or(line, |(head, _)| head)).collect();
+    masked.retain(|line| !line.contains(".pem"));
+    assert!(masked.contains(&"SHA-256 fingerprint") && masked.contains(&"[tls]"), "{stdout}");
+    let key = directory.path().join("key.pem");
+    assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let before = std::fs::read(&key).unwrap();
+    let (code, _, stderr) = create(directory.path(), &["mail.example.com"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("cert.pem is there already and is not overwritten"), "{stderr}");
+    assert_eq!(std::fs::read(&key).unwrap(), before);
+}
+
+#[test]
+fn openssl_trusts_it_by_each_of_its_names_and_as_a_server_alone() {
+    if Command::new("openssl").arg("version").output().is_err() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (code, stdout, _) = create(directory.path(), &["mail.example.com", "192.0.2.7", "--days", "30"]);
+    assert_eq!(code, Some(0));
+    let certificate = directory.path().join("cert.pem").display().to_string();
+    let verify = |more: &[&str]| {
+        let arguments = [&["verify", "-x509_strict", "-CAfile", &certificate][..], more, &[&certificate]].concat();
+        Command::new("openssl").args(arguments).output().unwrap().status.success()
+    };
+    assert!(verify(&["-purpose", "sslserver", "-verify_hostname", "mail.example.com"]));
+    assert!(verify(&["-purpose", "sslserver", "-verify_ip", "192.0.2.7"]));
+    assert!(!verify(&["-verify_hostname", "other.example.com"]) && !verify(&["-purpose", "sslclient"]));
+    let arguments = ["x509", "-noout", "-fingerprint", "-sha256", "-in", &certificate];
+    let shown = Command::new("openssl").args(arguments).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let fingerprint = shown.trim().split_once('=').unwrap().1;
+    assert!(stdout.contains(fingerprint), "{shown}{stdout}");
+}
+
+#[test]
+fn what_it_cannot_make_it_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, _, stderr) = create(directory.path(), &["mail example"]);
+    assert!(code == Some(1) && stderr.contains("\"mail example\" is no host name or address"), "{stderr}");
+    let (code, _, stderr) = create(&directory.path().join("nowhere"), &["localhost"]);
+    assert!(code == Some(1) && stderr.contains("cannot make"), "{stderr}");
+    assert_eq!(run(&["tls", "create"]).0, Some(64));
+    assert_eq!(run(&["tls", "create", "--days", "0", "localhost"]).0, Some(64));
+}
