@@ -123,7 +123,7 @@ async fn first_bytes(socket: &Socket) -> Result<(), AcceptError> {
 mod tests {
     use gatepost_kit::Authority;
     use tokio::io::AsyncWriteExt as _;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
     use tokio_rustls::TlsConnector;
     use tokio_rustls::rustls::ClientConfig;
     use tokio_rustls::rustls::pki_types::ServerName;
@@ -142,10 +142,10 @@ mod tests {
     }
 
     /// Both ends of a connection.
-    async fn pair() -> (TcpStream, TcpStream) {
+    async fn pair() -> (TcpStream, Socket) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (client, listener.accept().await.unwrap().0)
+        (client, listener.accept().await.unwrap().0.into())
     }
 
     /// What is said of a client that sends this and then waits.
