@@ -10,7 +10,7 @@ mod ordeal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use endpoint::{Endpoint, error, granted};
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
@@ -121,9 +121,12 @@ async fn material(store: &SqliteStore) -> (Option<String>, Option<String>) {
 
 /// Lets the time of a back-off pass, without waiting for it.
 async fn pass_back_off(store: &SqliteStore) {
+    back_off_until(store, clock::now() - TimeDelta::seconds(1)).await;
+}
+
+async fn back_off_until(store: &SqliteStore, retry_at: DateTime<Utc>) {
     let stored = store.token(NAME).await.unwrap();
-    let past = clock::now() - TimeDelta::seconds(1);
-    let trouble = stored.state.trouble.clone().map(|trouble| Trouble { retry_at: past, ..trouble });
+    let trouble = stored.state.trouble.clone().map(|trouble| Trouble { retry_at, ..trouble });
     let next = TokenState { trouble, ..stored.state };
     assert!(matches!(store.save(NAME, stored.version, &next).await.unwrap(), Saved::Done(_)));
 }
