@@ -48,7 +48,16 @@ fn swaks_logs_in_by_every_mechanism_and_tls() {
             swaks.args(["--auth", mechanism, "--auth-user", "evmail", "--auth-password", PASSWORD, "--pipeline"]);
             run(swaks.args(flag), "");
         }
-        assert_eq!(gatepost.events("message.accepted").len(), 2);
+        let accepted = gatepost.events("message.accepted");
+        assert_eq!(accepted.len(), 2);
+        // Postfix says where it queued them.
+        for event in accepted {
+            let (id, reply) = (event["queue_id"].as_str().unwrap(), event["reply"].as_str().unwrap());
+            assert!(reply.ends_with(&format!("queued as {id}")), "{reply}");
+        }
+        let counted =
+            |event: &serde_json::Value| event["sent"].as_u64() > Some(0) && event["received"].as_u64() > Some(0);
+        assert!(gatepost.events("session.closed").iter().any(counted));
         say(&format!("swaks, {tls}: ok\n"));
     }
 }

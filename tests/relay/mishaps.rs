@@ -136,5 +136,13 @@ async fn an_upstream_that_says_yes_too_early() {
             assert_eq!(transact(&mut peer, manner).await.join(" "), heard, "{point:?}, {manner:?}");
         }
     }
+    // A message that comes in one piece leaves no pause to hear it in.
+    let mut peer = scene.logged_in(Protocol::Smtp).await;
+    peer.send(format!("MAIL FROM:<{MAILBOX}>\r\nRCPT TO:<a@example.com>\r\nDATA\r\n")).await;
+    for reply in ["250 ", "250 ", "354 "] {
+        peer.expect(reply).await;
+    }
+    peer.send("x\r\n.\r\n").await;
+    peer.expect("451 4.4.2 ").await;
     assert!(scene.provider.mail("a@example.com").is_empty());
 }
