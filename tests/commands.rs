@@ -4,8 +4,12 @@
 
 #[path = "commands/account.rs"]
 mod account;
+#[path = "commands/anonymous.rs"]
+mod anonymous;
 #[path = "commands/key.rs"]
 mod key;
+#[path = "commands/label.rs"]
+mod label;
 #[path = "commands/place.rs"]
 mod place;
 #[path = "commands/tls.rs"]

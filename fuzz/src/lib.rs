@@ -13,7 +13,8 @@ use secrecy::ExposeSecret as _;
 /// What a listener with STARTTLS offers to a trusted address.
 fn offer(newline: Newline) -> Offer {
     let extensions = Extensions::HOPED_FOR;
-    Offer { hostname: "mail.example".into(), starttls: true, passwords: true, message_size: 1000, extensions, newline }
+    let hostname = "mail.example".into();
+    Offer { hostname, starttls: true, passwords: true, message_size: 1000, extensions, newline, anonymous: true }
 }
 
 /// What is presented upstream.
@@ -66,6 +67,11 @@ fn play_downstream<'a, D: DownstreamLogin>(mut core: D, chunks: impl Iterator<It
                 DownstreamStep::Login(Credentials { user, password }) => {
                     let (next, output) = next.reject(&LoginFailure::BadCredentials);
                     steps.push(format!("{user} {} {}", password.expose_secret(), text(output.as_bytes())));
+                    next
+                }
+                DownstreamStep::Anonymous(command) => {
+                    let (next, output) = next.reject(&LoginFailure::BadCredentials);
+                    steps.push(format!("{} {}", text(&command), text(output.as_bytes())));
                     next
                 }
                 // What follows depends on what else is in flight, which only the network decides.

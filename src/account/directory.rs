@@ -44,7 +44,7 @@ struct Round {
 /// What to check a password against.
 #[derive(Debug)]
 pub(super) struct Checks {
-    /// Any of these opens the account.
+    /// Any of these opens the account; in the order of its passwords.
     pub(super) own: Vec<PasswordHash>,
     /// These open nothing; they make every name cost the same.
     pub(super) decoys: Vec<PasswordHash>,
@@ -115,7 +115,7 @@ impl Directory {
     /// The account's hashes or none, filled up so that every name costs the same number of hashes of the same work, also
     /// where old accounts have cheaper hashes than new ones.
     pub(super) fn checks(&self, account: Option<&Account>) -> Checks {
-        let own = account.map(|account| account.passwords.clone()).unwrap_or_default();
+        let own = account.map(hashes).unwrap_or_default();
         let has = tally(&own);
         let missing = |(work, round): (&Work, &Round)| {
             let count = round.most.saturating_sub(has.get(work).copied().unwrap_or(0));
@@ -126,8 +126,9 @@ impl Directory {
     }
 
     fn widen(&mut self, account: &Account) {
-        for (work, count) in tally(&account.passwords) {
-            let model = account.passwords.iter().find(|hash| password::work(hash) == work);
+        let own = hashes(account);
+        for (work, count) in tally(&own) {
+            let model = own.iter().find(|hash| password::work(hash) == work);
             let Some(decoy) = model.map(password::decoy) else { continue };
             let round = self.rounds.entry(work).or_insert(Round { most: 0, decoy });
             round.most = round.most.max(count);
@@ -148,6 +149,11 @@ impl Directory {
             }
         }
     }
+}
+
+/// In the order of the account's passwords.
+fn hashes(account: &Account) -> Vec<PasswordHash> {
+    account.passwords.iter().map(|password| password.hash.clone()).collect()
 }
 
 /// How many hashes of each work.

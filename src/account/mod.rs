@@ -3,6 +3,7 @@
 //! Invariant: nothing observable tells an unknown user from a wrong password, neither the answer nor the work done for it.
 
 mod directory;
+mod matched;
 mod names;
 mod password;
 #[cfg(test)]
@@ -11,5 +12,6 @@ mod under_way;
 mod verifier;
 
 pub use directory::{Ambiguous, Directory};
+pub use matched::Matched;
 pub use password::{HashingFailed, hash_password};
 pub use verifier::{Verdict, Verifier, VerifierSettings};

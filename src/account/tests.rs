@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Account, Grant, PasswordHash, Protocol, Provider, SenderPolicy, Token};
+use crate::model::{Account, Grant, Password, PasswordHash, Protocol, Provider, SenderPolicy, Token};
 
 /// The least work Argon2 allows: these tests count hashes, they do not resist guessing.
 fn weak_hash(password: &str) -> PasswordHash {
@@ -23,7 +23,7 @@ fn account(name: &str, aliases: &[&str], passwords: &[&str]) -> Account {
     Account {
         name: name.into(),
         aliases: aliases.iter().map(|&alias| alias.into()).collect(),
-        passwords: passwords.iter().map(|password| weak_hash(password)).collect(),
+        passwords: passwords.iter().map(|password| weak_hash(password).into()).collect(),
         token,
         protocols: Protocol::ALL.to_vec(),
         networks: Vec::new(),
@@ -41,7 +41,7 @@ fn verifier(parallel: usize, waiting: usize) -> Verifier {
 
 async fn granted(verifier: &Verifier, directory: &Directory, user: &str, password: &str) -> Option<String> {
     match verifier.verify(directory, user, &password.into()).await {
-        Verdict::Granted(account) => Some(account.name.clone()),
+        Verdict::Granted(account, _) => Some(account.name.clone()),
         Verdict::Denied => None,
         Verdict::Overloaded => panic!("overloaded"),
     }
@@ -141,6 +141,60 @@ async fn every_name_costs_the_same_number_of_hashes() {
     }
 }
 
+/// One password for two programs, each in its network; another for a third.
+fn limited() -> Account {
+    let of = |text: &str, label: &str, protocols: &[Protocol], network: &str| Password {
+        label: Some(label.into()),
+        protocols: protocols.to_vec(),
+        networks: vec![network.parse().unwrap()],
+        ..weak_hash(text).into()
+    };
+    let mut account = account("a", &[], &[]);
+    account.passwords = vec![
+        of("same", "scanner", &[Protocol::Smtp], "10.0.0.0/8"),
+        of("same", "desk", &[], "192.0.2.0/24"),
+        of("own", "archive", &[Protocol::Imap], "10.0.0.0/8"),
+        weak_hash("any").into(),
+    ];
+    account
+}
+
+#[tokio::test]
+async fn a_password_is_held_to_its_limits_also_when_it_is_remembered() {
+    let account = limited();
+    let directory = Directory::new([account.clone()]).unwrap();
+    let verifier = verifier(1, 10);
+    let (inside, desk, outside) = ("::ffff:10.1.2.3", "192.0.2.1", "198.51.100.1");
+    for hashes in [12, 12] {
+        for (password, protocol, from, expected) in [
+            ("same", Protocol::Smtp, inside, Some(Some("scanner"))),
+            ("same", Protocol::Imap, inside, None),
+            ("same", Protocol::Imap, desk, Some(Some("desk"))),
+            ("same", Protocol::Smtp, outside, None),
+            ("own", Protocol::Imap, inside, Some(Some("archive"))),
+            ("own", Protocol::Imap, desk, None),
+            ("any", Protocol::Pop3, outside, Some(None)),
+        ] {
+            let verdict = verifier.verify(&directory, "a", &password.into()).await;
+            let Verdict::Granted(account, matched) = verdict else { panic!("{password}: {verdict:?}") };
+            let allowed = matched.allowed(&account, protocol, from.parse().unwrap());
+            assert_eq!(allowed.map(|password| password.label.as_deref()), expected, "{password} {protocol} {from}");
+        }
+        assert_eq!(verifier.hashes_computed(), hashes);
+    }
+    // A reload with the same hashes and other limits: what is remembered is which password it was, not what it may.
+    let mut moved = account;
+    moved.passwords[2].protocols = vec![Protocol::Pop3];
+    let Verdict::Granted(account, matched) =
+        verifier.verify(&Directory::new([moved]).unwrap(), "a", &"own".into()).await
+    else {
+        panic!("denied")
+    };
+    assert!(matched.allowed(&account, Protocol::Imap, inside.parse().unwrap()).is_none());
+    assert!(matched.allowed(&account, Protocol::Pop3, inside.parse().unwrap()).is_some());
+    assert_eq!(verifier.hashes_computed(), 12);
+}
+
 #[tokio::test]
 async fn successes_are_remembered_until_time_or_a_change_ends_it() {
     tokio::time::pause();
@@ -207,11 +261,11 @@ async fn beyond_the_queue_the_answer_is_overloaded_and_an_idle_verifier_has_no_q
     assert!(matches!(verifier.verify(&directory, "a", &q).await, Verdict::Overloaded));
     assert!(matches!(verifier.verify(&directory, "nobody", &q).await, Verdict::Overloaded));
     drop(busy);
-    assert!(matches!(queued.await, Verdict::Granted(_)));
-    assert!(matches!(same.await, Verdict::Granted(_)));
-    assert!(matches!(verifier.verify(&directory, "a", &r).await, Verdict::Granted(_)), "the queue is left");
+    assert!(matches!(queued.await, Verdict::Granted(..)));
+    assert!(matches!(same.await, Verdict::Granted(..)));
+    assert!(matches!(verifier.verify(&directory, "a", &r).await, Verdict::Granted(..)), "the queue is left");
     let unqueued = self::verifier(1, 0);
-    assert!(matches!(unqueued.verify(&directory, "a", &p).await, Verdict::Granted(_)));
+    assert!(matches!(unqueued.verify(&directory, "a", &p).await, Verdict::Granted(..)));
 }
 
 /// What a future has to say without waiting.
@@ -227,9 +281,9 @@ async fn without_waiting<F: Future + Unpin>(future: F) -> Option<F::Output> {
 #[test]
 fn every_name_costs_the_same_work() {
     let mut old = account("old", &[], &["p"]);
-    old.passwords = vec![hash_of_work("p", 8), hash_of_work("q", 8)];
+    old.passwords = vec![hash_of_work("p", 8).into(), hash_of_work("q", 8).into()];
     let mut new = account("new", &[], &["p"]);
-    new.passwords = vec![hash_of_work("p", 64), hash_of_work("q", 8)];
+    new.passwords = vec![hash_of_work("p", 64).into(), hash_of_work("q", 8).into()];
     let directory = Directory::new([old, new]).unwrap();
     for user in ["old", "new", "nobody"] {
         let checks = directory.checks(directory.find(user).map(AsRef::as_ref));
@@ -269,7 +323,7 @@ async fn nul_and_eight_bit_are_part_of_the_password() {
 #[tokio::test]
 async fn a_hash_that_cannot_be_computed_is_no_denial() {
     let mut starved = account("starved", &[], &["p"]);
-    starved.passwords.insert(0, PasswordHash::that_cannot_be_computed());
+    starved.passwords.insert(0, PasswordHash::that_cannot_be_computed().into());
     let directory = Directory::new([starved]).unwrap();
     let verifier = verifier(1, 10);
     assert_eq!(granted(&verifier, &directory, "starved", "p").await.as_deref(), Some("starved"));

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::directory::{Checks, Directory};
+use super::matched::Matched;
 use super::password;
 use super::under_way::UnderWay;
 use crate::model::Account;
@@ -16,14 +17,15 @@ use crate::model::Account;
 /// Checks passwords: off the async threads, so many at a time, and seldom twice.
 ///
 /// Verified passwords are remembered for a short time, by a keyed hash that dies with the process, so that a polling
-/// program does not cost an Argon2 hash each time. Only successes are; a changed hash list forgets them.
+/// program does not cost an Argon2 hash each time. Only successes are, each with the passwords of the account that it was,
+/// so that their limits hold again; a changed hash list forgets them.
 #[derive(Debug)]
 pub struct Verifier {
     settings: VerifierSettings,
     secret: hmac::Key,
-    verified: Cache<Proof, Instant>,
+    verified: Cache<Proof, (Instant, Matched)>,
     /// Checks under way: logins with the same password at the same time share one.
-    under_way: UnderWay<Proof, bool>,
+    under_way: UnderWay<Proof, Matched>,
     pub(super) slots: Arc<Semaphore>,
     waiting: AtomicUsize,
     hashes: Arc<AtomicU64>,
@@ -46,8 +48,9 @@ pub struct VerifierSettings {
 /// What came of a verification.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// The password opens this account, which may be disabled all the same.
-    Granted(Arc<Account>),
+    /// The password opens this account, which may be disabled all the same, and is these of its passwords, which may be for
+    /// other protocols or networks.
+    Granted(Arc<Account>, Matched),
     /// Unknown user or wrong password.
     Denied,
     /// Too many logins wait, or there was no memory to hash with; try again later.
@@ -84,15 +87,15 @@ impl Verifier {
         }
         let account = directory.find(user);
         let proof = self.proof(user, account.map(AsRef::as_ref), password);
-        if let (Some(account), true) = (account, self.remembers(&proof)) {
-            return Verdict::Granted(Arc::clone(account));
+        if let (Some(account), Some(matched)) = (account, self.remembered(&proof)) {
+            return Verdict::Granted(Arc::clone(account), matched);
         }
         let checks = directory.checks(account.map(AsRef::as_ref));
         let seat = self.under_way.join(proof);
         match (seat.result(self.check(checks, password)).await, account) {
-            (Ok(true), Some(account)) => {
-                self.verified.insert(proof, Instant::now());
-                Verdict::Granted(Arc::clone(account))
+            (Ok(matched), Some(account)) if !matched.is_none() => {
+                self.verified.insert(proof, (Instant::now(), matched));
+                Verdict::Granted(Arc::clone(account), matched)
             }
             (Ok(_), _) => Verdict::Denied,
             (Err(Unchecked), _) => Verdict::Overloaded,
@@ -105,16 +108,17 @@ impl Verifier {
         self.hashes.load(Ordering::Relaxed)
     }
 
-    fn remembers(&self, proof: &Proof) -> bool {
-        self.verified.get(proof).is_some_and(|since| since.elapsed() < self.settings.lifetime)
+    fn remembered(&self, proof: &Proof) -> Option<Matched> {
+        let (since, matched) = self.verified.get(proof)?;
+        (since.elapsed() < self.settings.lifetime).then_some(matched)
     }
 
     /// Each part is prefixed with its length or has a fixed one, so that no two logins make the same message.
     fn proof(&self, user: &str, account: Option<&Account>, password: &SecretString) -> Proof {
         let name = Account::folded(account.map_or(user, |account| &account.name));
         let mut list = digest::Context::new(&digest::SHA256);
-        for hash in account.iter().flat_map(|account| &account.passwords) {
-            list.update(hash.as_str().as_bytes());
+        for password in account.iter().flat_map(|account| &account.passwords) {
+            list.update(password.hash.as_str().as_bytes());
             list.update(b"\0");
         }
         let mut context = hmac::Context::with_key(&self.secret);
@@ -127,7 +131,7 @@ impl Verifier {
         proof
     }
 
-    async fn check(&self, checks: Checks, password: &SecretString) -> Result<bool, Unchecked> {
+    async fn check(&self, checks: Checks, password: &SecretString) -> Result<Matched, Unchecked> {
         let slot = self.slot().await?;
         let (password, computed) = (password.clone(), Arc::clone(&self.hashes));
         let check = tokio::task::spawn_blocking(move || {
@@ -150,18 +154,18 @@ impl Verifier {
 
 /// Computes all of them, whatever the first says: how long it takes must not tell how many there are. A decoy's answer is
 /// heard only when it could not be computed, for then an unknown name must look as a known one does.
-fn compare(checks: &Checks, password: &SecretString, computed: &AtomicU64) -> Result<bool, Unchecked> {
-    let (mut right, mut failed) = (false, None);
-    let own = checks.own.iter().map(|hash| (hash, true));
-    for (hash, opens) in own.chain(checks.decoys.iter().map(|hash| (hash, false))) {
+fn compare(checks: &Checks, password: &SecretString, computed: &AtomicU64) -> Result<Matched, Unchecked> {
+    let (mut right, mut failed) = (Matched::default(), None);
+    let own = checks.own.iter().enumerate().map(|(index, hash)| (hash, Some(index)));
+    for (hash, opens) in own.chain(checks.decoys.iter().map(|hash| (hash, None))) {
         match password::matches(password, hash) {
-            Ok(matched) => right |= matched && opens,
+            Ok(matched) => right.note(opens.filter(|_| matched)),
             Err(error) => failed = Some(error),
         }
         computed.fetch_add(1, Ordering::Relaxed);
     }
     match failed {
-        Some(error) if !right => {
+        Some(error) if right.is_none() => {
             tracing::error!(%error, "account.password_unchecked");
             Err(Unchecked)
         }

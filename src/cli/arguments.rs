@@ -20,6 +20,8 @@ fn key(path: &str) -> Option<&str> {
         Some((_, after)) => after.strip_prefix('.')?,
         None => named.split_once('.')?.1,
     };
+    // One of several, each with keys of its own.
+    let key = key.split_once("].").map_or(key, |(_, key)| key);
     (!key.is_empty()).then_some(key)
 }
 
@@ -34,6 +36,7 @@ mod tests {
             ("tokens.support", None),
             ("accounts.\"a.b@example.com\".token", Some("token")),
             ("accounts.\"a.b@example.com\"", None),
+            ("accounts.office.passwords[0].networks", Some("networks")),
             ("", None),
         ] {
             assert_eq!(key(path), found, "{path}");

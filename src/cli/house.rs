@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::config::{Config, ConfigErrors, Settings};
-use crate::model::{Account, Token};
+use crate::model::{Account, Protocol, Token};
 use crate::store::{Keys, Kind, Record, SqliteStore, Store, StoreError, Version};
 
 /// What is declared now.
@@ -44,6 +44,7 @@ impl House {
             house.account(config, &record, &mut names);
         }
         house.tell_of_orphans();
+        house.tell_of_guests(config);
         Ok(house)
     }
 
@@ -117,6 +118,21 @@ impl House {
             format!("account {name:?}: there is no token {token:?}; make it with `gatepost token add {token}`")
         });
         self.broken.extend(told);
+    }
+
+    /// Accounts that clients without a login would send by: now that those of the store are known.
+    fn tell_of_guests(&mut self, config: &Config) {
+        for anonymous in config.listeners.iter().filter_map(|listener| listener.anonymous.as_ref()) {
+            let name = &anonymous.account;
+            let told = match self.accounts.iter().find(|account| account.answers_to(name)) {
+                None => format!("there is no account {name:?}; make it with `gatepost account add {name}`"),
+                Some(account) if !account.protocols.contains(&Protocol::Smtp) => {
+                    format!("the account {name:?} is not for smtp")
+                }
+                Some(_) => continue,
+            };
+            self.broken.push(format!("anonymous: {told}; until then nobody can send without a login"));
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod account;
 mod arguments;
 mod config;
 mod doctor;
+mod guests;
 mod house;
 mod key;
 mod live;

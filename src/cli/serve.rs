@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use super::guests::guests;
 use super::house::House;
 use super::live::{Live, Providers};
 use crate::account::{Directory, Verifier, VerifierSettings};
@@ -238,8 +239,9 @@ fn open(
             config::Newline::Strict => Newline::Strict,
             config::Newline::Lenient => Newline::Lenient,
         };
+        let anonymous = listener.anonymous.as_ref().map(|anonymous| guests(anonymous, &config.limits));
         let (protocol, service) = (listener.protocol, Arc::clone(service));
-        let frontend = Arc::new(Frontend { protocol, tls, plaintext_auth, newline, proxies, service });
+        let frontend = Arc::new(Frontend { protocol, tls, plaintext_auth, newline, proxies, anonymous, service });
         opened.extend(sockets.into_iter().map(|socket| (Arc::clone(&frontend), socket)));
     }
     inherited.finish()?;

@@ -1,5 +1,6 @@
 //! Declared accounts.
 
+mod passwords;
 mod pattern;
 mod place;
 mod sender;
@@ -96,11 +97,6 @@ fn account(name: String, table: &Table<'_>, tokens: &Tokens<'_>, users: &mut Use
     for alias in &aliases {
         users.enter_alias(table, alias, &name);
     }
-    if table.absent("password_hash") {
-        let hint = "make one with `gatepost hash-password`".to_owned();
-        table.error("password_hash", "`password_hash` is missing".into(), None, Some(hint));
-    }
-    let passwords = hashes(table, "password_hash");
     let Common { token, protocols, networks, mailbox, smtp_user, sender, disabled, known } = common(table, tokens);
     let has_user = |user: &Option<String>| user.as_ref().is_some_and(|user| user.contains(pattern::USER));
     for (key, wrong) in
@@ -111,6 +107,7 @@ fn account(name: String, table: &Table<'_>, tokens: &Tokens<'_>, users: &mut Use
             table.error(key, "{user} is for accounts with a pattern".into(), None, Some(hint));
         }
     }
+    let passwords = passwords::read(table, &protocols);
     table.finish();
     if table.errors() != before {
         return None;

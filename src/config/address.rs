@@ -38,6 +38,15 @@ impl Address {
         self == other && !is_any
     }
 
+    /// Whether it is for programs of this machine only, as far as that is known: systemd's sockets can be anywhere.
+    pub(super) const fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().is_loopback(),
+            Self::Unix(_) => true,
+            Self::Systemd(_) => false,
+        }
+    }
+
     /// Whether it is a file that the service makes.
     #[must_use]
     pub const fn is_unix(&self) -> bool {

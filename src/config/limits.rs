@@ -68,6 +68,8 @@ limits! {
     token_response_octets = 65_536, 1024..=16_777_216;
     /// Seconds ahead of its expiry that a token is refreshed.
     refresh_ahead_seconds = 300, SECONDS;
+    /// Addresses of clients without a login whose messages are counted, on each listener that lets them send.
+    anonymous_addresses = 10_000, 1..=1_000_000;
     /// Password hashes computed at a time; 0 is one a core.
     password_hashes = 0, 0..=1024;
     /// Logins that wait for a password hash.

@@ -1,6 +1,7 @@
 use ipnet::IpNet;
 
 use super::address::{ADDRESSES, Address};
+use super::anonymous::{self, Anonymous};
 use super::reader::Table;
 use super::tls::{self, MinimumTls};
 use crate::model::Protocol;
@@ -20,6 +21,8 @@ pub struct Listener {
     pub minimum_tls: MinimumTls,
     /// Where a password may be sent without TLS.
     pub plaintext_auth: Vec<IpNet>,
+    /// SMTP: clients that may send without a login.
+    pub anonymous: Option<Anonymous>,
     /// What ends a line of its clients.
     pub newline: Newline,
     /// Which peers are proxies that begin with a PROXY header.
@@ -94,6 +97,10 @@ fn listener(table: &Table<'_>, certificate: Certificate) -> Option<Listener> {
         if table.absent("plaintext_auth") { Some(loopback()) } else { table.networks("plaintext_auth") };
     let newline = if table.absent("newline") { Some(Newline::default()) } else { table.choice("newline", &NEWLINES) };
     let proxy_protocol = proxy_protocol(table);
+    // Behind a proxy, clients are wherever it says.
+    let local = table.absent("proxy_protocol") && addresses.iter().flatten().all(Address::is_local);
+    let anonymous =
+        if table.absent("anonymous") { Some(None) } else { anonymous::read(table, protocol, local).map(Some) };
     table.finish();
     Some(Listener {
         protocol: protocol?,
@@ -104,6 +111,7 @@ fn listener(table: &Table<'_>, certificate: Certificate) -> Option<Listener> {
         plaintext_auth: plaintext_auth?,
         newline: newline?,
         proxy_protocol: proxy_protocol?,
+        anonymous: anonymous?,
     })
 }
 

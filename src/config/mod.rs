@@ -7,6 +7,7 @@
 mod accounts;
 mod address;
 mod admin;
+mod anonymous;
 mod document;
 mod egress;
 mod environment;
@@ -31,6 +32,7 @@ mod words;
 pub use accounts::AccountPlace;
 pub use address::Address;
 pub use admin::Admin;
+pub use anonymous::Anonymous;
 pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
 pub use listeners::{Listener, ListenerTls, Newline};
@@ -123,7 +125,9 @@ impl Config {
         // Where there is no store yet, a token that is not in the file is nowhere.
         // Where the store cannot be told for another mistake, that is said first.
         let stored = store.as_ref().map_or_else(|| root.has("store"), |store| store.path.exists());
-        let accounts = accounts::read(root, &tokens, if stored { Unknown::MayBeStored } else { unknown });
+        let unknown = if stored { Unknown::MayBeStored } else { unknown };
+        let accounts = accounts::read(root, &tokens, unknown);
+        anonymous::check(root, &accounts, &accounts::places(root), unknown == Unknown::MayBeStored);
         let notify = root.table("notify").and_then(|table| notify::read(&table));
         root.finish();
         Some(Self {

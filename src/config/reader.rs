@@ -327,4 +327,4 @@ struct Complaint {
 }
 
 /// Keys that the design names and that come with a later version.
-const LATER: [&str; 2] = ["anonymous", "sessions_per_account"];
+const LATER: [&str; 1] = ["sessions_per_account"];

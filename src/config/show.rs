@@ -1,13 +1,14 @@
 use std::fmt::{Display, Write as _};
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use super::accounts::Unknown;
 use super::document::Step;
 use super::layers::Layers;
 use super::words::{dotted, quoted};
-use super::{Address, Config, ConfigErrors, ListenerTls, LogFormat, Newline, Notify};
+use super::{Address, Anonymous, Config, ConfigErrors, ListenerTls, LogFormat, Newline, Notify};
 use crate::model::{
-    Account, ClientAuthentication, Endpoint, Grant, Protocol, SaslMechanism, SenderPolicy, Token, UpstreamTls,
+    Account, ClientAuthentication, Endpoint, Grant, Password, Protocol, SaslMechanism, SenderPolicy, Token, UpstreamTls,
 };
 
 impl Config {
@@ -83,6 +84,9 @@ impl Page<'_> {
             if !listener.proxy_protocol.is_empty() {
                 self.list("proxy_protocol", &listener.proxy_protocol);
             }
+            if let Some(anonymous) = &listener.anonymous {
+                self.anonymous(anonymous);
+            }
         }
         if let Some(proxy) = &config.egress.proxy {
             self.table(&["egress"]);
@@ -96,6 +100,14 @@ impl Page<'_> {
         }
         config.tokens.iter().for_each(|token| self.token(token));
         config.accounts.iter().for_each(|account| self.account(account));
+    }
+
+    fn anonymous(&mut self, anonymous: &Anonymous) {
+        let recipients = anonymous.recipients.as_ref().map(|recipients| ("recipients", listed(recipients)));
+        let per_minute = anonymous.messages_per_minute.map_or(0, NonZeroU32::get).to_string();
+        let fields = [("networks", listed(&anonymous.networks)), ("account", quoted(&anonymous.account))];
+        let fields = fields.into_iter().chain(recipients).chain([("messages_per_minute", per_minute)]);
+        self.value("anonymous", &inline(fields));
     }
 
     fn notify(&mut self, notify: &Notify) {
@@ -188,7 +200,15 @@ impl Page<'_> {
 
     fn account(&mut self, account: &Account) {
         self.table(&["accounts", &account.name]);
-        self.list("password_hash", &vec![SECRET; account.passwords.len()]);
+        let (labelled, plain): (Vec<_>, Vec<_>) =
+            account.passwords.iter().partition(|password| password.label.is_some());
+        if !plain.is_empty() {
+            self.list("password_hash", &vec![SECRET; plain.len()]);
+        }
+        if !labelled.is_empty() {
+            let passwords: Vec<_> = labelled.into_iter().map(password).collect();
+            self.value("passwords", &format!("[{}]", passwords.join(", ")));
+        }
         self.text("token", &account.token.name);
         self.list("protocols", &account.protocols);
         if !account.networks.is_empty() {
@@ -225,8 +245,7 @@ impl Page<'_> {
     }
 
     fn list(&mut self, key: &str, values: &[impl Display]) {
-        let values: Vec<_> = values.iter().map(|value| quoted(&value.to_string())).collect();
-        self.value(key, &format!("[{}]", values.join(", ")));
+        self.value(key, &listed(values));
     }
 
     fn value(&mut self, key: &str, value: &str) {
@@ -254,6 +273,23 @@ fn sender(sender: &SenderPolicy) -> String {
             format!("{{ policy = {policy}, address = {}, reply_to = {reply_to} }}", quoted(address))
         }
     }
+}
+
+fn password(password: &Password) -> String {
+    let label = password.label.as_ref().map(|label| ("label", quoted(label)));
+    let protocols = (!password.protocols.is_empty()).then(|| ("protocols", listed(&password.protocols)));
+    let networks = (!password.networks.is_empty()).then(|| ("networks", listed(&password.networks)));
+    inline([("hash", quoted(SECRET))].into_iter().chain(label).chain(networks).chain(protocols))
+}
+
+fn listed(values: &[impl Display]) -> String {
+    let values: Vec<_> = values.iter().map(|value| quoted(&value.to_string())).collect();
+    format!("[{}]", values.join(", "))
+}
+
+fn inline(fields: impl Iterator<Item = (&'static str, String)>) -> String {
+    let fields: Vec<_> = fields.map(|(key, value)| format!("{key} = {value}")).collect();
+    format!("{{ {} }}", fields.join(", "))
 }
 
 const fn listener_tls(tls: ListenerTls) -> &'static str {

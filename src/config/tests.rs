@@ -1,8 +1,10 @@
+mod anonymous;
 mod checks;
 mod egress;
 mod layers;
 mod limits;
 mod listeners;
+mod passwords;
 mod patterns;
 mod reference;
 mod secrets;

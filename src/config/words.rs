@@ -36,8 +36,9 @@ pub(super) fn whole(number: Num) -> Option<i128> {
 
 /// Keys whose value must not be shown. `url` is the store's: a database's may hold a password anywhere.
 pub(super) fn is_secret(key: &str) -> bool {
-    const NAMED: [&str; 10] = [
+    const NAMED: [&str; 11] = [
         "key",
+        "hash",
         "users",
         "url",
         "refresh_token",

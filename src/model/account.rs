@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{Protocol, SenderPolicy, Token};
+use super::password::reaches;
+use super::{Password, Protocol, SenderPolicy, Token};
 
 /// A local login.
 #[derive(Clone, Debug)]
@@ -13,7 +14,7 @@ pub struct Account {
     /// Other user names of the same account.
     pub aliases: Vec<String>,
     /// Any of these passwords opens it.
-    pub passwords: Vec<PasswordHash>,
+    pub passwords: Vec<Password>,
     /// The token it maps to.
     pub token: Arc<Token>,
     /// Where it may be used; all of them by default.
@@ -60,13 +61,10 @@ impl Account {
         chosen.unwrap_or(&self.token.mailbox)
     }
 
-    /// Whether it may be used by this protocol from this address. An IPv4 address seen through an IPv6 socket counts as
-    /// the IPv4 address that it is.
+    /// Whether it may be used by this protocol from this address.
     #[must_use]
     pub fn allows(&self, protocol: Protocol, from: IpAddr) -> bool {
-        let from = from.to_canonical();
-        let known_network = self.networks.is_empty() || self.networks.iter().any(|net| net.contains(&from));
-        !self.disabled && known_network && self.protocols.contains(&protocol)
+        !self.disabled && reaches(&self.networks, from) && self.protocols.contains(&protocol)
     }
 }
 

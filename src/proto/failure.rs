@@ -12,6 +12,8 @@ pub enum LoginFailure {
     Unavailable(ClientText),
     /// The mailbox's limit is reached and waiting was in vain.
     MailboxBusy(ClientText),
+    /// The client itself sends more than it may.
+    TooFast(ClientText),
     /// A password needs TLS first.
     TlsRequired,
     /// The mechanism is not offered.

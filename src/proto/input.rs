@@ -72,6 +72,12 @@ impl Input {
         &self.bytes[from..self.start]
     }
 
+    /// Puts octets in front of what is left: they were consumed to see whose they are.
+    pub fn put_back(&mut self, bytes: &[u8]) {
+        drop(self.bytes.splice(..self.start, bytes.iter().copied()));
+        self.start = 0;
+    }
+
     /// Consumes the next line of at most `limit` octets, line break included.
     pub fn line(&mut self, limit: usize) -> Line<'_> {
         let window = &self.rest()[..self.len().min(limit)];
@@ -195,6 +201,18 @@ mod tests {
         assert_eq!(input(b"1234567\r\n").line(8), Line::TooLong);
         assert_eq!(input(b"12345678").line(8), Line::TooLong);
         assert_eq!(input(b"1234567").line(8), Line::Incomplete);
+    }
+
+    #[test]
+    fn what_is_put_back_comes_first() {
+        let mut input = input(b"MAIL\r\nRCPT\r\n");
+        assert_eq!(input.line(80), Line::Whole(b"MAIL"));
+        input.put_back(b"MAIL\r\n");
+        assert_eq!(input.rest(), b"MAIL\r\nRCPT\r\n");
+        input.take(100);
+        input.put_back(b"x");
+        input.push(b"y");
+        assert_eq!(input.rest(), b"xy");
     }
 
     #[test]

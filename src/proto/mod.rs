@@ -49,6 +49,8 @@ pub struct Offer {
     pub extensions: u32,
     /// What ends a line.
     pub newline: Newline,
+    /// SMTP: this client may send without a login.
+    pub anonymous: bool,
 }
 
 /// What the driver has to do for a downstream core.
@@ -64,6 +66,9 @@ pub enum DownstreamStep {
     StartTls(Output),
     /// Check these credentials, then `accept` or `reject`.
     Login(Credentials),
+    /// A client that may send without a login begins to, with this command: log in upstream as the account of such clients,
+    /// put the command back in front of the input and `accept`; or `reject`, which answers the command.
+    Anonymous(Vec<u8>),
     /// Send these bytes and end the session; the client wished it or broke the protocol.
     Close(Output, Option<Violation>),
 }

@@ -11,8 +11,13 @@ use super::*;
 /// How the driver of a played login answers [`DownstreamStep::Login`].
 pub(crate) type Verdict<'a, R> = &'a dyn Fn(&Credentials) -> Result<R, LoginFailure>;
 
+/// What [`DownstreamStep::Anonymous`] is to a [`Verdict`]: a login of nobody, whose password is the command.
+fn nobody(command: &[u8]) -> Credentials {
+    Credentials { user: String::new(), password: String::from_utf8_lossy(command).into_owned().into() }
+}
+
 /// Plays client flights against a downstream core and returns what it said, a line each: `S: …` for bytes sent (one per
-/// line of text, CRLF dropped), `LOGIN user password`, `TLS`, `CLOSE`, `ACCEPTED`, and `LEFT …` for read-ahead after it.
+/// line of text, CRLF dropped), `LOGIN user password`, `ANONYMOUS command`, `TLS`, `CLOSE`, `ACCEPTED`, and `LEFT …` for read-ahead after it.
 pub(crate) fn play_downstream<D: DownstreamLogin>(
     core: D,
     flights: &[Vec<Vec<u8>>],
@@ -42,6 +47,21 @@ pub(crate) fn play_downstream<D: DownstreamLogin>(
                 DownstreamStep::Close(output, violation) => {
                     log.extend(sent(&output));
                     log.push(violation.map_or("CLOSE".into(), |v| format!("CLOSE {v}")));
+                }
+                DownstreamStep::Anonymous(command) => {
+                    log.push(format!("ANONYMOUS {}", String::from_utf8_lossy(command.trim_ascii_end())));
+                    match verdict(&nobody(&command)) {
+                        Ok(ready) => {
+                            input.put_back(&command);
+                            log.extend(sent(&next.accept(&ready)));
+                            log.push("ACCEPTED".into());
+                        }
+                        Err(failure) => {
+                            let (next, output) = next.reject(&failure);
+                            log.extend(sent(&output));
+                            core = Some(next);
+                        }
+                    }
                 }
                 DownstreamStep::Login(credentials) => {
                     log.push(format!("LOGIN {} {}", credentials.user, credentials.password.expose_secret()));

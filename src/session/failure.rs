@@ -5,12 +5,18 @@ use crate::submit::gate::{Full, Missed};
 use crate::token::TokenError;
 use crate::upstream::UpstreamError;
 
+use crate::submit::TOO_FAST;
+
 /// The local side said no.
 pub(super) enum Refused {
     BadCredentials,
     NotAllowed,
+    PasswordNotAllowed,
     Unusable,
     Overloaded,
+    /// To a client without a login.
+    NoSuchAccount,
+    TooFast,
 }
 
 impl Refused {
@@ -25,6 +31,13 @@ impl Refused {
                     "account disabled, or not allowed for this protocol or address",
                 )
             }
+            Self::PasswordNotAllowed => {
+                let text = "this password is not allowed to log in this way or from here";
+                (
+                    LoginFailure::NotAllowed(ClientText::new(text)),
+                    "right password, but not for this protocol or address",
+                )
+            }
             Self::Unusable => {
                 let text = "this account cannot be used now; ask the administrator";
                 (
@@ -36,6 +49,11 @@ impl Refused {
                 let text = "too many logins at the same time; try again later";
                 (LoginFailure::Unavailable(ClientText::new(text)), "too many passwords waiting to be checked")
             }
+            Self::NoSuchAccount => {
+                let text = "the account for sending without a login is not there; ask the administrator";
+                (LoginFailure::Unavailable(ClientText::new(text)), "there is no account of that name")
+            }
+            Self::TooFast => (LoginFailure::TooFast(ClientText::new(TOO_FAST)), TOO_FAST),
         }
     }
 }

@@ -1,10 +1,12 @@
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use super::anonymous::Anonymous;
 use super::failure::{Refused, Unavailable};
 use super::label::SessionId;
 use super::service::{Frontend, ListenerTls};
@@ -39,6 +41,8 @@ pub(super) struct Session<R> {
     /// Held until the upstream's connection is gone, so it stands behind it.
     pub(super) permit: Permit,
     pub(super) since: Instant,
+    /// Where a client is that nobody logged in.
+    pub(super) guest: Option<IpAddr>,
 }
 
 impl Client {
@@ -117,6 +121,21 @@ struct Granted<R> {
     account: Arc<Account>,
     upstream: Upstream<R>,
     permit: Permit,
+    guest: Option<IpAddr>,
+}
+
+/// Who wants to be let in.
+#[derive(Clone, Copy)]
+enum Who<'a> {
+    Known(&'a Credentials),
+    /// A client that may send without a login.
+    Guest(&'a Anonymous),
+}
+
+/// The account that someone was let in by, and the label of the password.
+struct Admitted {
+    account: Arc<Account>,
+    label: Option<String>,
 }
 
 struct Dialogue<'a> {
@@ -169,14 +188,25 @@ impl<'a> Dialogue<'a> {
                 DownstreamStep::Close(output, violation) => {
                     return Err(self.dismiss(&output, violation.map_or(Left::Goodbye, Left::Violation)).await);
                 }
-                DownstreamStep::Login(credentials) => match self.authorize(&credentials, upstream_core).await {
+                DownstreamStep::Anonymous(command) => match self.authorize_guest(upstream_core).await {
                     Ok(granted) => {
                         let yes = next.accept(&granted.upstream.ready);
                         self.link.send(yes.as_bytes()).await?;
+                        self.input.put_back(&command);
                         return Ok(self.granted(granted));
                     }
                     Err(failure) => self.reject(next, &failure).await?,
                 },
+                DownstreamStep::Login(credentials) => {
+                    match self.authorize(Who::Known(&credentials), upstream_core).await {
+                        Ok(granted) => {
+                            let yes = next.accept(&granted.upstream.ready);
+                            self.link.send(yes.as_bytes()).await?;
+                            return Ok(self.granted(granted));
+                        }
+                        Err(failure) => self.reject(next, &failure).await?,
+                    }
+                }
             };
         }
     }
@@ -211,9 +241,9 @@ impl<'a> Dialogue<'a> {
     }
 
     fn granted<R>(self, granted: Granted<R>) -> Session<R> {
-        let Granted { account, upstream, permit } = granted;
+        let Granted { account, upstream, permit, guest } = granted;
         let Self { id, link: client, input: from_client, since, .. } = self;
-        Session { id, account, client, from_client, upstream, permit, since }
+        Session { id, account, client, from_client, upstream, permit, since, guest }
     }
 
     async fn reject<D: DownstreamLogin>(&mut self, core: D, failure: &LoginFailure) -> Result<D, Left> {
@@ -237,22 +267,31 @@ impl<'a> Dialogue<'a> {
     /// From credentials to an upstream session. Logs the outcome, once.
     async fn authorize<U: UpstreamLogin>(
         &mut self,
-        credentials: &Credentials,
+        who: Who<'_>,
         upstream_core: NewCore<U>,
     ) -> Result<Granted<U::Ready>, LoginFailure> {
         let protocol = self.frontend.protocol;
-        let account = self.account(credentials).await.map_err(|refusal| {
+        let admitted = match who {
+            Who::Known(credentials) => self.account(credentials).await,
+            Who::Guest(anonymous) => self.guest(anonymous),
+        };
+        let (user, guest) = match who {
+            Who::Known(credentials) => (credentials.user.as_str(), None),
+            Who::Guest(anonymous) => (anonymous.account.as_str(), Some(self.peer.ip())),
+        };
+        let anonymous = guest.map(|_| true);
+        let Admitted { account, label } = admitted.map_err(|refusal| {
             let (failure, reason) = refusal.told();
-            let user = ClientText::new(&credentials.user);
-            warn!(session = %self.id, %protocol, peer = %self.peer, %user, reason, "session.login_failed");
+            let user = ClientText::new(user);
+            warn!(session = %self.id, %protocol, peer = %self.peer, %user, anonymous, reason, "session.login_failed");
             failure
         })?;
         match self.upstream(&account, upstream_core).await {
             Ok((upstream, permit)) => {
                 let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let (account_name, token) = (&account.name, &account.token.name);
-                info!(session = %self.id, %protocol, peer = %self.peer, account = account_name, token, ms, "session.login");
-                Ok(Granted { account, upstream, permit })
+                info!(session = %self.id, %protocol, peer = %self.peer, account = account_name, password = label, anonymous, token, ms, "session.login");
+                Ok(Granted { account, upstream, permit, guest })
             }
             Err(error) => {
                 let token = &account.token.name;
@@ -268,18 +307,49 @@ impl<'a> Dialogue<'a> {
                 let known = explain::mail_refusal(&error.to_string());
                 let remedy = known.map(|known| known.remedy_at(token, mailbox));
                 let cause = known.map(|known| known.cause);
-                warn!(session = %self.id, %protocol, peer = %self.peer, account = account.name, token, error = %error, cause, remedy, "session.login_failed");
+                warn!(session = %self.id, %protocol, peer = %self.peer, account = account.name, password = label, anonymous, token, error = %error, cause, remedy, "session.login_failed");
                 Err(failure)
             }
         }
     }
 
-    async fn account(&self, credentials: &Credentials) -> Result<Arc<Account>, Refused> {
+    /// The same for a client without a login. Where it costs nothing to say no, no upstream is bothered.
+    async fn authorize_guest<U: UpstreamLogin>(
+        &mut self,
+        upstream_core: NewCore<U>,
+    ) -> Result<Granted<U::Ready>, LoginFailure> {
+        match &self.frontend.anonymous {
+            Some(anonymous) => self.authorize(Who::Guest(anonymous), upstream_core).await,
+            None => Err(LoginFailure::BadCredentials),
+        }
+    }
+
+    fn guest(&self, anonymous: &Anonymous) -> Result<Admitted, Refused> {
+        if anonymous.is_too_fast(self.peer.ip()) {
+            warn!(session = %self.id, limit = "anonymous.messages_per_minute", peer = %self.peer, "limit.reached");
+            return Err(Refused::TooFast);
+        }
+        let directory = self.frontend.service.directory.load_full();
+        match directory.find(&anonymous.account) {
+            Some(account) if account.allows(self.frontend.protocol, self.peer.ip()) => {
+                Ok(Admitted { account: Arc::clone(account), label: None })
+            }
+            Some(_) => Err(Refused::NotAllowed),
+            None if directory.is_unusable(&anonymous.account) => Err(Refused::Unusable),
+            None => Err(Refused::NoSuchAccount),
+        }
+    }
+
+    async fn account(&self, credentials: &Credentials) -> Result<Admitted, Refused> {
+        let (protocol, from) = (self.frontend.protocol, self.peer.ip());
         let service = &self.frontend.service;
         let directory = service.directory.load_full();
         match service.verifier.verify(&directory, &credentials.user, &credentials.password).await {
-            Verdict::Granted(account) if account.allows(self.frontend.protocol, self.peer.ip()) => Ok(account),
-            Verdict::Granted(_) => Err(Refused::NotAllowed),
+            Verdict::Granted(account, matched) if account.allows(protocol, from) => {
+                let password = matched.allowed(&account, protocol, from).ok_or(Refused::PasswordNotAllowed)?;
+                Ok(Admitted { label: password.label.clone(), account })
+            }
+            Verdict::Granted(..) => Err(Refused::NotAllowed),
             Verdict::Denied if directory.is_unusable(&credentials.user) => Err(Refused::Unusable),
             Verdict::Denied => Err(Refused::BadCredentials),
             Verdict::Overloaded => Err(Refused::Overloaded),

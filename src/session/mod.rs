@@ -6,6 +6,7 @@
 //! A session is two boxed phases in a small task: what only the login needs is freed before the relay begins, for most
 //! sessions of an IMAP server are idle for hours.
 
+mod anonymous;
 mod failure;
 mod label;
 mod login;
@@ -15,6 +16,7 @@ mod relay;
 mod seen;
 mod service;
 
+pub use anonymous::Anonymous;
 pub use label::process_name;
 pub use seen::Seen;
 pub use service::{Frontend, Limits, ListenerTls, Service};

@@ -8,7 +8,7 @@ use crate::model::Protocol;
 use crate::net::{self, Leg, Relayed};
 use crate::proto::Input;
 use crate::proto::smtp::{Conversation, SmtpReady};
-use crate::submit::{Admission, Legs, Settings, Submission, converse, policy};
+use crate::submit::{Admission, Guest, Legs, Settings, Submission, converse, policy};
 
 /// IMAP and POP3 after login: raw bytes both ways, read-ahead of both sides first.
 ///
@@ -18,7 +18,7 @@ pub(super) fn spliced<R>(
     session: Session<R>,
     protocol: Protocol,
 ) -> impl Future<Output = ()> + Send {
-    let Session { id, account, client, from_client, upstream, permit, since } = session;
+    let Session { id, account, client, from_client, upstream, permit, since, .. } = session;
     let idle = if protocol == Protocol::Pop3 { service.limits.pop3_idle } else { service.limits.imap_idle };
     let down = Leg { stream: client.stream, ahead: drain(from_client) };
     let up = Leg { stream: upstream.link.stream, ahead: drain(upstream.ahead) };
@@ -35,7 +35,9 @@ pub(super) fn spliced<R>(
 /// SMTP after login: a conversation that is understood.
 pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) {
     let service = &frontend.service;
-    let Session { id, account, client, from_client, upstream, permit, since } = session;
+    let Session { id, account, client, from_client, upstream, permit, since, guest } = session;
+    let anonymous = frontend.anonymous.as_ref().filter(|_| guest.is_some());
+    let guest = guest.map(|peer| Guest { peer, meter: anonymous.and_then(|anonymous| anonymous.meter.as_ref()) });
     service.seen.learn(&account.token.provider.name, &upstream.ready.extensions);
     let mut legs = Legs::new(client, from_client, upstream.link, upstream.ahead);
     let mut admission = Admission::new(permit);
@@ -50,7 +52,9 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
     let submission = Submission {
         legs: &mut legs,
         conversation: Conversation::new(service.hostname.clone(), upstream.ready.extensions, limits.message_octets)
-            .with_newline(frontend.newline),
+            .with_newline(frontend.newline)
+            .only_to(anonymous.and_then(|anonymous| anonymous.recipients.clone())),
+        guest,
         settings,
         session: &id.to_string(),
         account: &account.name,

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
+use super::anonymous::Anonymous;
 use super::seen::Seen;
 use crate::account::{Directory, Verifier};
 use crate::lifecycle::Busy;
@@ -92,6 +93,8 @@ pub struct Frontend {
     pub newline: Newline,
     /// Which peers are proxies and say first for whom they connect.
     pub proxies: Vec<IpNet>,
+    /// Clients that may send without a login, if there are any.
+    pub anonymous: Option<Anonymous>,
     /// What all listeners share.
     pub service: Arc<Service>,
 }
@@ -116,6 +119,7 @@ impl Frontend {
             message_size: self.service.limits.message_octets,
             extensions: self.service.seen.common(),
             newline: self.newline,
+            anonymous: self.anonymous.as_ref().is_some_and(|anonymous| anonymous.admits(from)),
         }
     }
 }

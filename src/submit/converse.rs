@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Admission;
+use super::guest::Guest;
 use super::legs::{Legs, UpstreamLost};
 use crate::lifecycle::Busy;
 use crate::proto::smtp::header::Policy;
@@ -47,6 +48,8 @@ pub struct Submission<'a> {
     pub sender: Policy<'a>,
     /// Its place at its mailbox's gate.
     pub admission: &'a mut Admission,
+    /// A client that may send without a login, if it is one.
+    pub guest: Option<Guest<'a>>,
     /// Held while a message is under way, so that a stop waits for it.
     pub busy: &'a Busy,
     /// Where a token is reported that the upstream let in and then refused.
@@ -87,6 +90,11 @@ impl Submission<'_> {
             Turn::Settle => self.settle().await,
             Turn::Answer(answer) => {
                 self.settle().await?;
+                self.say(&answer).await
+            }
+            Turn::Refuse(answer, path) => {
+                self.settle().await?;
+                self.not_listed(&path);
                 self.say(&answer).await
             }
             Turn::Forward(line, command) => match self.judged(line, &command) {

@@ -12,12 +12,16 @@ mod body;
 mod converse;
 mod deliver;
 pub mod gate;
+mod guest;
 mod legs;
+mod meter;
 mod report;
 mod sender;
 mod turn;
 
 pub use admission::Admission;
 pub use converse::{Settings, Submission, converse};
+pub use guest::{Guest, TOO_FAST};
 pub use legs::Legs;
+pub use meter::{Meter, TooFast};
 pub use sender::policy;

@@ -1,12 +1,15 @@
 //! What the log says of messages.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
+use tracing::field::{DisplayValue, display};
 use tracing::{info, warn};
 
 use super::converse::Submission;
 use super::sender;
 use crate::explain;
+use crate::proto::ClientText;
 use crate::proto::smtp::header::Signature;
 use crate::proto::smtp::{Command, Envelope, Reply, queue_id};
 
@@ -23,7 +26,7 @@ impl Submission<'_> {
         let reply = reply.text();
         let queue_id = queue_id(&reply);
         let (dkim, warning) = sender::signature(signature);
-        info!(session = self.session, account = self.account, %from, recipients, size, queue_id, reply, ms, dkim, warning, "message.accepted");
+        info!(session = self.session, account = self.account, peer = self.peer(), %from, recipients, size, queue_id, reply, ms, dkim, warning, "message.accepted");
     }
 
     /// Every reply of the upstream to a command passes here.
@@ -40,7 +43,17 @@ impl Submission<'_> {
         let reply = reply.text();
         self.distrust(&reply);
         let (cause, remedy) = self.meaning(&reply);
-        warn!(session = self.session, account = self.account, stage, path, reply, cause, remedy, "message.refused");
+        warn!(
+            session = self.session,
+            account = self.account,
+            peer = self.peer(),
+            stage,
+            path,
+            reply,
+            cause,
+            remedy,
+            "message.refused"
+        );
     }
 
     /// A message that had its 354 was not taken. `reply` is the upstream's, or what stood against it here.
@@ -49,7 +62,18 @@ impl Submission<'_> {
         self.distrust(reply);
         let (cause, remedy) = self.meaning(reply);
         let queue_id = queue_id(reply);
-        warn!(session = self.session, account = self.account, stage, %from, recipients, queue_id, reply, cause, remedy, "message.refused");
+        warn!(session = self.session, account = self.account, peer = self.peer(), stage, %from, recipients, queue_id, reply, cause, remedy, "message.refused");
+    }
+
+    /// A recipient that clients without a login may not write to; it never went upstream.
+    pub(super) fn not_listed(&self, path: &ClientText) {
+        let (stage, reason) = ("rcpt", "not one of the `recipients` of clients without a login");
+        warn!(session = self.session, account = self.account, peer = self.peer(), stage, %path, reason, "message.refused");
+    }
+
+    /// Of a client that no account tells from others.
+    fn peer(&self) -> Option<DisplayValue<IpAddr>> {
+        self.guest.map(|guest| display(guest.peer))
     }
 
     /// Has the next login take a fresh token where this one may be what was refused.

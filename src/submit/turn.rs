@@ -5,12 +5,16 @@ use tracing::warn;
 
 use super::converse::{Ended, Submission};
 use super::gate::{Full, Missed};
+use super::guest::{Guest, TOO_FAST};
 use crate::proto::smtp::{Command, Reply};
 use crate::proto::{ClientText, Output};
 
 impl Submission<'_> {
     /// Every MAIL passes here before it goes upstream. What its client hears instead, where it may not.
     pub(super) async fn admit(&mut self, _mail: &Command, stop: &CancellationToken) -> Result<Option<Output>, Ended> {
+        if let Some(refusal) = self.hasty() {
+            return Ok(Some(refusal));
+        }
         if self.admission.admit_now() {
             return Ok(None);
         }
@@ -27,6 +31,14 @@ impl Submission<'_> {
             Err(Missed::Full(full)) => Ok(Some(self.missed(&full))),
             Err(gone @ Missed::Gone) => Err(Ended::Client(gone.to_string())),
         }
+    }
+
+    /// What a client without a login hears that sends more than it may; others have their mailbox's limits.
+    fn hasty(&self) -> Option<Output> {
+        let guest = self.guest.filter(Guest::is_too_fast)?;
+        let (limit, peer) = ("anonymous.messages_per_minute", guest.peer);
+        warn!(session = self.session, account = self.account, limit, %peer, "limit.reached");
+        Some(format!("451 4.7.1 {TOO_FAST}\r\n").into())
     }
 
     fn missed(&self, full: &Full) -> Output {

@@ -115,6 +115,11 @@ impl Place {
         self.serve();
     }
 
+    /// The port of SMTP, IMAP or POP3.
+    pub(crate) fn port(&self, protocol: usize) -> u16 {
+        self.service.as_ref().expect("it serves").1[protocol]
+    }
+
     /// What the service answers to a login on each protocol.
     pub(crate) async fn answers(&self, user: &str, password: &str) -> [String; 3] {
         let (_, ports) = self.service.as_ref().expect("it serves");

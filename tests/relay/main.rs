@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops at once")]
 
 mod activation;
+mod anonymous;
 mod egress;
 mod gate;
 mod groups;
@@ -11,6 +12,7 @@ mod listeners;
 mod login;
 mod mishaps;
 mod passing;
+mod passwords;
 mod quirks;
 mod scene;
 mod sender;

@@ -43,6 +43,8 @@ pub(crate) struct Setting {
     pub(crate) listener: &'static str,
     pub(crate) top: &'static str,
     pub(crate) limits: &'static str,
+    /// More lines for the SMTP listener.
+    pub(crate) smtp: &'static str,
     pub(crate) account: &'static str,
     /// Trust in the provider's certificate.
     pub(crate) trusted: bool,
@@ -62,6 +64,7 @@ impl Default for Setting {
             listener: "",
             top: "",
             limits: "",
+            smtp: "",
             account: "",
             trusted: true,
         }
@@ -158,7 +161,19 @@ fn write(directory: &Path, provider: &Provider, authority: &Authority, setting: 
     static HASH: OnceLock<String> = OnceLock::new();
     let hash = HASH.get_or_init(|| hash_password(&PASSWORD.into()).unwrap().as_str().to_owned());
     let Setting {
-        sasl, starttls, grant, tls, plaintext_auth, address, listener, top, limits, account, trusted, ..
+        sasl,
+        starttls,
+        grant,
+        tls,
+        plaintext_auth,
+        address,
+        listener,
+        top,
+        limits,
+        smtp: lines,
+        account,
+        trusted,
+        ..
     } = setting;
     let upstream = if starttls { "starttls" } else { "implicit" };
     let ports = provider.ports;
@@ -172,7 +187,8 @@ fn write(directory: &Path, provider: &Provider, authority: &Authority, setting: 
     let server = |port| format!("{{ host = \"localhost\", port = {port}, tls = \"{upstream}\" }}");
     let listeners = ["smtp", "imap", "pop3"].map(|protocol| {
         let address = address.replace("PROTOCOL", protocol);
-        format!("[[listeners]]\nprotocol = \"{protocol}\"\naddress = {address}\ntls = \"{tls}\"\nplaintext_auth = {plaintext_auth}\n{listener}\n")
+        let lines = if protocol == "smtp" { lines } else { "" };
+        format!("[[listeners]]\nprotocol = \"{protocol}\"\naddress = {address}\ntls = \"{tls}\"\nplaintext_auth = {plaintext_auth}\n{listener}\n{lines}\n")
     });
     let text = format!(
         r#"

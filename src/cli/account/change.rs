@@ -15,7 +15,18 @@ use crate::store::{Kind, Record, Saved, Store as _, Version};
 const TRIES: usize = 10;
 
 /// Every login costs as many hashes as the account with the most passwords has.
-const MOST_PASSWORDS: usize = 5;
+const MOST_PASSWORDS: usize = 10;
+
+/// Refuses settings with more passwords than that, labelled or not.
+pub(super) fn count(name: &str, settings: &Settings) -> anyhow::Result<()> {
+    let count = old(settings).len() + labelled(settings).len();
+    if count > MOST_PASSWORDS {
+        bail!(
+            "{name} would have {count} passwords, and {MOST_PASSWORDS} are the most: without --keep-old the new one replaces the old ones; --remove-label takes one out"
+        );
+    }
+    Ok(())
+}
 
 pub(super) async fn password(shop: &Workshop, name: &str, generate: bool, keep_old: bool) -> anyhow::Result<()> {
     // Nothing is asked for in vain.
@@ -28,20 +39,30 @@ pub(super) async fn password(shop: &Workshop, name: &str, generate: bool, keep_o
         if keep_old {
             hashes.extend(old(settings));
         }
-        if hashes.len() > MOST_PASSWORDS {
-            bail!("{name} has {} passwords already; without --keep-old the new one replaces them", hashes.len() - 1);
-        }
         settings.insert(HASH.to_owned(), Value::Array(hashes));
+        count(name, settings)?;
         shop.config.stored_account(name, settings, &shop.house.tokens)?;
         Ok(())
     })
     .await?;
-    let old = if keep_old { "; the old ones open it too" } else { "" };
+    let stored = readable(&stored(shop, &name).await?)?;
+    let old = match (keep_old, labelled(&stored).is_empty()) {
+        (true, _) => "; the old ones open it too",
+        (false, false) => "; those with a label open it too",
+        (false, true) => "",
+    };
     say(format_args!("{name}: it has a new password{old}"))?;
     password::tell(&password, generate)
 }
 
-fn old(settings: &Settings) -> Vec<Value> {
+/// Those with a label.
+pub(super) fn labelled(settings: &Settings) -> Vec<Value> {
+    settings.get(LABELLED).and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+pub(super) const LABELLED: &str = "passwords";
+
+pub(super) fn old(settings: &Settings) -> Vec<Value> {
     match settings.get(HASH) {
         Some(Value::Array(hashes)) => hashes.clone(),
         Some(hash) => vec![hash.clone()],
@@ -84,7 +105,7 @@ pub(super) async fn remove(shop: &Workshop, name: &str, yes: bool) -> anyhow::Re
 }
 
 /// Reads, edits and saves, again and again if others are faster. Returns the name as it is written.
-async fn change(
+pub(super) async fn change(
     shop: &Workshop,
     name: &str,
     edit: impl Fn(&str, &mut Settings) -> anyhow::Result<()>,
@@ -101,7 +122,7 @@ async fn change(
     bail!("others keep changing {name:?}; nothing was changed")
 }
 
-fn readable(record: &Record) -> anyhow::Result<Settings> {
+pub(super) fn readable(record: &Record) -> anyhow::Result<Settings> {
     let content = record.content.clone()?.unwrap_or_default();
     house::settings(&content).with_context(|| {
         format!("account {:?} in the store cannot be read; `gatepost account remove` removes it", record.name)
@@ -109,7 +130,7 @@ fn readable(record: &Record) -> anyhow::Result<Settings> {
 }
 
 /// The record of that name, in any case; or why there is none.
-async fn stored(shop: &Workshop, name: &str) -> anyhow::Result<Record> {
+pub(super) async fn stored(shop: &Workshop, name: &str) -> anyhow::Result<Record> {
     let exact = shop.store.record(Kind::Account, name).await?;
     if exact.version != Version::default() {
         return Ok(exact);
@@ -133,7 +154,7 @@ async fn stored(shop: &Workshop, name: &str) -> anyhow::Result<Record> {
 const SHOWN: usize = 20;
 
 /// The command line changes no files: `edit` says how a person does.
-fn not_in_the_file(shop: &Workshop, name: &str, edit: &str) -> anyhow::Result<()> {
+pub(super) fn not_in_the_file(shop: &Workshop, name: &str, edit: &str) -> anyhow::Result<()> {
     match shop.config.account_place(name) {
         None => Ok(()),
         Some(place) => bail!("the account {name:?} stands in {}; {edit} there", place.line),

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::super::say;
 use super::super::table::Table;
 use super::super::workshop::Workshop;
-use crate::model::{Account, SenderPolicy};
+use crate::model::{Account, Password, SenderPolicy};
 use crate::store::{Kind, Store as _};
 
 /// Prints every account, also those of the store that cannot be used; a pattern's members one by one.
@@ -56,7 +56,7 @@ fn whole(shop: &Workshop, account: &Account) -> Value {
         "mailbox": account.mailbox,
         "smtp_user": account.smtp_user,
         "sender": sender(&account.sender),
-        "passwords": account.passwords.len(),
+        "passwords": account.passwords.iter().map(password).collect::<Vec<_>>(),
         "state": state(shop, account),
         "declared": place(shop, account),
     })
@@ -72,6 +72,15 @@ fn sender(sender: &SenderPolicy) -> Value {
             json!({ "policy": policy, "address": address, "reply_to": reply_to })
         }
     }
+}
+
+/// Never its hash.
+fn password(password: &Password) -> Value {
+    json!({
+        "label": password.label,
+        "protocols": password.protocols.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "networks": password.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
 }
 
 fn unusable(name: &String) -> Value {

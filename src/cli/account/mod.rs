@@ -2,6 +2,7 @@
 
 mod add;
 mod change;
+mod label;
 mod list;
 
 use clap::Subcommand;
@@ -34,7 +35,7 @@ pub(super) enum Command {
     },
     /// Give an account of the store another password
     #[command(
-        after_help = "It is asked for twice on a terminal; otherwise it is one line of standard input.\n\nExample:\n  gatepost account password evmail --keep-old"
+        after_help = "It is asked for twice on a terminal; otherwise it is one line of standard input.\nWith a label it stands beside the others, or replaces the one of that label.\n\nExample:\n  gatepost account password evmail --label scanner --network 10.1.2.0/24 --generate"
     )]
     Password {
         /// The account's name
@@ -45,6 +46,8 @@ pub(super) enum Command {
         /// The old passwords open it too, until the next change without this; for moving programs over one by one
         #[arg(long)]
         keep_old: bool,
+        #[command(flatten)]
+        label: label::Fields,
         #[command(flatten)]
         file: ConfigFile,
     },
@@ -87,9 +90,14 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         Command::Add { name, fields, file } => {
             block_on(async { add::add(&Workshop::open(&file).await?, name.trim(), &fields).await })
         }
-        Command::Password { name, generate, keep_old, file } => {
-            block_on(async { change::password(&Workshop::open(&file).await?, &name, generate, keep_old).await })
-        }
+        Command::Password { name, generate, keep_old, label, file } => block_on(async {
+            let shop = Workshop::open(&file).await?;
+            match (&label.label, &label.remove_label) {
+                (Some(text), _) => label::give(&shop, &name, text, &label, generate).await,
+                (None, Some(text)) => label::remove(&shop, &name, text).await,
+                (None, None) => change::password(&shop, &name, generate, keep_old).await,
+            }
+        }),
         Command::Disable { name, file } => {
             block_on(async { change::disable(&Workshop::open(&file).await?, &name, true).await })
         }

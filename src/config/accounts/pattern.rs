@@ -5,7 +5,7 @@ use figment::value::Value;
 
 use super::super::reader::Table;
 use super::{Common, Tokens, Users, common, hashes};
-use crate::model::{Account, PasswordHash, SenderPolicy};
+use crate::model::{Account, Password, PasswordHash, SenderPolicy};
 
 /// What stands for the user's name in `mailbox`, `smtp_user` and `sender`.
 pub(super) const USER: &str = "{user}";
@@ -49,7 +49,7 @@ fn account(user: String, passwords: Vec<PasswordHash>, common: &Common, table: &
         disabled: common.disabled,
         aliases: Vec::new(),
         name: user,
-        passwords,
+        passwords: passwords.into_iter().map(Password::from).collect(),
     };
     Some(Account { sender: common.sender.of(&account, table, common.known)?, ..account })
 }

@@ -37,7 +37,7 @@ fn who_is_listed_has_an_account_and_nobody_else() {
     let config = load(&written(&pattern(OWN)), &[]).unwrap();
     let member = &config.accounts[0];
     assert_eq!(member.upstream_user(Protocol::Imap), "support@example.com");
-    assert!(member.disabled && member.passwords[0].as_str() == HASH);
+    assert!(member.disabled && member.passwords[0].hash.as_str() == HASH);
 }
 
 #[test]

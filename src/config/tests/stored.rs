@@ -22,6 +22,13 @@ fn an_account_of_the_store_is_read_as_one_of_the_file() {
         assert_eq!((accounts.len(), accounts[0].name.as_str(), accounts[0].passwords.len()), (1, name, 2));
         assert!(accounts[0].disabled && accounts[0].aliases == ["other"]);
     }
+    // As `gatepost account password --label` writes them; what was stored before there were labels is above.
+    let labelled = json!({ "token": "support", "passwords": [
+        { "hash": HASH, "label": "quo\"te", "networks": ["10.0.0.0/8"], "protocols": ["smtp"] }, { "hash": HASH, "label": "b" },
+    ] });
+    let passwords = &read("labelled", labelled).unwrap()[0].passwords;
+    assert_eq!((passwords.len(), passwords[0].label.as_deref()), (2, Some("quo\"te")));
+    assert_eq!(passwords[0].protocols, [Protocol::Smtp]);
     let members = read(
         "*@example.com",
         json!({ "token": "support", "password_rule": "own", "users": { "a@example.com": HASH, "b@example.com": HASH } }),

@@ -8,7 +8,7 @@ pub(super) fn failure(failure: &LoginFailure) -> String {
         LoginFailure::BadCredentials => "[AUTHENTICATIONFAILED] Authentication failed".into(),
         LoginFailure::NotAllowed(text) => format!("[AUTHORIZATIONFAILED] {text}"),
         LoginFailure::Unavailable(text) => format!("[UNAVAILABLE] {text}"),
-        LoginFailure::MailboxBusy(text) => format!("[LIMIT] {text}"),
+        LoginFailure::MailboxBusy(text) | LoginFailure::TooFast(text) => format!("[LIMIT] {text}"),
         LoginFailure::TlsRequired => "[PRIVACYREQUIRED] A password needs TLS here; use STARTTLS first".into(),
         LoginFailure::MechanismNotOffered => "[CANNOT] Mechanism not offered; use PLAIN or LOGIN".into(),
     }

@@ -9,8 +9,8 @@ use crate::proto::transcript::{play_downstream, play_upstream, splits, whole};
 use crate::proto::*;
 
 fn offer(starttls: bool, passwords: bool) -> Offer {
-    let newline = Newline::Strict;
-    Offer { hostname: "mail.example".into(), starttls, passwords, message_size: 1000, extensions: 0, newline }
+    let (hostname, newline) = ("mail.example".into(), Newline::Strict);
+    Offer { hostname, starttls, passwords, message_size: 1000, extensions: 0, newline, anonymous: false }
 }
 
 /// Any password of three letters opens; `later` hits a sick provider.

@@ -8,7 +8,7 @@ pub(super) fn failure(failure: &LoginFailure) -> Output {
         LoginFailure::BadCredentials => "-ERR [AUTH] Authentication failed\r\n".into(),
         LoginFailure::NotAllowed(text) => format!("-ERR [AUTH] {text}\r\n").into(),
         LoginFailure::Unavailable(text) => format!("-ERR [SYS/TEMP] {text}\r\n").into(),
-        LoginFailure::MailboxBusy(text) => format!("-ERR [IN-USE] {text}\r\n").into(),
+        LoginFailure::MailboxBusy(text) | LoginFailure::TooFast(text) => format!("-ERR [IN-USE] {text}\r\n").into(),
         LoginFailure::TlsRequired => "-ERR [AUTH] A password needs TLS here; use STLS first\r\n".into(),
         LoginFailure::MechanismNotOffered => "-ERR Mechanism not offered; use PLAIN or LOGIN\r\n".into(),
     }

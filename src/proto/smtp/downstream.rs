@@ -9,6 +9,8 @@ use super::SmtpReady;
 pub struct SmtpDownstream {
     offer: Offer,
     state: State,
+    /// Why the last MAIL of a client without a login went no further: RCPT and DATA that were sent along hear the same.
+    turned_away: Option<Output>,
     bad_commands: u32,
 }
 
@@ -17,6 +19,8 @@ enum State {
     Command,
     /// A line of a SASL exchange.
     Response(Exchange),
+    /// What becomes of a MAIL that came without a login.
+    Anonymous,
 }
 
 impl std::fmt::Debug for State {
@@ -24,6 +28,7 @@ impl std::fmt::Debug for State {
         f.write_str(match self {
             Self::Command => "Command",
             Self::Response(_) => "Response",
+            Self::Anonymous => "Anonymous",
         })
     }
 }
@@ -38,11 +43,11 @@ impl SmtpDownstream {
     /// A fresh connection.
     #[must_use]
     pub const fn new(offer: Offer) -> Self {
-        Self { offer, state: State::Command, bad_commands: 0 }
+        Self { offer, state: State::Command, turned_away: None, bad_commands: 0 }
     }
 
-    fn command(self, line: &[u8]) -> (Self, DownstreamStep) {
-        let line = line.trim_ascii_end();
+    fn command(self, received: &[u8]) -> (Self, DownstreamStep) {
+        let line = received.trim_ascii_end();
         let verb_end = line.iter().position(|octet| !octet.is_ascii_alphabetic()).unwrap_or(line.len());
         let (verb, rest) = line.split_at(verb_end);
         match verb.to_ascii_uppercase().as_slice() {
@@ -52,11 +57,28 @@ impl SmtpDownstream {
                 self.write(hello)
             }
             b"AUTH" => self.auth(rest),
-            b"NOOP" | b"RSET" => self.write("250 2.0.0 Ok\r\n"),
+            b"NOOP" => self.write("250 2.0.0 Ok\r\n"),
+            b"RSET" => Self { turned_away: None, ..self }.write("250 2.0.0 Ok\r\n"),
             b"QUIT" => (self, DownstreamStep::Close("221 2.0.0 Bye\r\n".into(), None)),
             b"HELP" => self.write("214 2.0.0 See RFC 5321\r\n"),
+            b"MAIL" if self.offer.anonymous => self.anonymous(received),
+            b"RCPT" | b"DATA" if self.offer.anonymous => self.along(),
             b"VRFY" | b"MAIL" | b"RCPT" | b"DATA" | b"BDAT" => self.bad("530 5.7.0 Authentication required\r\n"),
             _ => self.bad("500 5.5.1 Command not recognised\r\n"),
+        }
+    }
+
+    /// Old printers and UPS cards know no AUTH, some not even HELO. The line is the conversation's, once there is one.
+    fn anonymous(mut self, line: &[u8]) -> (Self, DownstreamStep) {
+        self.state = State::Anonymous;
+        (self, DownstreamStep::Anonymous([line, b"\r\n"].concat()))
+    }
+
+    /// A client that looks at the last reply only must not take "try again later" for a permanent 503.
+    fn along(self) -> (Self, DownstreamStep) {
+        match self.turned_away.clone() {
+            Some(refusal) => self.write(refusal),
+            None => self.bad("503 5.5.1 MAIL comes first\r\n"),
         }
     }
 
@@ -122,6 +144,10 @@ impl SmtpDownstream {
     }
 }
 
+fn is_data(line: &[u8]) -> bool {
+    line.trim_ascii_end().eq_ignore_ascii_case(b"DATA")
+}
+
 impl DownstreamLogin for SmtpDownstream {
     type Ready = SmtpReady;
 
@@ -145,7 +171,15 @@ impl DownstreamLogin for SmtpDownstream {
         };
         match std::mem::replace(&mut self.state, State::Command) {
             State::Command if line.trim_ascii_end().eq_ignore_ascii_case(b"STARTTLS") => self.starttls(input),
-            State::Command => self.command(&line),
+            State::Command | State::Anonymous => match self.command(&line) {
+                // What it has sent behind DATA is a message, no commands.
+                (next, DownstreamStep::Write(refusal))
+                    if next.turned_away.is_some() && is_data(&line) && !input.is_empty() =>
+                {
+                    (next, DownstreamStep::Close(refusal, Some(Violation::Impatient)))
+                }
+                step => step,
+            },
             State::Response(exchange) => self.exchanged(exchange.advance(&line)),
         }
     }
@@ -154,17 +188,29 @@ impl DownstreamLogin for SmtpDownstream {
         self.offer.starttls = false;
         self.offer.passwords = true;
         self.state = State::Command;
+        self.turned_away = None;
         self.bad_commands = 0;
         self
     }
 
-    fn reject(self, failure: &LoginFailure) -> (Self, Output) {
-        let reply = table::failure(failure);
+    fn reject(mut self, failure: &LoginFailure) -> (Self, Output) {
+        let reply = match std::mem::replace(&mut self.state, State::Command) {
+            State::Anonymous => {
+                let refusal = table::anonymous(failure);
+                self.turned_away = Some(refusal.clone());
+                refusal
+            }
+            State::Command | State::Response(_) => table::failure(failure),
+        };
         (self, reply)
     }
 
+    /// To a MAIL without a login, the upstream's own reply is the first answer.
     fn accept(self, _ready: &SmtpReady) -> Output {
-        "235 2.7.0 Authentication successful\r\n".into()
+        match self.state {
+            State::Anonymous => Output::default(),
+            State::Command | State::Response(_) => "235 2.7.0 Authentication successful\r\n".into(),
+        }
     }
 
     fn goodbye(&self, farewell: Farewell) -> Output {

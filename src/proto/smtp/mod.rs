@@ -8,6 +8,7 @@ pub mod header;
 mod normaliser;
 mod parameters;
 mod queue_id;
+mod recipients;
 mod reply;
 mod table;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use downstream::SmtpDownstream;
 pub use extensions::{Extensions, ehlo_reply};
 pub use normaliser::{BodyLines, Normalised, Normaliser};
 pub use queue_id::queue_id;
+pub use recipients::Recipients;
 pub use reply::Reply;
 pub use transaction::{Command, Conversation, Envelope, Replied, Turn};
 pub use upstream::{SmtpReady, SmtpUpstream};

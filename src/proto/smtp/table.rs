@@ -9,8 +9,23 @@ pub(super) fn failure(failure: &LoginFailure) -> Output {
         LoginFailure::NotAllowed(text) => format!("525 5.7.13 {text}\r\n").into(),
         LoginFailure::Unavailable(text) => format!("454 4.7.0 {text}\r\n").into(),
         LoginFailure::MailboxBusy(text) => format!("451 4.3.2 {text}\r\n").into(),
+        LoginFailure::TooFast(text) => format!("451 4.7.1 {text}\r\n").into(),
         LoginFailure::TlsRequired => "538 5.7.11 A password needs TLS here; use STARTTLS first\r\n".into(),
         LoginFailure::MechanismNotOffered => "504 5.5.4 Mechanism not offered; use PLAIN or LOGIN\r\n".into(),
+    }
+}
+
+/// The same in answer to MAIL, from a client that knows no AUTH: its message waits until what is sick is well again.
+pub(super) fn anonymous(failure: &LoginFailure) -> Output {
+    match failure {
+        LoginFailure::NotAllowed(text) => format!("530 5.7.0 {text}\r\n").into(),
+        LoginFailure::Unavailable(text) => format!("451 4.3.0 {text}\r\n").into(),
+        LoginFailure::MailboxBusy(text) => format!("451 4.3.2 {text}\r\n").into(),
+        LoginFailure::TooFast(text) => format!("451 4.7.1 {text}\r\n").into(),
+        // Nobody has shown a password.
+        LoginFailure::BadCredentials | LoginFailure::TlsRequired | LoginFailure::MechanismNotOffered => {
+            "530 5.7.0 Authentication required\r\n".into()
+        }
     }
 }
 

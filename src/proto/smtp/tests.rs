@@ -1,3 +1,4 @@
+mod anonymous;
 mod conversation;
 mod password;
 mod quirks;
@@ -11,7 +12,8 @@ use crate::proto::*;
 
 fn offer(starttls: bool, passwords: bool) -> Offer {
     let (extensions, newline) = (Extensions::HOPED_FOR, Newline::Strict);
-    Offer { hostname: "mail.example".into(), starttls, passwords, message_size: 1000, extensions, newline }
+    let hostname = "mail.example".into();
+    Offer { hostname, starttls, passwords, message_size: 1000, extensions, newline, anonymous: false }
 }
 
 /// A password that opens, and one that hits a sick provider.

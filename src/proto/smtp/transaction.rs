@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use smtp_proto::EXT_PIPELINING;
 
 use super::argument::Argument;
-use super::{BodyLines, Extensions, Reply, ehlo_reply, parameters};
+use super::{BodyLines, Extensions, Recipients, Reply, ehlo_reply, parameters};
 use crate::proto::{ClientText, Input, Line, Newline, Output, Violation};
 
 /// The conversation after login, as the relay sees it: which commands go upstream, which are answered here, and how far
@@ -30,6 +30,8 @@ pub struct Conversation {
     bad_commands: u32,
     newline: Newline,
     body_lines: BodyLines,
+    /// Whom the client may write to; anyone where there is nothing.
+    recipients: Option<Recipients>,
 }
 
 /// An open transaction, for the log.
@@ -51,6 +53,8 @@ pub enum Turn {
     Settle,
     /// Settle, send this to the client, then advance again.
     Answer(Output),
+    /// Settle, send this refusal of a recipient to the client, then advance again.
+    Refuse(Output, ClientText),
     /// Add this line to the group and tell [`Conversation::forwarded`] of it, then advance again. A MAIL may be turned
     /// away instead, by [`Conversation::turn_away`].
     Forward(Output, Command),
@@ -131,14 +135,30 @@ impl Conversation {
     pub fn new(hostname: String, upstream: Extensions, message_size: u64) -> Self {
         let limit = upstream.size.map_or(message_size, |size| size.min(message_size));
         let due = VecDeque::new();
-        let (newline, body_lines) = (Newline::Strict, BodyLines::Strict);
-        Self { hostname, upstream, limit, envelope: None, due, turned_away: None, bad_commands: 0, newline, body_lines }
+        Self {
+            hostname,
+            upstream,
+            limit,
+            envelope: None,
+            due,
+            turned_away: None,
+            bad_commands: 0,
+            newline: Newline::Strict,
+            body_lines: BodyLines::Strict,
+            recipients: None,
+        }
     }
 
     /// The same with what ends the client's lines.
     #[must_use]
     pub fn with_newline(self, newline: Newline) -> Self {
         Self { newline, ..self }
+    }
+
+    /// The same for a client that may write to these only.
+    #[must_use]
+    pub fn only_to(self, recipients: Option<Recipients>) -> Self {
+        Self { recipients, ..self }
     }
 
     /// How the lines of a body end whose DATA was the last line.
@@ -291,7 +311,19 @@ impl Conversation {
         if let Err(refusal) = parameters::rcpt(&mut argument, &self.upstream) {
             return Turn::Answer(refusal);
         }
-        self.along(&argument.line(), Command::Rcpt { to: argument.text() })
+        let (line, to) = (argument.line(), argument.text());
+        match self.along(&line, Command::Rcpt { to: to.clone() }) {
+            Turn::Forward(..) if !self.may_write_to(&line) => {
+                Turn::Refuse(format!("550 5.7.1 {to} is not allowed from here without a login\r\n").into(), to)
+            }
+            turn => turn,
+        }
+    }
+
+    /// Judges the line as it would go upstream.
+    fn may_write_to(&self, line: &[u8]) -> bool {
+        let (_, arguments) = line.split_at(verb(line).len());
+        self.recipients.as_ref().is_none_or(|recipients| recipients.allow(arguments.trim_ascii_end()))
     }
 
     /// RCPT and DATA: the upstream judges whether it is their turn, unless their MAIL never reached it.

@@ -46,7 +46,7 @@ impl Play<'_> {
             match self.conversation.advance(&mut self.input) {
                 Turn::Read => return,
                 Turn::Settle => self.settle(),
-                Turn::Answer(answer) => {
+                Turn::Answer(answer) | Turn::Refuse(answer, _) => {
                     self.settle();
                     self.say(&answer);
                 }

@@ -1,0 +1,41 @@
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{PasswordHash, Protocol};
+
+/// One of an account's passwords, and what it opens the account for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Password {
+    /// What it is compared with.
+    pub hash: PasswordHash,
+    /// Its name within the account, for people and logs.
+    pub label: Option<String>,
+    /// What it may be used for; empty means for whatever the account may.
+    pub protocols: Vec<Protocol>,
+    /// Where from; empty means from wherever the account may.
+    pub networks: Vec<IpNet>,
+}
+
+impl Password {
+    /// Whether it may be used by this protocol from this address, as far as it has a say itself.
+    #[must_use]
+    pub fn allows(&self, protocol: Protocol, from: IpAddr) -> bool {
+        let known_protocol = self.protocols.is_empty() || self.protocols.contains(&protocol);
+        known_protocol && reaches(&self.networks, from)
+    }
+}
+
+/// One without a name or limits.
+impl From<PasswordHash> for Password {
+    fn from(hash: PasswordHash) -> Self {
+        Self { hash, label: None, protocols: Vec::new(), networks: Vec::new() }
+    }
+}
+
+/// Whether an address is in one of these networks; none of them are all. An IPv4 address seen through an IPv6 socket counts
+/// as the IPv4 address that it is.
+pub(super) fn reaches(networks: &[IpNet], from: IpAddr) -> bool {
+    let from = from.to_canonical();
+    networks.is_empty() || networks.iter().any(|network| network.contains(&from))
+}
