@@ -3,6 +3,8 @@
 //! Only a status line counts (IMAP's NO, BAD and BYE, POP3's -ERR), so that a message that quotes one of these texts is
 //! not taken for one. A mistake costs one refresh of a token, or a log line.
 
+use std::borrow::Cow;
+
 /// What a refusal after a granted login calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -79,16 +81,23 @@ impl Passing {
         let within = &chunk[..chunk.len().min(self.left)];
         self.left -= within.len();
         for piece in within.split_inclusive(|&octet| octet == b'\n') {
-            let room = KEPT - self.line.len();
-            self.line.extend_from_slice(&piece[..piece.len().min(room)]);
-            if piece.ends_with(b"\n") {
-                if let Some(refusal) = refusal(&self.line) {
-                    return refusal;
-                }
-                self.line.clear();
+            if let Some(refusal) = self.line(piece).as_deref().and_then(refusal) {
+                return refusal;
             }
         }
         if self.left > 0 { Heard::Nothing } else { refusal(&self.line).unwrap_or(Heard::Over) }
+    }
+
+    /// The beginning of a line that this piece ends. What it does not end is kept; a session that is idle between lines keeps
+    /// nothing.
+    fn line<'a>(&mut self, piece: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let ends = piece.ends_with(b"\n");
+        if ends && self.line.is_empty() {
+            return Some(piece[..piece.len().min(KEPT)].into());
+        }
+        let room = KEPT - self.line.len();
+        self.line.extend_from_slice(&piece[..piece.len().min(room)]);
+        ends.then(|| std::mem::take(&mut self.line).into())
     }
 }
 
