@@ -139,7 +139,7 @@ async fn an_account_that_is_not_there_is_temporary_too() {
     let text = std::fs::read_to_string(&file).unwrap().replace("account = \"evmail\"", "account = \"stored\"");
     std::fs::write(&file, text).unwrap();
     let gatepost = crate::scene::start(scene.directory.path()).await;
-    let address = gatepost.listeners().iter().find(|(served, _)| *served == Protocol::Smtp).unwrap().1;
+    let address = gatepost.listeners().iter().find(|(served, _)| *served == Protocol::Smtp).unwrap().1.tcp().unwrap();
     let mut peer = Peer::connect(address).await;
     peer.expect("220 ").await;
     peer.send(format!("MAIL FROM:<{MAILBOX}>\r\nAUTH PLAIN {PLAIN}\r\n")).await;
