@@ -58,7 +58,7 @@ impl Scene {
     fn tokens_that_tell(&self, owner: &str, grant: Grant, store: Arc<dyn Store>, notices: Notices) -> Tokens {
         let settings = TokenSettings {
             ahead: Duration::from_mins(5),
-            patience: Duration::from_secs(5),
+            patience: Duration::from_secs(20),
             lease: Duration::from_secs(10),
         };
         let tokens = Tokens::new(store, settings, owner.into(), notices);
