@@ -45,7 +45,7 @@ impl Play {
         match self.conversation.advance(&mut self.input) {
             Turn::Read => return false,
             Turn::Settle => self.settle(),
-            Turn::Answer(answer) => {
+            Turn::Answer(answer) | Turn::Refuse(answer, _) => {
                 self.settle();
                 self.say(answer.as_bytes());
             }
