@@ -15,7 +15,10 @@ pub enum LoginFailure {
     /// The client itself sends more than it may.
     TooFast(ClientText),
     /// A password needs TLS first.
-    TlsRequired,
+    TlsRequired {
+        /// It can be had on this connection.
+        here: bool,
+    },
     /// The mechanism is not offered.
     MechanismNotOffered,
 }

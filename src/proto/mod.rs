@@ -53,6 +53,16 @@ pub struct Offer {
     pub anonymous: bool,
 }
 
+impl Offer {
+    /// Why no password may be sent as the connection stands.
+    const fn tls_first(&self) -> LoginFailure {
+        LoginFailure::TlsRequired { here: self.starttls }
+    }
+}
+
+/// Where a password may not be sent without TLS, and there is none to be had.
+const ANOTHER_PORT: &str = "A password needs TLS, which this port does not have; ask the administrator for another";
+
 /// What the driver has to do for a downstream core.
 #[derive(Debug)]
 #[must_use = "a step that is not performed stalls the login"]

@@ -16,7 +16,7 @@ use crate::clock;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// Write cert.pem and key.pem into this directory, which has to be there
+    /// Write cert.pem and key.pem into this directory, which is made if need be
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
     /// How long it is good for
@@ -39,6 +39,7 @@ pub(super) fn create(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { out, days, names } = arguments;
     let made = make(names, TimeDelta::days((*days).into()), clock::now())?;
     let [certificate, key] = ["cert.pem", "key.pem"].map(|name| out.join(name));
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make the directory {}", out.display()))?;
     write(&made, &certificate, &key)?;
     say(page(&made, names, &certificate, &key))
 }

@@ -113,7 +113,8 @@ impl ImapDownstream {
                 return self.bad(&tag, "No literal is expected here");
             }
             if !self.offer.passwords {
-                return self.refuse(&tag, &LoginFailure::TlsRequired);
+                let required = self.offer.tls_first();
+                return self.refuse(&tag, &required);
             }
         }
         partial.literal = Some(length);
@@ -137,7 +138,8 @@ impl ImapDownstream {
 
     fn login(mut self, tag: &str, arguments: Option<&[Zeroizing<Vec<u8>>]>) -> Stepped {
         if !self.offer.passwords {
-            return self.refuse(tag, &LoginFailure::TlsRequired);
+            let required = self.offer.tls_first();
+            return self.refuse(tag, &required);
         }
         let Some([user, password]) = arguments else { return self.bad(tag, "Syntax: LOGIN user password") };
         if user.contains(&0) || password.contains(&0) {
@@ -153,7 +155,8 @@ impl ImapDownstream {
             return self.bad(tag, "Syntax: AUTHENTICATE mechanism [initial-response]");
         };
         if !self.offer.passwords {
-            return self.refuse(tag, &LoginFailure::TlsRequired);
+            let required = self.offer.tls_first();
+            return self.refuse(tag, &required);
         }
         match ServerMechanism::named(name) {
             None => self.refuse(tag, &LoginFailure::MechanismNotOffered),

@@ -1,6 +1,6 @@
 //! What an IMAP client hears when something fails.
 
-use crate::proto::{Farewell, LoginFailure};
+use crate::proto::{ANOTHER_PORT, Farewell, LoginFailure};
 
 /// Response code (RFC 5530) and text of a tagged NO. Only the first two are permanent.
 pub(super) fn failure(failure: &LoginFailure) -> String {
@@ -9,7 +9,10 @@ pub(super) fn failure(failure: &LoginFailure) -> String {
         LoginFailure::NotAllowed(text) => format!("[AUTHORIZATIONFAILED] {text}"),
         LoginFailure::Unavailable(text) => format!("[UNAVAILABLE] {text}"),
         LoginFailure::MailboxBusy(text) | LoginFailure::TooFast(text) => format!("[LIMIT] {text}"),
-        LoginFailure::TlsRequired => "[PRIVACYREQUIRED] A password needs TLS here; use STARTTLS first".into(),
+        LoginFailure::TlsRequired { here: true } => {
+            "[PRIVACYREQUIRED] A password needs TLS here; use STARTTLS first".into()
+        }
+        LoginFailure::TlsRequired { here: false } => format!("[PRIVACYREQUIRED] {ANOTHER_PORT}"),
         LoginFailure::MechanismNotOffered => "[CANNOT] Mechanism not offered; use PLAIN or LOGIN".into(),
     }
 }

@@ -145,6 +145,16 @@ fn authenticate_with_and_without_an_initial_response() {
 }
 
 #[test]
+fn where_no_tls_is_to_be_had_nobody_is_sent_to_starttls() {
+    let steps =
+        play_downstream(ImapDownstream::new(offer(false, false)), &whole(&[b"1 LOGIN smith abc\r\n"]), &verdict);
+    assert_eq!(
+        steps[1],
+        "S: 1 NO [PRIVACYREQUIRED] A password needs TLS, which this port does not have; ask the administrator for another"
+    );
+}
+
+#[test]
 fn a_password_needs_tls_and_starttls_brings_it() {
     let play = |flights: &[&[u8]]| {
         play_downstream(ImapDownstream::new(offer(true, false)), &whole(flights), &verdict).split_off(1)

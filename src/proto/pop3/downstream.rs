@@ -79,7 +79,8 @@ impl Pop3Downstream {
 
     fn user(mut self, name: &[u8]) -> Stepped {
         if !self.offer.passwords {
-            return self.write(table::failure(&LoginFailure::TlsRequired));
+            let required = self.offer.tls_first();
+            return self.write(table::failure(&required));
         }
         if name.trim_ascii().is_empty() {
             return self.bad("-ERR Syntax: USER name\r\n");
@@ -103,7 +104,8 @@ impl Pop3Downstream {
         let mut words = arguments.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let (name, response) = (words.next(), words.next());
         if !self.offer.passwords {
-            return self.write(table::failure(&LoginFailure::TlsRequired));
+            let required = self.offer.tls_first();
+            return self.write(table::failure(&required));
         }
         // Without a mechanism: the discovery of old, which Outlook still uses.
         let Some(name) = name else { return self.write("+OK Mechanisms follow\r\nPLAIN\r\nLOGIN\r\n.\r\n") };

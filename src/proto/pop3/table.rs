@@ -1,6 +1,6 @@
 //! What a POP3 client hears when something fails.
 
-use crate::proto::{Farewell, LoginFailure, Output};
+use crate::proto::{ANOTHER_PORT, Farewell, LoginFailure, Output};
 
 /// Response codes of RFC 2449 and 3206. Only the first two are permanent.
 pub(super) fn failure(failure: &LoginFailure) -> Output {
@@ -9,7 +9,8 @@ pub(super) fn failure(failure: &LoginFailure) -> Output {
         LoginFailure::NotAllowed(text) => format!("-ERR [AUTH] {text}\r\n").into(),
         LoginFailure::Unavailable(text) => format!("-ERR [SYS/TEMP] {text}\r\n").into(),
         LoginFailure::MailboxBusy(text) | LoginFailure::TooFast(text) => format!("-ERR [IN-USE] {text}\r\n").into(),
-        LoginFailure::TlsRequired => "-ERR [AUTH] A password needs TLS here; use STLS first\r\n".into(),
+        LoginFailure::TlsRequired { here: true } => "-ERR [AUTH] A password needs TLS here; use STLS first\r\n".into(),
+        LoginFailure::TlsRequired { here: false } => format!("-ERR [AUTH] {ANOTHER_PORT}\r\n").into(),
         LoginFailure::MechanismNotOffered => "-ERR Mechanism not offered; use PLAIN or LOGIN\r\n".into(),
     }
 }

@@ -108,7 +108,8 @@ impl SmtpDownstream {
             return self.bad("501 5.5.4 Syntax: AUTH mechanism [initial-response]\r\n");
         };
         if !self.offer.passwords {
-            return self.write(table::failure(&LoginFailure::TlsRequired));
+            let required = self.offer.tls_first();
+            return self.write(table::failure(&required));
         }
         let Some(mechanism) = ServerMechanism::named(name) else {
             return self.write(table::failure(&LoginFailure::MechanismNotOffered));

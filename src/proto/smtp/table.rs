@@ -1,6 +1,6 @@
 //! What an SMTP client hears when something fails.
 
-use crate::proto::{Farewell, LoginFailure, Output};
+use crate::proto::{ANOTHER_PORT, Farewell, LoginFailure, Output};
 
 /// RFC 4954, 6, and RFC 5248. Only the first two are permanent: a 535 for anything else makes programs drop a good password.
 pub(super) fn failure(failure: &LoginFailure) -> Output {
@@ -10,7 +10,10 @@ pub(super) fn failure(failure: &LoginFailure) -> Output {
         LoginFailure::Unavailable(text) => format!("454 4.7.0 {text}\r\n").into(),
         LoginFailure::MailboxBusy(text) => format!("451 4.3.2 {text}\r\n").into(),
         LoginFailure::TooFast(text) => format!("451 4.7.1 {text}\r\n").into(),
-        LoginFailure::TlsRequired => "538 5.7.11 A password needs TLS here; use STARTTLS first\r\n".into(),
+        LoginFailure::TlsRequired { here: true } => {
+            "538 5.7.11 A password needs TLS here; use STARTTLS first\r\n".into()
+        }
+        LoginFailure::TlsRequired { here: false } => format!("538 5.7.11 {ANOTHER_PORT}\r\n").into(),
         LoginFailure::MechanismNotOffered => "504 5.5.4 Mechanism not offered; use PLAIN or LOGIN\r\n".into(),
     }
 }
@@ -23,7 +26,7 @@ pub(super) fn anonymous(failure: &LoginFailure) -> Output {
         LoginFailure::MailboxBusy(text) => format!("451 4.3.2 {text}\r\n").into(),
         LoginFailure::TooFast(text) => format!("451 4.7.1 {text}\r\n").into(),
         // Nobody has shown a password.
-        LoginFailure::BadCredentials | LoginFailure::TlsRequired | LoginFailure::MechanismNotOffered => {
+        LoginFailure::BadCredentials | LoginFailure::TlsRequired { .. } | LoginFailure::MechanismNotOffered => {
             "530 5.7.0 Authentication required\r\n".into()
         }
     }
