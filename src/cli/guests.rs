@@ -1,12 +1,13 @@
 //! Clients that may send without a login, from the configuration to the sessions.
 
+use super::bounds;
 use crate::config;
 use crate::proto::smtp::Recipients;
 use crate::session::Anonymous;
 use crate::submit::Meter;
 
 pub(super) fn guests(anonymous: &config::Anonymous, limits: &config::Limits) -> Anonymous {
-    let most = usize::try_from(limits.anonymous_addresses).unwrap_or(usize::MAX);
+    let most = bounds::size(limits.anonymous_addresses);
     let recipients = anonymous.recipients.as_ref();
     Anonymous {
         networks: anonymous.networks.clone(),

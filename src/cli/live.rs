@@ -11,8 +11,9 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::bounds;
 use super::house::House;
-use super::serve::{hostname, upstream_limits};
+use super::serve::hostname;
 use crate::account::Directory;
 use crate::admin::{Admin, Desk};
 use crate::config::Config;
@@ -46,10 +47,10 @@ impl Providers {
         let settings = HttpSettings {
             connect: Duration::from_secs(limits.connect_seconds),
             total: Duration::from_secs(limits.token_seconds),
-            longest: usize::try_from(limits.token_response_octets).unwrap_or(usize::MAX),
+            longest: bounds::size(limits.token_response_octets),
         };
         let ehlo = config.hostname.clone().unwrap_or_else(hostname);
-        Self { settings, ehlo, limits: upstream_limits(limits), known: Mutex::default() }
+        Self { settings, ehlo, limits: bounds::upstream(limits), known: Mutex::default() }
     }
 
     /// The way to a provider.

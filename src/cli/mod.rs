@@ -2,18 +2,20 @@
 
 mod account;
 mod arguments;
+mod bounds;
 mod config;
 mod doctor;
 mod guests;
 mod house;
 mod key;
+mod listeners;
 mod live;
 mod log;
 mod notify;
 mod password;
+mod process;
 mod prompt;
 pub mod serve;
-mod sockets;
 mod spinner;
 mod table;
 mod tls;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::ConfigFile;
+use super::bounds;
 use super::house::{self, House};
 use super::live::Providers;
-use super::serve::token_settings;
 use crate::config::Config;
 use crate::consent::Party;
 use crate::model::Token;
@@ -42,7 +42,8 @@ impl Workshop {
     /// Token life, as the service has it.
     pub(super) fn tokens(&self) -> anyhow::Result<Tokens> {
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
-        let tokens = Tokens::new(store, token_settings(&self.config), session::process_name(), Notices::default());
+        let tokens =
+            Tokens::new(store, bounds::tokens(&self.config.limits), session::process_name(), Notices::default());
         let mut declared = Vec::new();
         for token in &self.house.tokens {
             declared.push((Arc::clone(token), self.providers.http(token)?));

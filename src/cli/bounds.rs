@@ -1,0 +1,70 @@
+//! The numbers of the configuration, as each room takes them.
+
+use std::time::Duration;
+
+use crate::account::VerifierSettings;
+use crate::config::Limits;
+use crate::net::HeaderBounds;
+use crate::session;
+use crate::submit::gate::GateSettings;
+use crate::token::TokenSettings;
+use crate::upstream;
+
+pub(super) fn verifier(limits: &Limits) -> VerifierSettings {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    VerifierSettings {
+        parallel: if limits.password_hashes == 0 { cores } else { size(limits.password_hashes) },
+        waiting: size(limits.password_waiters),
+        remembered: size(limits.verified_passwords),
+        lifetime: Duration::from_secs(limits.verified_password_seconds),
+    }
+}
+
+/// Times of token life.
+pub(super) fn tokens(limits: &Limits) -> TokenSettings {
+    let total = Duration::from_secs(limits.token_seconds);
+    TokenSettings {
+        ahead: Duration::from_secs(limits.refresh_ahead_seconds),
+        patience: total,
+        // Longer than an exchange and the saving of its result can take.
+        lease: total * 2 + Duration::from_secs(10),
+    }
+}
+
+pub(super) fn gate(limits: &Limits) -> GateSettings {
+    GateSettings {
+        wait: Duration::from_secs(limits.gate_seconds),
+        waiters: size(limits.gate_waiters),
+        idle: Duration::from_secs(limits.gate_idle_seconds),
+    }
+}
+
+pub(super) fn session(limits: &Limits) -> session::Limits {
+    let seconds = Duration::from_secs;
+    session::Limits {
+        login: seconds(limits.login_seconds),
+        login_attempts: u32::try_from(limits.login_attempts).unwrap_or(u32::MAX),
+        proxy_header: HeaderBounds {
+            wait: seconds(limits.proxy_header_seconds),
+            octets: size(limits.proxy_header_octets),
+        },
+        smtp_idle: seconds(limits.smtp_idle_seconds),
+        imap_idle: seconds(limits.imap_idle_seconds),
+        pop3_idle: seconds(limits.pop3_idle_seconds),
+        upstream_reply: seconds(limits.upstream_reply_seconds),
+        end_of_data: seconds(limits.end_of_data_seconds),
+        message_octets: limits.message_octets,
+        header_octets: size(limits.header_octets),
+    }
+}
+
+/// The bounds of a login upstream.
+pub(super) fn upstream(limits: &Limits) -> upstream::Limits {
+    let seconds = Duration::from_secs;
+    upstream::Limits { connect: seconds(limits.connect_seconds), login: seconds(limits.upstream_login_seconds) }
+}
+
+/// A count of things in memory.
+pub(super) fn size(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,29 @@
+//! What the process asks of the system before it serves.
+
+use tracing::warn;
+
+/// An Argon2 hash takes 19 MiB for 20 ms. glibc would learn from the first one to keep such blocks in its heaps, and hold
+/// tens of megabytes for ever; with a fixed threshold each is mapped and given back.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "mallopt has no safe form; it is called once, before there are threads")]
+pub(super) fn keep_large_blocks_out_of_the_heap() {
+    const THRESHOLD: libc::c_int = 1024 * 1024;
+    // SAFETY: a parameter and a number; glibc checks both.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, THRESHOLD);
+    }
+}
+
+#[cfg(not(target_env = "gnu"))]
+pub(super) const fn keep_large_blocks_out_of_the_heap() {}
+
+/// Two descriptors a session: as many as the system lets us have.
+pub(super) fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(fault) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        warn!(limit = "descriptors", error = %fault, "limit.reached");
+    }
+}
