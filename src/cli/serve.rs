@@ -112,7 +112,7 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
     let config = file.load()?;
     super::log::init(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let mut stop = lifecycle::StopSignal::listen().context("cannot listen for signals")?;
         let running = Running::start(config).await?;
         for (protocol, address) in running.listeners() {
@@ -123,7 +123,10 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
         running.stop().await;
         info!("service.stopped");
         Ok(())
-    })
+    });
+    // Dropped, it would wait without end for threads that wait for a disk or a name server.
+    runtime.shutdown_timeout(FAREWELL);
+    served
 }
 
 /// Where state lives, and what is declared there and in the file.

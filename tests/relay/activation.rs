@@ -15,7 +15,8 @@ fn activated() -> Setting {
     Setting { address: r#""systemd:PROTOCOL""#, plaintext_auth: r#"["127.0.0.1", "::1"]"#, ..Setting::default() }
 }
 
-struct Tidy(Child);
+/// A program that does not outlive its test.
+pub(crate) struct Tidy(pub(crate) Child);
 
 impl Drop for Tidy {
     fn drop(&mut self) {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost::model::Protocol;
-use gatepost_kit::{Authority, Certificate, tls_peer};
+use gatepost_kit::{Authority, Certificate, Peer, tls_peer};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion};
 
-use crate::scene::{PLAIN, Scene, Setting, greeting, log_in, try_later, yes};
+use crate::activation::Tidy;
+use crate::scene::{PLAIN, Scene, Setting, greeting, log_in, stage, try_later, yes};
 
 const STARTTLS: [(Protocol, &str, &str); 3] = [
     (Protocol::Smtp, "STARTTLS\r\n", "220 "),
@@ -165,4 +166,35 @@ async fn a_new_certificate_serves_without_a_restart_and_sessions_go_on() {
     assert_eq!(comes_in(&scene, &scene.authority.client()).await, None, "the old one is gone");
     log_in(&mut before, Protocol::Imap, PLAIN).await;
     before.expect(yes(Protocol::Imap)).await;
+}
+
+/// A disk that does not answer holds up neither handshakes nor the stop. Nobody writes into this pipe, so who reads waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_cannot_be_read_to_its_end_stops_nothing() {
+    use std::process::{Command, Stdio};
+    let limits = "certificate_check_seconds = 1";
+    let address = r#""unix:PROTOCOL.sock""#;
+    let (_provider, authority, directory) =
+        stage(Setting { tls: "implicit", address, limits, ..Setting::default() }).await;
+    let at = |name: &str| directory.path().join(name);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+    program.arg("serve").arg("--config").arg(at("gatepost.toml")).stderr(Stdio::null());
+    let mut service = Tidy(program.spawn().unwrap());
+    while !at("pop3.sock").exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let pipe = at("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::rename(&pipe, at("cert.pem")).unwrap();
+    // Opens once it is being read.
+    let certificate = at("cert.pem");
+    let opening = move || std::fs::OpenOptions::new().write(true).open(certificate).unwrap();
+    let _held = tokio::task::spawn_blocking(opening).await.unwrap();
+    let peer = Peer::connect_unix(&at("imap.sock")).await;
+    peer.tls(&authority.client()).await.expect(greeting(Protocol::Imap)).await;
+    let pid = service.0.id().to_string();
+    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    let stopped = tokio::task::spawn_blocking(move || service.0.wait().unwrap());
+    let status = tokio::time::timeout(Duration::from_secs(20), stopped).await.unwrap().unwrap();
+    assert!(status.success(), "{status}");
 }

@@ -21,7 +21,11 @@ pub(in crate::cli) async fn watch(certificate: Arc<ServerCertificate>, every: Du
             () = sleep(every) => {}
         }
         let looking = Arc::clone(&certificate);
-        if let Ok(look) = tokio::task::spawn_blocking(move || looking.look()).await {
+        let look = tokio::select! {
+            () = stop.cancelled() => return,
+            look = tokio::task::spawn_blocking(move || looking.look()) => look,
+        };
+        if let Ok(look) = look {
             tell(&look, &certificate);
         }
     }
