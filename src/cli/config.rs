@@ -2,7 +2,7 @@ use clap::Subcommand;
 
 use super::house::{self, House};
 use super::workshop::block_on;
-use super::{ConfigFile, environment, say};
+use super::{ConfigFile, environment, listeners, say};
 use crate::config::{Config, REFERENCE};
 
 #[derive(Debug, Subcommand)]
@@ -25,6 +25,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Check(file) => {
             let config = file.load()?;
             let accounts = accounts(&config)?;
+            listeners::certificate(&config)?;
             for warning in &config.warnings {
                 super::warn(warning);
             }

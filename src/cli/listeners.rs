@@ -17,6 +17,13 @@ use crate::session::{self, Frontend, ListenerTls, Service};
 /// An open socket and how it is served.
 pub(super) type Open = (Arc<Frontend>, Listener);
 
+/// The certificate of those with TLS, where the configuration names one.
+pub(super) fn certificate(config: &Config) -> anyhow::Result<Option<Arc<ServerCertificate>>> {
+    let Some(tls) = &config.tls else { return Ok(None) };
+    let certificate = ServerCertificate::load(&tls.certificate, &tls.key).context("[tls]")?;
+    Ok(Some(Arc::new(certificate)))
+}
+
 /// Opens every listener before any of them serves.
 pub(super) fn open(
     config: &Config,

@@ -31,10 +31,16 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{Config, ConfigErrors};
+use crate::net::TlsError;
 
 /// An authenticating relay for mail: passwords on the inside, OAuth 2.0 on the outside.
 #[derive(Debug, Parser)]
-#[command(name = "gatepost", version, max_term_width = 100)]
+#[command(
+    name = "gatepost",
+    version,
+    max_term_width = 100,
+    after_help = "Example:\n  gatepost serve --config /etc/gatepost/gatepost.toml"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -121,7 +127,11 @@ pub fn main() -> ExitCode {
         Err(error) if error.is::<NobodyReads>() => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            if error.is::<ConfigErrors>() { ExitCode::from(CONFIG) } else { ExitCode::FAILURE }
+            if error.is::<ConfigErrors>() || error.is::<TlsError>() {
+                ExitCode::from(CONFIG)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

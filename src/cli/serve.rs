@@ -17,7 +17,7 @@ use crate::account::{Directory, Verifier};
 use crate::config::Config;
 use crate::lifecycle::{self, Busy};
 use crate::model::Protocol;
-use crate::net::{Address, ServerCertificate};
+use crate::net::Address;
 use crate::session::{self, Seen, Service};
 use crate::store::{SqliteStore, Store};
 use crate::submit::gate::Gate;
@@ -55,8 +55,7 @@ impl Running {
         let service = Arc::new(service(&config, tokens, &stop)?);
         let live = Live { config: Arc::clone(&config), service: Arc::clone(&service), store, providers };
         live.declare(&house)?;
-        let certificate = config.tls.as_ref().map(|tls| ServerCertificate::load(&tls.certificate, &tls.key));
-        let certificate = certificate.transpose()?.map(Arc::new);
+        let certificate = listeners::certificate(&config)?;
         let opened = listeners::open(&config, &service, certificate.as_ref())?;
         let admin = live.open_admin()?;
         let refresher = CancellationToken::new();

@@ -26,7 +26,7 @@ pub enum TlsError {
         fault: String,
     },
     /// Certificate and key do not make a server configuration.
-    #[error("certificate {} and key {} do not fit: {fault}", certificate.display(), key.display())]
+    #[error("certificate {} and key {} do not fit: {fault}; name the key that the certificate was made for", certificate.display(), key.display())]
     Pair {
         /// The certificate chain.
         certificate: PathBuf,

@@ -60,3 +60,34 @@ fn what_it_cannot_make_it_says() {
     assert_eq!(run(&["tls", "create"]).0, Some(64));
     assert_eq!(run(&["tls", "create", "--days", "0", "localhost"]).0, Some(64));
 }
+
+/// `config check` says what the start would say.
+#[test]
+fn a_pair_that_does_not_fit_is_an_error_of_the_configuration() {
+    let directory = tempfile::tempdir().unwrap();
+    let [one, other] = ["one", "other"].map(|name| directory.path().join(name));
+    for place in [&one, &other] {
+        std::fs::create_dir(place).unwrap();
+        assert_eq!(create(place, &["localhost"]).0, Some(0));
+    }
+    let (certificate, file) = (one.join("cert.pem"), directory.path().join("gatepost.toml"));
+    let check = |certificate: &Path, key: &Path| {
+        let text = format!(
+            "[store]\nkey = \"gpk1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"\n[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n[[listeners]]\nprotocol = \"imap\"\naddress = \"127.0.0.1:0\"\ntls = \"implicit\"\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        ["check", "serve"].map(|command| {
+            let command = if command == "check" { &["config", "check"][..] } else { &["serve"] };
+            run(&[command, &["--config", file.to_str().unwrap()]].concat())
+        })
+    };
+    for (code, _, stderr) in check(&certificate, &other.join("key.pem")) {
+        assert_eq!(code, Some(78), "{stderr}");
+        assert!(stderr.contains("[tls]: certificate ") && stderr.contains("name the key that"), "{stderr}");
+    }
+    std::fs::write(other.join("cert.pem"), "nothing\n").unwrap();
+    for (code, _, stderr) in check(&other.join("cert.pem"), &one.join("key.pem")) {
+        assert_eq!(code, Some(78), "{stderr}");
+        assert!(stderr.contains("[tls]: cannot use ") && stderr.contains("no certificate in it"), "{stderr}");
+    }
+}
