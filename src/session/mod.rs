@@ -7,6 +7,8 @@
 //! sessions of an IMAP server are idle for hours.
 
 mod anonymous;
+mod authorize;
+mod dialogue;
 mod failure;
 mod label;
 mod login;

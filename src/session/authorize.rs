@@ -1,0 +1,203 @@
+//! Who is let in: the account by its password or its network, then the provider by the account's token.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use super::anonymous::Anonymous;
+use super::dialogue::Dialogue;
+use super::failure::{Refused, Unavailable};
+use crate::account::Verdict;
+use crate::explain;
+use crate::model::Account;
+use crate::proto::{ClientText, Credentials, LoginFailure, UpstreamLogin};
+use crate::submit::gate::{Pass, Permit};
+use crate::token::TokenError;
+use crate::upstream::{NewCore, Upstream, UpstreamError};
+
+/// A login that both sides have said yes to.
+pub(super) struct Granted<R> {
+    pub(super) account: Arc<Account>,
+    pub(super) upstream: Upstream<R>,
+    pub(super) permit: Permit,
+    /// Where a client is that nobody logged in.
+    pub(super) guest: Option<IpAddr>,
+}
+
+/// Who wants to be let in.
+#[derive(Clone, Copy)]
+pub(super) enum Who<'a> {
+    Known(&'a Credentials),
+    /// A client that may send without a login.
+    Guest(&'a Anonymous),
+}
+
+/// The account that someone was let in by, and the label of the password.
+struct Admitted {
+    account: Arc<Account>,
+    label: Option<String>,
+}
+
+impl Who<'_> {
+    /// As which account; not yet fit for a log.
+    fn user(&self) -> &str {
+        match self {
+            Self::Known(credentials) => &credentials.user,
+            Self::Guest(anonymous) => &anonymous.account,
+        }
+    }
+
+    /// A field of log lines, left out where someone logs in.
+    fn anonymous(&self) -> Option<bool> {
+        matches!(self, Self::Guest(_)).then_some(true)
+    }
+}
+
+impl Dialogue<'_> {
+    /// From credentials to an upstream session. Logs the outcome, once.
+    pub(super) async fn authorize<U: UpstreamLogin>(
+        &mut self,
+        who: Who<'_>,
+        upstream_core: NewCore<U>,
+    ) -> Result<Granted<U::Ready>, LoginFailure> {
+        let admitted = match who {
+            Who::Known(credentials) => self.account(credentials).await,
+            Who::Guest(anonymous) => self.guest(anonymous),
+        };
+        let admitted = admitted.map_err(|refusal| self.refused(who, &refusal))?;
+        match self.upstream(&admitted.account, upstream_core).await {
+            Ok((upstream, permit)) => {
+                self.tell_of_login(who, &admitted);
+                let guest = matches!(who, Who::Guest(_)).then(|| self.peer.ip());
+                Ok(Granted { account: admitted.account, upstream, permit, guest })
+            }
+            Err(error) => Err(self.unavailable(who, &admitted, &error)),
+        }
+    }
+
+    fn refused(&self, who: Who<'_>, refusal: &Refused) -> LoginFailure {
+        let (failure, reason) = refusal.told();
+        let (user, anonymous) = (ClientText::new(who.user()), who.anonymous());
+        let protocol = self.frontend.protocol;
+        warn!(session = %self.id, %protocol, peer = %self.peer, %user, anonymous, reason, "session.login_failed");
+        failure
+    }
+
+    fn tell_of_login(&self, who: Who<'_>, Admitted { account, label }: &Admitted) {
+        let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (protocol, anonymous, token) = (self.frontend.protocol, who.anonymous(), &account.token.name);
+        info!(session = %self.id, %protocol, peer = %self.peer, account = account.name, password = label, anonymous, token, ms, "session.login");
+    }
+
+    fn unavailable(&self, who: Who<'_>, Admitted { account, label }: &Admitted, error: &Unavailable) -> LoginFailure {
+        let (protocol, anonymous, token) = (self.frontend.protocol, who.anonymous(), &account.token.name);
+        let mailbox = account.upstream_user(protocol);
+        if let Some(full) = error.full() {
+            warn!(session = %self.id, %protocol, limit = full.limit(), account = account.name, mailbox, "limit.reached");
+        }
+        if error.is_unreachable() {
+            let provider = &account.token.provider.name;
+            warn!(session = %self.id, %protocol, provider, error = %error, "upstream.unreachable");
+        }
+        let known = explain::mail_refusal(&error.to_string());
+        let remedy = known.map(|known| known.remedy_at(token, mailbox));
+        let cause = known.map(|known| known.cause);
+        warn!(session = %self.id, %protocol, peer = %self.peer, account = account.name, password = label, anonymous, token, error = %error, cause, remedy, "session.login_failed");
+        error.told(token, protocol)
+    }
+
+    /// The same for a client without a login. Where it costs nothing to say no, no upstream is bothered.
+    pub(super) async fn authorize_guest<U: UpstreamLogin>(
+        &mut self,
+        upstream_core: NewCore<U>,
+    ) -> Result<Granted<U::Ready>, LoginFailure> {
+        match &self.frontend.anonymous {
+            Some(anonymous) => self.authorize(Who::Guest(anonymous), upstream_core).await,
+            None => Err(LoginFailure::BadCredentials),
+        }
+    }
+
+    fn guest(&self, anonymous: &Anonymous) -> Result<Admitted, Refused> {
+        if anonymous.is_too_fast(self.peer.ip()) {
+            warn!(session = %self.id, limit = "anonymous.messages_per_minute", peer = %self.peer, "limit.reached");
+            return Err(Refused::TooFast);
+        }
+        let directory = self.frontend.service.directory.load_full();
+        match directory.find(&anonymous.account) {
+            Some(account) if account.allows(self.frontend.protocol, self.peer.ip()) => {
+                Ok(Admitted { account: Arc::clone(account), label: None })
+            }
+            Some(_) => Err(Refused::NotAllowed),
+            None if directory.is_unusable(&anonymous.account) => Err(Refused::Unusable),
+            None => Err(Refused::NoSuchAccount),
+        }
+    }
+
+    async fn account(&self, credentials: &Credentials) -> Result<Admitted, Refused> {
+        let (protocol, from) = (self.frontend.protocol, self.peer.ip());
+        let service = &self.frontend.service;
+        let directory = service.directory.load_full();
+        match service.verifier.verify(&directory, &credentials.user, &credentials.password).await {
+            Verdict::Granted(account, matched) if account.allows(protocol, from) => {
+                let password = matched.allowed(&account, protocol, from).ok_or(Refused::PasswordNotAllowed)?;
+                Ok(Admitted { label: password.label.clone(), account })
+            }
+            Verdict::Granted(..) => Err(Refused::NotAllowed),
+            Verdict::Denied if directory.is_unusable(&credentials.user) => Err(Refused::Unusable),
+            Verdict::Denied => Err(Refused::BadCredentials),
+            Verdict::Overloaded => Err(Refused::Overloaded),
+        }
+    }
+
+    /// Token, the mailbox's turn, upstream login and, when the upstream refuses, one forced refresh and one more try.
+    async fn upstream<U: UpstreamLogin>(
+        &mut self,
+        account: &Account,
+        core: NewCore<U>,
+    ) -> Result<(Upstream<U::Ready>, Permit), Unavailable> {
+        let service = &self.frontend.service;
+        let protocol = self.frontend.protocol;
+        if !service.tokens.knows(&account.token.name) {
+            return Err(TokenError::Unknown(account.token.name.clone()).into());
+        }
+        let user = account.upstream_user(protocol);
+        let reach = service.reach.load_full();
+        let reach = reach.get(&account.token.provider.name);
+        let target = reach.and_then(|reach| reach.target(&account.token, protocol, user));
+        let target = target.ok_or(Unavailable::NoEndpoint)?;
+        let token = service.tokens.access_token(&account.token.name, user).await?;
+        let gate = service.gate.of(&account.token.provider, user);
+        let permit = gate.enter_for(Pass::Session(protocol), &mut self.link, &mut self.input).await?;
+        let refused = match target.log_in(&token, core).await {
+            Err(refused) if refused.is_refusal() && explain::throttle(&refused.to_string()).is_none() => refused,
+            outcome => return self.let_in(outcome, permit, user),
+        };
+        let fresh = service.tokens.renewed(&account.token.name, user, &token).await?;
+        if fresh == token {
+            return Err(refused.into());
+        }
+        self.let_in(target.log_in(&fresh, core).await, permit, user)
+    }
+
+    /// Lets the mailbox's gate know how the login ended.
+    fn let_in<R>(
+        &self,
+        outcome: Result<Upstream<R>, UpstreamError>,
+        mut permit: Permit,
+        mailbox: &str,
+    ) -> Result<(Upstream<R>, Permit), Unavailable> {
+        let error = match outcome {
+            Ok(upstream) => {
+                permit.succeeded();
+                return Ok((upstream, permit));
+            }
+            Err(error) => error,
+        };
+        if let Some(pause) = explain::throttle(&error.to_string()).and_then(|throttle| permit.throttled(throttle)) {
+            let seconds = pause.as_secs();
+            warn!(session = %self.id, protocol = %self.frontend.protocol, mailbox, seconds, error = %error, "upstream.throttled");
+        }
+        Err(error.into())
+    }
+}

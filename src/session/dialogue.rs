@@ -1,0 +1,168 @@
+//! The steps of a client's login: what its core wants is read, written and asked for, until someone is let in or gone.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::authorize::{Granted, Who};
+use super::label::SessionId;
+use super::login::{Client, Session};
+use super::service::{Frontend, ListenerTls};
+use crate::net::{AcceptError, Link, Peer, Stream, accept_tls};
+use crate::proto::{DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin};
+use crate::upstream::NewCore;
+
+/// How long one write to a client may take.
+const CLIENT_PATIENCE: Duration = Duration::from_mins(1);
+
+pub(super) struct Dialogue<'a> {
+    pub(super) frontend: &'a Frontend,
+    pub(super) id: SessionId,
+    pub(super) peer: Peer,
+    pub(super) link: Link,
+    pub(super) input: Input,
+    pub(super) since: Instant,
+    deadline: Instant,
+    failures: u32,
+}
+
+impl<'a> Dialogue<'a> {
+    pub(super) async fn open(frontend: &'a Frontend, client: Client) -> Result<Self, AcceptError> {
+        let Client { id, peer, socket, since, deadline } = client;
+        let stream = match &frontend.tls {
+            ListenerTls::Implicit(config) => {
+                accept_tls(socket, config, deadline.saturating_duration_since(Instant::now())).await?
+            }
+            _ => Stream::Plain(socket),
+        };
+        let link = Link { stream, patience: CLIENT_PATIENCE };
+        Ok(Self { frontend, id, peer, link, input: Input::new(), since, deadline, failures: 0 })
+    }
+
+    /// Performs the steps of the core until someone is logged in or gone.
+    pub(super) async fn run<D, U>(mut self, mut core: D, upstream_core: NewCore<U>) -> Result<Session<U::Ready>, Left>
+    where
+        D: DownstreamLogin<Ready = U::Ready>,
+        U: UpstreamLogin,
+    {
+        self.link.send(core.greet().as_bytes()).await?;
+        loop {
+            let (next, step) = core.advance(&mut self.input);
+            core = match step {
+                DownstreamStep::Read => {
+                    self.listen(&next).await?;
+                    next
+                }
+                DownstreamStep::Write(output) => {
+                    self.link.send(output.as_bytes()).await?;
+                    next
+                }
+                DownstreamStep::StartTls(output) => {
+                    self.link.send(output.as_bytes()).await?;
+                    self = self.upgrade().await?;
+                    next.tls_established()
+                }
+                DownstreamStep::Close(output, violation) => {
+                    return Err(self.dismiss(&output, violation.map_or(Left::Goodbye, Left::Violation)).await);
+                }
+                DownstreamStep::Login(credentials) => {
+                    match self.authorize(Who::Known(&credentials), upstream_core).await {
+                        Ok(granted) => return self.hand_over(next, granted).await,
+                        Err(failure) => self.reject(next, &failure).await?,
+                    }
+                }
+                DownstreamStep::Anonymous(command) => match self.authorize_guest(upstream_core).await {
+                    Ok(granted) => {
+                        let mut session = self.hand_over(next, granted).await?;
+                        session.from_client.put_back(&command);
+                        return Ok(session);
+                    }
+                    Err(failure) => self.reject(next, &failure).await?,
+                },
+            };
+        }
+    }
+
+    /// Reads more from the client, or says goodbye to one that is too slow.
+    async fn listen<D: DownstreamLogin>(&mut self, core: &D) -> Result<(), Left> {
+        let wait = self.deadline.saturating_duration_since(Instant::now());
+        let heard = tokio::select! {
+            heard = self.link.read(wait) => heard,
+            () = self.frontend.service.stop.cancelled() => {
+                return Err(self.dismiss(&core.goodbye(Farewell::Shutdown), Left::Stopping).await);
+            }
+        };
+        match heard {
+            Ok(chunk) if chunk.is_empty() => Err(Left::Closed),
+            Ok(chunk) => {
+                self.input.push(&chunk);
+                Ok(())
+            }
+            Err(fault) if fault.kind() == io::ErrorKind::TimedOut => {
+                Err(self.dismiss(&core.goodbye(Farewell::Timeout), Left::Late).await)
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    async fn upgrade(mut self) -> Result<Self, Left> {
+        let ListenerTls::Starttls(config) = &self.frontend.tls else { return Ok(self) };
+        let wait = self.deadline.saturating_duration_since(Instant::now());
+        self.link = self.link.upgrade(|socket| accept_tls(socket, config, wait)).await?;
+        Ok(self)
+    }
+
+    /// Says yes to the client; both sides have.
+    async fn hand_over<D: DownstreamLogin>(
+        mut self,
+        core: D,
+        granted: Granted<D::Ready>,
+    ) -> Result<Session<D::Ready>, Left> {
+        let yes = core.accept(&granted.upstream.ready);
+        self.link.send(yes.as_bytes()).await?;
+        let Granted { account, upstream, permit, guest } = granted;
+        let Self { id, link: client, input: from_client, since, .. } = self;
+        Ok(Session { id, account, client, from_client, upstream, permit, since, guest })
+    }
+
+    async fn reject<D: DownstreamLogin>(&mut self, core: D, failure: &LoginFailure) -> Result<D, Left> {
+        let (core, reply) = core.reject(failure);
+        self.link.send(reply.as_bytes()).await?;
+        self.failures += 1;
+        if self.failures < self.frontend.service.limits.login_attempts {
+            return Ok(core);
+        }
+        Err(self.dismiss(&core.goodbye(Farewell::TooManyAttempts), Left::TooManyAttempts).await)
+    }
+
+    /// Says the last words and closes.
+    async fn dismiss(&mut self, last: &Output, why: Left) -> Left {
+        if self.link.send(last.as_bytes()).await.is_ok() {
+            self.link.close().await;
+        }
+        why
+    }
+}
+
+/// Why a client is no longer there.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Left {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Told as `session.tls_failed`.
+    #[error("no TLS")]
+    Tls(#[from] AcceptError),
+    #[error("the client closed before login")]
+    Closed,
+    #[error("the client left")]
+    Goodbye,
+    #[error("the client {0}")]
+    Violation(crate::proto::Violation),
+    #[error("no login in time")]
+    Late,
+    #[error("too many failed logins")]
+    TooManyAttempts,
+    #[error("the service is stopping")]
+    Stopping,
+}
