@@ -98,6 +98,12 @@ impl Directory {
         }
     }
 
+    /// The account of this very name or alias, whose case does not matter: for names that nobody typed.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Arc<Account>> {
+        self.names.get(&Account::folded(name))
+    }
+
     /// A name as it was typed comes first, also one that cannot be used: its password must not be held against another's.
     ///
     /// A name that is nobody's takes a few lookups more than others; beside a password hash that is nothing.

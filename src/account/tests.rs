@@ -97,6 +97,10 @@ async fn a_name_is_found_by_what_else_it_may_stand_for() {
         assert_eq!(found(&plain, user).as_deref(), without, "{user}");
         assert_eq!(found(&domain, user).as_deref(), with, "{user} with a default domain");
     }
+    // A name that the configuration speaks of is no other: whoever has left is not stood in for.
+    let named = |user| domain.named(user).map(|account| account.name.clone());
+    assert_eq!(named("EVMAIL").as_deref(), Some("evmail"));
+    assert_eq!((named("evmail@example.com"), named("corp\\evmail"), named("sales")), (None, None, None));
     // What is remembered is the account's, under whatever name: one hash, and one account's password opens no other.
     let verifier = verifier(2, 10);
     for user in ["evmail", "EVMAIL@example.com", "corp\\evmail", "evmail%example.com"] {

@@ -124,7 +124,7 @@ impl Dialogue<'_> {
             return Err(Refused::TooFast);
         }
         let directory = self.frontend.service.directory.load_full();
-        match directory.find(&anonymous.account) {
+        match directory.named(&anonymous.account) {
             Some(account) if account.allows(self.frontend.protocol, self.peer.ip()) => {
                 Ok(Admitted { account: Arc::clone(account), label: None })
             }
