@@ -128,6 +128,10 @@ fn hashes(table: &Table<'_>, key: &'static str) -> Option<Vec<PasswordHash>> {
             table.error(key, "an empty list".into(), Some("at least one hash".into()), None);
             None
         }
+        Ok(hashes) if hashes.len() > passwords::MOST => {
+            passwords::too_many(table, key, hashes.len());
+            None
+        }
         Ok(hashes) => Some(hashes),
         Err(unusable) => {
             table.error(key, unusable.to_string(), Some("\"$argon2id$…\"".into()), None);

@@ -8,7 +8,7 @@ use super::hashes;
 use crate::model::{Password, PasswordHash, Protocol};
 
 /// Every login costs as many hashes as the account with the most passwords has, about 20 ms each.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 
 /// Longest label, in characters; it stands in log lines.
 const LONGEST_LABEL: usize = 64;
@@ -31,10 +31,14 @@ pub(super) fn read(table: &Table<'_>, protocols: &[Protocol]) -> Option<Vec<Pass
     let mut passwords: Vec<_> = plain?.into_iter().map(Password::from).collect();
     passwords.extend(labelled.into_iter().collect::<Option<Vec<_>>>()?);
     if passwords.len() > MOST {
-        let problem = format!("{} passwords: each costs every login", passwords.len());
-        table.error("passwords", problem, Some(format!("at most {MOST}, with those of `password_hash`")), None);
+        too_many(table, "passwords", passwords.len());
     }
     Some(passwords)
+}
+
+pub(super) fn too_many(table: &Table<'_>, key: &'static str, count: usize) {
+    let problem = format!("{count} passwords: each costs every login");
+    table.error(key, problem, Some(format!("at most {MOST}, with those of `password_hash`")), None);
 }
 
 fn password(table: &Table<'_>, account: &[Protocol], labels: &mut HashSet<String>) -> Option<Password> {

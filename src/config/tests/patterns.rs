@@ -89,6 +89,16 @@ fn every_mistake_is_told_once() {
     assert_eq!(problems(&stars), ["accounts.\"*@*\": \"*@*\" is no pattern"]);
 }
 
+/// The sixty-fifth could never be right: which one it was would have no place to be noted.
+#[test]
+fn all_passwords_can_be_told_apart() {
+    let many = |count| format!("password_hash = [{}]", vec!["\"HASH\""; count].join(", "));
+    let shared = |count| pattern(&SHARED.replace("password_hash = \"HASH\"", &many(count)));
+    load(&written(&shared(64)), &[]).unwrap();
+    let problem = "accounts.\"*@example.com\".password_hash: 65 passwords: each costs every login";
+    assert_eq!(problems(&shared(65)), [problem]);
+}
+
 #[test]
 fn a_member_has_its_name_alone() {
     let plain = |name: &str, alias: &str| {
