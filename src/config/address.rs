@@ -33,9 +33,14 @@ impl Address {
 
     /// Whether both cannot be listened on.
     pub(super) fn is_the_same(&self, other: &Self) -> bool {
-        // Port 0 is a free one each time.
-        let is_any = matches!(self, Self::Tcp(address) if address.port() == 0);
-        self == other && !is_any
+        match (self, other) {
+            // Port 0 is a free one each time. All addresses have each one among them; IPv4 and IPv6 are apart.
+            (Self::Tcp(one), Self::Tcp(two)) => {
+                let all = one.is_ipv4() == two.is_ipv4() && (one.ip().is_unspecified() || two.ip().is_unspecified());
+                one.port() == two.port() && one.port() != 0 && (all || one == two)
+            }
+            _ => self == other,
+        }
     }
 
     /// Whether it is for programs of this machine only, as far as that is known: systemd's sockets can be anywhere.

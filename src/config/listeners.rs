@@ -65,9 +65,11 @@ pub(super) fn read(root: &Table<'_>, certificate: Certificate) -> Vec<Listener> 
         let Some(listener) = listener(&table, certificate) else { continue };
         let others: Vec<_> = listeners.iter().flat_map(|other| &other.addresses).collect();
         for (index, address) in listener.addresses.iter().enumerate() {
-            let before = others.iter().copied().chain(&listener.addresses[..index]);
-            if before.into_iter().any(|other| address.is_the_same(other)) {
-                table.error("address", format!("{address} is listened on twice"), None, None);
+            let mut before = others.iter().copied().chain(&listener.addresses[..index]);
+            if let Some(other) = before.find(|other| address.is_the_same(other)) {
+                let by = if address == other { String::new() } else { format!(", as it goes with {other}") };
+                let hint = "leave one of them out, or give it another port".to_owned();
+                table.error("address", format!("{address} is listened on twice{by}"), None, Some(hint));
             }
         }
         listeners.push(listener);

@@ -46,6 +46,11 @@ fn an_address_is_for_one_listener() {
     }
     let mapped = with("address = [\"127.0.0.1:1143\", \"[::ffff:127.0.0.1]:1143\"]");
     assert_eq!(problems(&mapped), ["listeners[0].address: 127.0.0.1:1143 is listened on twice"]);
+    for (all, one) in [("0.0.0.0:1143", "127.0.0.1:1143"), ("[::]:1143", "[::1]:1143")] {
+        let problem = format!("listeners[0].address: {one} is listened on twice, as it goes with {all}");
+        assert_eq!(problems(&with(&format!("address = [{all:?}, {one:?}]"))), [problem]);
+    }
+    load(&written(&with("address = [\"0.0.0.0:1143\", \"[::1]:1143\", \"127.0.0.1:1144\"]")), &[]).unwrap();
     load(&written(&with("address = [\"[::]:1143\", \"0.0.0.0:1143\"]")), &[]).unwrap();
 }
 
