@@ -108,7 +108,12 @@ async fn first_bytes(socket: &Socket) -> Result<(), AcceptError> {
     const HANDSHAKE: u8 = 22;
     let Socket::Tcp(tcp) = socket else { return Ok(()) };
     let mut first = [0; 3];
-    let count = tcp.peek(&mut first).await.map_err(|fault| AcceptError::Handshake { fault })?;
+    let count = match tcp.peek(&mut first).await {
+        Ok(count) => count,
+        // As load balancers do that only look.
+        Err(fault) if fault.kind() == io::ErrorKind::ConnectionReset => 0,
+        Err(fault) => return Err(AcceptError::Handshake { fault }),
+    };
     match first[..count] {
         [] => Err(AcceptError::Closed),
         [HANDSHAKE, ..] => Ok(()),
@@ -188,6 +193,11 @@ mod tests {
         drop(client);
         let closed = accept_tls(ours, &server(MinimumTls::Tls12), LIMIT).await.unwrap_err();
         assert!(matches!(closed, AcceptError::Closed));
+        let (client, ours) = pair().await;
+        client.set_zero_linger().unwrap();
+        drop(client);
+        let reset = accept_tls(ours, &server(MinimumTls::Tls12), LIMIT).await.unwrap_err();
+        assert!(matches!(reset, AcceptError::Closed), "{reset}");
     }
 
     #[tokio::test]
