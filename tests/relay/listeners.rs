@@ -195,3 +195,44 @@ async fn a_header_from_elsewhere_is_garbage() {
     let mut peer = tls_peer(scene.address(Protocol::Imap), &scene.authority.client()).await;
     peer.expect(greeting(Protocol::Imap)).await;
 }
+
+fn header(client: &str) -> String {
+    format!("PROXY TCP4 {client} 10.0.0.5 12345 25\r\n")
+}
+
+/// Through a socket file, from a proxy of this machine: who may do what is decided by the address that the proxy tells, before
+/// TLS and under it.
+#[tokio::test]
+async fn a_proxy_at_a_socket_file_before_devices_and_people() {
+    let smtp = r#"anonymous = { networks = ["192.0.2.9", "198.51.100.9"], account = "evmail" }"#;
+    let account = r#"networks = ["192.0.2.0/24", "198.51.100.7"]"#;
+    let address = r#""unix:PROTOCOL.sock""#;
+    let plaintext_auth = r#"["192.0.2.0/24"]"#;
+    let scene = Scene::with(Setting { tls: "starttls", address, smtp, account, plaintext_auth, ..proxied() }).await;
+    let file = socket_file(&scene, Protocol::Smtp);
+    let mail = format!("MAIL FROM:<{}>\r\n", crate::scene::MAILBOX);
+    for (introduction, in_clear, under_tls, without) in [
+        (header("192.0.2.9"), "235 2.7.0", "235 2.7.0", "250 2.1.0"),
+        (header("192.0.2.7"), "235 2.7.0", "235 2.7.0", "530 5.7.0"),
+        (header("198.51.100.7"), "538 5.7.11", "235 2.7.0", "530 5.7.0"),
+        // A device that the account is not for.
+        (header("198.51.100.9"), "538 5.7.11", "525 5.7.13", "530 5.7.0"),
+        ("PROXY UNKNOWN\r\n".into(), "538 5.7.11", "525 5.7.13", "530 5.7.0"),
+    ] {
+        let introduced = async || {
+            let mut peer = Peer::connect_unix(&file).await;
+            peer.send(&introduction).await;
+            peer.expect("220 ").await;
+            peer
+        };
+        let tls = async || introduced().await.starttls("STARTTLS\r\n", "220 ", &scene.authority.client()).await;
+        for (mut peer, login) in [(introduced().await, in_clear), (tls().await, under_tls)] {
+            log_in(&mut peer, Protocol::Smtp, PLAIN).await;
+            peer.expect(login).await;
+        }
+        for mut peer in [introduced().await, tls().await] {
+            peer.send(&mail).await;
+            peer.expect(without).await;
+        }
+    }
+}

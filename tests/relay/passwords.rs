@@ -1,6 +1,9 @@
 //! Passwords with limits of their own.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use gatepost::account::hash_password;
 use gatepost::model::Protocol;
@@ -65,4 +68,44 @@ async fn the_accounts_own_limits_bind_its_passwords() {
     log_in(&mut peer, Protocol::Smtp, SCANNER).await;
     peer.expect("525 5.7.13 this account is").await;
     assert!(scene.provider.logins().is_empty());
+}
+
+/// What the command line does to an account of the store holds at the next login, also for a password that is remembered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remembered_password_opens_nothing_that_was_closed() {
+    let scene = Scene::with(Setting { top: "default_domain = \"example.com\"", ..Setting::default() }).await;
+    let file = scene.directory.path().join("gatepost.toml");
+    let run = |arguments: &[&str], password: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+        program.args(arguments).arg("--config").arg(&file).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = program.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(password.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success(), "{arguments:?}");
+    };
+    // Each within a look at the store.
+    let hears = async |reply: &str| {
+        for _ in 0..200 {
+            let mut peer = scene.client(Protocol::Smtp).await;
+            // `\0desk@example.com\0pw`
+            log_in(&mut peer, Protocol::Smtp, "AGRlc2tAZXhhbXBsZS5jb20AcHc=").await;
+            if peer.line().await.starts_with(reply) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("never {reply}");
+    };
+    run(&["account", "add", "desk", "--token", "support"], "other\n");
+    run(&["account", "password", "desk", "--label", "here", "--network", "127.0.0.1"], "pw\n");
+    hears("235 2.7.0").await;
+    run(&["account", "password", "desk", "--label", "here", "--network", "10.0.0.0/8"], "pw\n");
+    hears("525 5.7.13 this password").await;
+    run(&["account", "password", "desk", "--label", "here", "--network", "127.0.0.1"], "pw\n");
+    hears("235 2.7.0").await;
+    run(&["account", "disable", "desk"], "");
+    hears("525 5.7.13 this account").await;
+    run(&["account", "enable", "desk"], "");
+    hears("235 2.7.0").await;
+    run(&["account", "remove", "desk", "--yes"], "");
+    hears("535 5.7.8").await;
 }
