@@ -33,10 +33,10 @@ pub(super) fn open(
     let tls = certificate.map(Tls::of).transpose()?;
     let mut inherited = Inherited::take()?;
     let mut opened = Vec::new();
-    for listener in &config.listeners {
+    for (index, listener) in config.listeners.iter().enumerate() {
         let frontend = Arc::new(frontend(listener, &config.limits, tls.as_ref(), service)?);
         let sockets = sockets(listener, &mut inherited);
-        let sockets = sockets.with_context(|| format!("the listener for {}", listener.protocol))?;
+        let sockets = sockets.with_context(|| format!("listeners[{index}].address ({})", listener.protocol))?;
         opened.extend(sockets.into_iter().map(|socket| (Arc::clone(&frontend), socket)));
     }
     inherited.finish()?;
@@ -96,7 +96,10 @@ fn listener_tls(listener: &config::Listener, tls: Option<&Tls>) -> anyhow::Resul
         (config::ListenerTls::None, _) => ListenerTls::None,
         (config::ListenerTls::Starttls, Some(tls)) => ListenerTls::Starttls(tls.from(listener.minimum_tls)),
         (config::ListenerTls::Implicit, Some(tls)) => ListenerTls::Implicit(tls.from(listener.minimum_tls)),
-        (_, None) => anyhow::bail!("a listener for {} has TLS and there is no [tls] table", listener.protocol),
+        (_, None) => anyhow::bail!(
+            "a listener for {} has `tls` and there is no certificate; name one in a [tls] table",
+            listener.protocol
+        ),
     })
 }
 

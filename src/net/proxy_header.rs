@@ -32,8 +32,8 @@ pub enum HeaderFault {
     /// It begins like one.
     #[error("its PROXY header cannot be read: {0}")]
     Malformed(String),
-    /// It has no end within the bound.
-    #[error("its PROXY header is longer than {0} octets")]
+    /// It says of itself that it is longer than the bound.
+    #[error("its PROXY header is longer than {0} octets (limits.proxy_header_octets)")]
     TooLong(usize),
 }
 
@@ -99,7 +99,7 @@ impl ProxyHeader {
             return Ok(HeaderStep::Done(of_text(&header.addresses)));
         }
         if have >= LONGEST_TEXT {
-            return Err(HeaderFault::TooLong(LONGEST_TEXT));
+            return Err(HeaderFault::Malformed(format!("no line break within {LONGEST_TEXT} octets")));
         }
         // At least the line break is missing, or its second half.
         let missing = if self.bytes.ends_with(b"\r") { 1 } else { 2 };
@@ -115,7 +115,7 @@ fn of_text(addresses: &v1::Addresses) -> Option<SocketAddr> {
     }
 }
 
-/// A client at a Unix socket of the proxy is nobody here: it must not pass for one of this machine.
+/// A client at a Unix socket of the proxy has no address: it counts as the proxy, which may be on another machine.
 fn of_binary(header: &v2::Header<'_>) -> Option<SocketAddr> {
     if header.command == v2::Command::Local || header.protocol != v2::Protocol::Stream {
         return None;

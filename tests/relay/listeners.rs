@@ -88,7 +88,7 @@ async fn a_start_that_fails_leaves_nothing_open() {
     std::fs::write(directory.path().join("pop3.sock"), "precious").unwrap();
     let config = Config::load(&directory.path().join("gatepost.toml"), std::iter::empty()).unwrap();
     let error = format!("{:#}", Running::start(config).await.unwrap_err());
-    assert!(error.starts_with("the listener for pop3: cannot listen on unix:"), "{error}");
+    assert!(error.starts_with("listeners[2].address (pop3): cannot listen on unix:"), "{error}");
     assert!(
         error.ends_with("pop3.sock: a file is there that is no socket; remove it, or choose another path"),
         "{error}"
@@ -107,7 +107,11 @@ async fn an_address_in_use_is_named() {
     std::fs::write(&file, text).unwrap();
     let config = Config::load(&file, std::iter::empty()).unwrap();
     let error = format!("{:#}", Running::start(config).await.unwrap_err());
-    assert!(error.contains(&address) && error.contains("another program listens there"), "{error}");
+    assert!(
+        error.contains(&format!("listeners[0].address (smtp): cannot listen on {address}"))
+            && error.contains("another program listens there"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
