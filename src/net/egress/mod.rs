@@ -11,7 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::DialError;
 use super::dial::dial;
@@ -75,19 +75,19 @@ enum Way {
 }
 
 async fn through(way: Way, hop: &Hop<'_>, host: &str, port: u16, limit: Duration) -> Result<TcpStream, DialError> {
+    let end = Instant::now() + limit;
     let proxy = || hop.name.to_owned();
-    let refused = |fault| DialError::Proxy { proxy: proxy(), host: host.to_owned(), port, fault };
+    let tcp = dial(hop.host, hop.port, limit).await;
+    let mut tcp = tcp.map_err(|fault| DialError::NoProxy { proxy: proxy(), fault: Box::new(fault) })?;
     let connecting = async {
-        let tcp = dial(hop.host, hop.port, limit).await;
-        let mut tcp = tcp.map_err(|fault| DialError::NoProxy { proxy: proxy(), fault: Box::new(fault) })?;
-        let connected = match way {
+        match way {
             Way::Socks5 => socks::connect(&mut tcp, hop.login, host, port).await,
             Way::Connect => connect::connect(&mut tcp, hop.login, host, port).await,
-        };
-        connected.map_err(refused)?;
-        Ok(tcp)
+        }
     };
-    timeout(limit, connecting).await.unwrap_or_else(|_| Err(refused(ProxyFault::Silent(limit.as_secs()))))
+    let connected = timeout_at(end, connecting).await.unwrap_or(Err(ProxyFault::Silent(limit.as_secs())));
+    connected.map_err(|fault| DialError::Proxy { proxy: proxy(), host: host.to_owned(), port, fault })?;
+    Ok(tcp)
 }
 
 #[cfg(test)]
