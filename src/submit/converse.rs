@@ -92,9 +92,9 @@ impl Submission<'_> {
                 self.settle().await?;
                 self.say(&answer).await
             }
-            Turn::Refuse(answer, path) => {
+            Turn::Refuse(answer, command) => {
                 self.settle().await?;
-                self.not_listed(&path);
+                self.refused_here(&command, &answer);
                 self.say(&answer).await
             }
             Turn::Forward(line, command) => match self.judged(line, &command) {

@@ -9,9 +9,9 @@ use tracing::{info, warn};
 use super::converse::Submission;
 use super::sender;
 use crate::explain;
-use crate::proto::ClientText;
 use crate::proto::smtp::header::Signature;
 use crate::proto::smtp::{Command, Envelope, Reply, queue_id};
+use crate::proto::{ClientText, Output};
 
 impl Submission<'_> {
     pub(super) fn accepted(
@@ -34,12 +34,7 @@ impl Submission<'_> {
         if reply.code() < 400 {
             return;
         }
-        let (stage, path) = match command {
-            Command::Mail { from } => ("mail", from.as_str()),
-            Command::Rcpt { to } => ("rcpt", to.as_str()),
-            Command::Data => ("data", ""),
-            Command::Rset | Command::Restart { .. } | Command::Noop => return,
-        };
+        let Some((stage, path)) = stage(command) else { return };
         let reply = reply.text();
         self.distrust(&reply);
         let (cause, remedy) = self.meaning(&reply);
@@ -65,14 +60,15 @@ impl Submission<'_> {
         warn!(session = self.session, account = self.account, peer = self.peer(), stage, %from, recipients, queue_id, reply, cause, remedy, "message.refused");
     }
 
-    /// A recipient that clients without a login may not write to; it never went upstream.
-    pub(super) fn not_listed(&self, path: &ClientText) {
-        let (stage, reason) = ("rcpt", "not one of the `recipients` of clients without a login");
-        warn!(session = self.session, account = self.account, peer = self.peer(), stage, %path, reason, "message.refused");
+    /// A command that never went upstream: what it asks for is not to be had, or not for this client.
+    pub(super) fn refused_here(&self, command: &Command, answer: &Output) {
+        let Some((stage, path)) = stage(command) else { return };
+        let reason = ClientText::new(String::from_utf8_lossy(answer.as_bytes()).trim_end());
+        warn!(session = self.session, account = self.account, peer = self.peer(), stage, path, %reason, "message.refused");
     }
 
     /// Of a client that no account tells from others.
-    fn peer(&self) -> Option<DisplayValue<IpAddr>> {
+    pub(super) fn peer(&self) -> Option<DisplayValue<IpAddr>> {
         self.guest.map(|guest| display(guest.peer))
     }
 
@@ -89,5 +85,15 @@ impl Submission<'_> {
         let (token, user) = self.identity;
         let known = explain::mail_refusal(reply);
         (known.map(|known| known.cause), known.map(|known| known.remedy_at(token, user)))
+    }
+}
+
+/// What a command of a message is called in the log, and the path that it names.
+fn stage(command: &Command) -> Option<(&'static str, &str)> {
+    match command {
+        Command::Mail { from } => Some(("mail", from.as_str())),
+        Command::Rcpt { to } => Some(("rcpt", to.as_str())),
+        Command::Data => Some(("data", "")),
+        Command::Rset | Command::Restart { .. } | Command::Noop => None,
     }
 }

@@ -37,7 +37,8 @@ impl Submission<'_> {
 
     pub(super) fn refused_sender(&self, stage: &str, from: &ClientText, refusal: &Refusal) {
         let (reply, remedy) = (refusal.to_string(), REMEDY);
-        warn!(session = self.session, account = self.account, stage, %from, reply, remedy, "message.refused");
+        let peer = self.peer();
+        warn!(session = self.session, account = self.account, peer, stage, %from, reply, remedy, "message.refused");
     }
 }
 

@@ -3,6 +3,7 @@
 use gatepost::model::Protocol;
 use gatepost_kit::{Break, Peer};
 
+use crate::log::Log;
 use crate::scene::{MAILBOX, PLAIN, Scene, Setting, WRONG};
 
 const OPEN: &str = r#"anonymous = { networks = ["127.0.0.1"], account = "evmail" }"#;
@@ -161,6 +162,7 @@ async fn a_device_that_never_gives_up_is_sent_away() {
 
 #[tokio::test]
 async fn only_listed_recipients_are_reached() {
+    let (log, _logging) = Log::open();
     let scene = open(
         r#"anonymous = { networks = ["127.0.0.1"], account = "evmail", recipients = ["*@example.com", "boss@example.org"] }"#,
     )
@@ -178,6 +180,10 @@ async fn only_listed_recipients_are_reached() {
     peer.expect("250 2.0.0 OK <").await;
     let mail = scene.provider.mail("boss@example.org");
     assert_eq!(mail[0].to, ["a@EXAMPLE.COM", "boss@example.org"]);
+
+    let refused = log.events("message.refused");
+    assert_eq!(refused.len(), 4);
+    assert!(refused.iter().all(|line| line.contains("peer=127.0.0.1 stage=\"rcpt\"")), "{refused:?}");
 
     // Who logs in may write to anyone.
     let mut peer = scene.logged_in(Protocol::Smtp).await;

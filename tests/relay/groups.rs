@@ -3,6 +3,7 @@
 use gatepost::model::Protocol;
 use gatepost_kit::Command;
 
+use crate::log::Log;
 use crate::scene::{MAILBOX, PLAIN, Scene, Setting, log_in, yes};
 
 fn shown(commands: &[Command]) -> Vec<String> {
@@ -97,6 +98,7 @@ async fn lines_go_upstream_as_received_unless_they_are_irregular() {
 
 #[tokio::test]
 async fn only_what_the_upstream_has_is_offered_and_taken() {
+    let (log, _logging) = Log::open();
     let scene = Scene::new().await;
     scene.provider.faults(|faults| faults.extensions = Some(&["SIZE 1500", "PIPELINING"]));
     let mut peer = scene.logged_in(Protocol::Smtp).await;
@@ -113,9 +115,21 @@ async fn only_what_the_upstream_has_is_offered_and_taken() {
         peer.send(format!("MAIL FROM:<{MAILBOX}> {parameter}\r\n")).await;
         peer.expect(reply).await;
     }
+    peer.send("RCPT TO:<a@example.com> NOTIFY=NEVER\r\nRCPT <a@example.com>\r\n").await;
+    peer.expect("555 5.5.4 ").await;
+    peer.expect("501 5.1.3 ").await;
     peer.send("BDAT 1 LAST\r\n").await;
     peer.expect("502 5.5.1 ").await;
     assert_eq!(scene.provider.commands(), []);
+    let refused = log.events("message.refused");
+    assert_eq!(refused.len(), 8);
+    for (line, said) in [
+        (&refused[0], r#"stage="mail" path="<support@example.com>" reason=552 5.3.4 Message too large"#),
+        (&refused[6], r#"stage="rcpt" path="<a@example.com>" reason=555 5.5.4 "#),
+        (&refused[7], r#"stage="rcpt" path="<a@example.com>" reason=501 5.1.3 "#),
+    ] {
+        assert!(line.contains(said), "{line}");
+    }
 }
 
 /// Before login nobody knows whose the client is: it is promised what all upstreams had when they were last asked.

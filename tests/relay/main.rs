@@ -9,6 +9,7 @@ mod gate;
 mod groups;
 mod imap;
 mod listeners;
+mod log;
 mod login;
 mod mishaps;
 mod passing;

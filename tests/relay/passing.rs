@@ -1,48 +1,9 @@
 //! Refusals right after a login: they pass untouched, are told once, and the next login takes another token.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use gatepost::model::Protocol;
-use tracing::subscriber::DefaultGuard;
 
+use crate::log::Log;
 use crate::scene::{MAILBOX, PLAIN, Scene, log_in};
-
-/// The log, of this test's thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn open() -> (Self, (tracing::Dispatch, DefaultGuard)) {
-        let log = Self::default();
-        // While there is but one subscriber, a thread without it could turn an event off for all.
-        let another = tracing::Dispatch::new(tracing_subscriber::registry());
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer({
-            let log = log.clone();
-            move || log.clone()
-        });
-        let guard = tracing::subscriber::set_default(subscriber.finish());
-        (log, (another, guard))
-    }
-
-    /// The lines of an event.
-    fn events(&self, name: &str) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let event = format!(": {name} ");
-        text.lines().filter(|line| line.contains(&event)).map(str::to_owned).collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 const EVENT: &str = "session.refused_after_login";
 const NOT_CONNECTED: &str = "BAD User is authenticated but not connected.\r\n* BYE Connection closed. 14\r\n";

@@ -1,11 +1,9 @@
 //! What old clients do, from the first byte to the message that arrives.
 
-use std::io::Write;
-use std::sync::{Arc, LazyLock, Mutex};
-
 use gatepost::model::Protocol;
 use gatepost_kit::Peer;
 
+use crate::log::Log;
 use crate::scene::{MAILBOX, PASSWORD, PLAIN, Scene, Setting};
 
 fn lenient() -> Setting {
@@ -64,8 +62,7 @@ async fn sendemail_and_blat_send_files_of_bare_lf_between_good_commands() {
 /// It waits in vain, and at least the log says why; half a message is no message.
 #[tokio::test]
 async fn a_dot_whose_line_breaks_contradict_those_of_commands_ends_nothing() {
-    let log = Log::default();
-    let _logging = log.listen();
+    let (log, _logging) = Log::open();
     let scene = Scene::with(lenient()).await;
     let mut peer = scene.logged_in(Protocol::Smtp).await;
     peer.send(format!("MAIL FROM:<{MAILBOX}>\r\nRCPT TO:<a@example.com>\r\nDATA\r\n")).await;
@@ -171,8 +168,7 @@ async fn user_names_come_with_and_without_their_domain() {
 /// Printers and scripts that leave without QUIT: that is how they are, and nobody has to be woken.
 #[tokio::test]
 async fn a_client_that_leaves_without_a_word_is_no_error() {
-    let log = Log::default();
-    let _logging = log.listen();
+    let (log, _logging) = Log::open();
     let scene = Scene::new().await;
     for protocol in Protocol::ALL {
         drop(Peer::connect(scene.address(protocol)).await);
@@ -185,42 +181,4 @@ async fn a_client_that_leaves_without_a_word_is_no_error() {
     let count = |words: &str| text.lines().filter(|line| line.contains(words)).count();
     assert_eq!((count("session.opened"), count("session.closed")), (9, 9), "{text}");
     assert_eq!((count(" WARN "), count("ERROR ")), (0, 0), "{text}");
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Takes what this thread logs.
-    fn listen(&self) -> impl Drop {
-        // While there is but one subscriber, a thread without it could turn an event off for all.
-        static ANOTHER: LazyLock<tracing::Dispatch> =
-            LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::registry()));
-        LazyLock::force(&ANOTHER);
-        let lines = tracing_subscriber::fmt().with_ansi(false).with_env_filter("gatepost=debug");
-        tracing::subscriber::set_default(lines.with_writer(self.clone()).finish())
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
 }

@@ -1,11 +1,11 @@
 //! As whom an account may send: the policy from the command to what the provider gets.
 
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use gatepost::model::Protocol;
 use gatepost_kit::{Mail, Peer};
 
+use crate::log::Log;
 use crate::scene::{MAILBOX, Scene, Setting};
 
 const REQUIRE: &str = r#"sender = { policy = "require", addresses = ["support@example.com", "*@list.example"] }"#;
@@ -105,12 +105,7 @@ async fn every_message_is_from_the_address() {
 
 #[tokio::test]
 async fn a_signature_is_told_of() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer({
-        let log = log.clone();
-        move || log.clone()
-    });
-    let _logging = tracing::subscriber::set_default(subscriber.finish());
+    let (log, _logging) = Log::open();
     let signed = "DKIM-Signature: v=1; h=from\r\nFrom: evil@x\r\n\r\nx\r\n";
     for account in ["", REWRITE] {
         let scene = scene(account).await;
@@ -118,23 +113,8 @@ async fn a_signature_is_told_of() {
         send(&mut peer, "MAIL FROM:<support@example.com>", signed, "250 ").await;
         send(&mut peer, "MAIL FROM:<support@example.com>", "From: evil@x\r\n\r\nx\r\n", "250 ").await;
     }
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let accepted: Vec<_> = log.lines().filter(|line| line.contains("message.accepted")).collect();
+    let accepted = log.events("message.accepted");
     let says = |what: &str| accepted.iter().map(|line| line.contains(what)).collect::<Vec<_>>();
-    assert_eq!(says("dkim=true"), [true, false, true, false], "{log}");
-    assert_eq!(says("no longer holds"), [false, false, true, false], "{log}");
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(octets);
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    assert_eq!(says("dkim=true"), [true, false, true, false], "{accepted:?}");
+    assert_eq!(says("no longer holds"), [false, false, true, false], "{accepted:?}");
 }

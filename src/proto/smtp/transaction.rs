@@ -53,8 +53,8 @@ pub enum Turn {
     Settle,
     /// Settle, send this to the client, then advance again.
     Answer(Output),
-    /// Settle, send this refusal of a recipient to the client, then advance again.
-    Refuse(Output, ClientText),
+    /// Settle, send this refusal of a command to the client, then advance again.
+    Refuse(Output, Command),
     /// Add this line to the group and tell [`Conversation::forwarded`] of it, then advance again. A MAIL may be turned
     /// away instead, by [`Conversation::turn_away`].
     Forward(Output, Command),
@@ -291,30 +291,34 @@ impl Conversation {
             return self.bad("503 5.5.1 Nested MAIL; finish the message or send RSET\r\n");
         }
         let Some(mut argument) = Argument::parse(line, "FROM") else {
-            return self.refuse_mail("501 5.1.7 Syntax: MAIL FROM:<address>\r\n".into());
+            return self.refuse_mail("501 5.1.7 Syntax: MAIL FROM:<address>\r\n".into(), as_written(line));
         };
-        if let Err(refusal) = parameters::mail(&mut argument, &self.upstream, self.limit) {
-            return self.refuse_mail(refusal);
+        let from = argument.text();
+        match parameters::mail(&mut argument, &self.upstream, self.limit) {
+            Ok(()) => Turn::Forward(argument.line().into(), Command::Mail { from }),
+            Err(refusal) => self.refuse_mail(refusal, from),
         }
-        Turn::Forward(argument.line().into(), Command::Mail { from: argument.text() })
     }
 
-    fn refuse_mail(&mut self, refusal: Output) -> Turn {
+    fn refuse_mail(&mut self, refusal: Output, from: ClientText) -> Turn {
         self.turn_away(refusal.clone());
-        Turn::Answer(refusal)
+        Turn::Refuse(refusal, Command::Mail { from })
     }
 
     fn rcpt(&self, line: &[u8]) -> Turn {
         let Some(mut argument) = Argument::parse(line, "TO") else {
-            return Turn::Answer("501 5.1.3 Syntax: RCPT TO:<address>\r\n".into());
+            let to = as_written(line);
+            return Turn::Refuse("501 5.1.3 Syntax: RCPT TO:<address>\r\n".into(), Command::Rcpt { to });
         };
+        let to = argument.text();
         if let Err(refusal) = parameters::rcpt(&mut argument, &self.upstream) {
-            return Turn::Answer(refusal);
+            return Turn::Refuse(refusal, Command::Rcpt { to });
         }
-        let (line, to) = (argument.line(), argument.text());
-        match self.along(&line, Command::Rcpt { to: to.clone() }) {
-            Turn::Forward(..) if !self.may_write_to(&line) => {
-                Turn::Refuse(format!("550 5.7.1 {to} is not allowed from here without a login\r\n").into(), to)
+        let line = argument.line();
+        match self.along(&line, Command::Rcpt { to }) {
+            Turn::Forward(_, Command::Rcpt { to }) if !self.may_write_to(&line) => {
+                let refusal = format!("550 5.7.1 {to} is not allowed from here without a login\r\n");
+                Turn::Refuse(refusal.into(), Command::Rcpt { to })
             }
             turn => turn,
         }
@@ -368,6 +372,11 @@ fn verb(line: &[u8]) -> &[u8] {
 
 fn is_verb(line: &[u8], name: &[u8]) -> bool {
     verb(line).eq_ignore_ascii_case(name)
+}
+
+/// The arguments of a line that makes no sense, fit to be printed.
+fn as_written(line: &[u8]) -> ClientText {
+    ClientText::new(&String::from_utf8_lossy(&line[verb(line).len()..]))
 }
 
 /// The line as received but for blanks at its end, with CRLF, whatever it ended in.
