@@ -66,12 +66,6 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
         since: clock::now(),
     };
     let ended = converse(submission, &service.stop).await;
-    let Legs { client, upstream, .. } = &mut legs;
-    let part = async {
-        upstream.close().await;
-        drop(admission);
-    };
-    tokio::join!(client.close(), part);
     let (Legs { sent, received, .. }, seconds) = (legs, since.elapsed().as_secs());
     debug!(session = %id, account = account.name, sent, received, seconds, ended = ?ended, "session.closed");
 }

@@ -62,6 +62,11 @@ impl Admission {
         }
     }
 
+    /// The connection to the provider is gone, and the next one may come. What is known of the message is kept.
+    pub(super) fn leave(&mut self) {
+        self.session.release();
+    }
+
     /// The provider said no. `None` where that is about this message alone.
     pub(super) fn refused(&mut self, reply: &Reply) -> Option<Slowed> {
         let throttle = explain::throttle(&reply.text())?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
-use super::Legs;
 use super::legs::UpstreamLost;
+use super::{Admission, Legs};
 use crate::proto::smtp::header::{HeaderFilter, Passage, Refusal, Signature};
 use crate::proto::smtp::{BodyFault, BodyLines, BodyScanner, Normalised, Normaliser, Reply, Scan};
 
@@ -46,13 +46,13 @@ pub(super) enum Unfit {
 /// its header, where that has to be judged.
 pub(super) async fn relay(
     legs: &mut Legs,
+    admission: &mut Admission,
     lines: BodyLines,
     header: HeaderFilter<'_>,
-    limit: u64,
-    wait: Duration,
+    (limit, wait): (u64, Duration),
 ) -> Body {
     let (normaliser, scanner) = (Normaliser::new(lines), BodyScanner::new());
-    let mut relay = Relay { legs, normaliser, scanner, header, size: 0, sent: 0, limit, given_up: None };
+    let mut relay = Relay { legs, admission, normaliser, scanner, header, size: 0, sent: 0, limit, given_up: None };
     if !relay.legs.from_upstream.is_empty() {
         relay.interrupted();
     }
@@ -72,6 +72,7 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 
 struct Relay<'a> {
     legs: &'a mut Legs,
+    admission: &'a mut Admission,
     /// Comes first where there is one; the scanner watches what it makes as it watches everything.
     normaliser: Option<Normaliser>,
     scanner: BodyScanner,
@@ -141,6 +142,11 @@ impl Relay<'_> {
             |kind: io::ErrorKind| Body::ClientGone(if disputed { io::Error::new(kind, DISPUTED) } else { kind.into() });
         loop {
             let listening = self.given_up.is_none();
+            if !listening {
+                // The client may take long to end its message, and others wait for this place.
+                self.legs.abandon();
+                self.legs.hang_up(self.admission).await;
+            }
             let legs = &mut *self.legs;
             tokio::select! {
                 biased;

@@ -73,11 +73,11 @@ pub enum Ended {
     Stopped,
 }
 
-/// Relays commands, replies and bodies until either side ends.
+/// Relays commands, replies and bodies until either side ends, and closes both connections.
 pub async fn converse(mut submission: Submission<'_>, stop: &CancellationToken) -> Ended {
     loop {
         if let Err(ended) = submission.turn(stop).await {
-            submission.legs.part().await;
+            Box::pin(submission.legs.part(submission.admission)).await;
             return ended;
         }
     }

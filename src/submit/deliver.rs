@@ -1,46 +1,48 @@
 //! A message from 354 to its final reply.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::body::{self, Body, Unfit};
 use super::converse::{Ended, Submission, closing};
 use super::legs::UpstreamLost;
+use crate::proto::Output;
 use crate::proto::smtp::header::{HeaderFilter, Signature};
 use crate::proto::smtp::{Envelope, Reply};
-use crate::proto::{Line, Output};
-
-/// How long, and for how long a line, to wait for the QUIT of a client whose upstream is gone.
-const PARTING: Duration = Duration::from_secs(10);
-const PARTING_LINE: usize = 4096;
 
 const INTERRUPTED: &str =
     "451 4.4.2 The connection to the mail provider broke; the message was not accepted, try again\r\n";
 
 impl Submission<'_> {
     pub(super) async fn body(&mut self, go_ahead: &Output, envelope: &Envelope, asked: Instant) -> Result<(), Ended> {
-        let _under_way = self.busy.enter();
+        let under_way = self.busy.enter();
         self.say(go_ahead).await?;
         self.flush().await?;
         let lines = self.conversation.body_lines();
         let header = HeaderFilter::new(self.sender, self.settings.header_size);
         // Boxed, for most of a session's time there is no body.
-        let body =
-            Box::pin(body::relay(self.legs, lines, header, self.settings.message_size, self.settings.idle)).await;
-        if !matches!(body, Body::Sent { .. }) {
+        let bounds = (self.settings.message_size, self.settings.idle);
+        let body = Box::pin(body::relay(self.legs, self.admission, lines, header, bounds)).await;
+        // A stop does not wait for clients that are only seen off.
+        let under_way = Some(under_way).filter(|_| matches!(body, Body::Sent { .. }));
+        if under_way.is_none() {
             // Any command would be part of the message.
             self.legs.abandon();
         }
         match body {
-            Body::Sent { size, signature } => match self.legs.reply(self.settings.end_of_data).await {
-                Ok(reply) if matches!(reply.code() / 100, 2 | 4 | 5) => {
-                    self.delivered(envelope, (size, signature), &reply, asked).await
+            Body::Sent { size, signature } => {
+                let reply = self.legs.reply(self.settings.end_of_data).await;
+                drop(under_way);
+                match reply {
+                    Ok(reply) if matches!(reply.code() / 100, 2 | 4 | 5) => {
+                        self.delivered(envelope, (size, signature), &reply, asked).await
+                    }
+                    Ok(reply) => {
+                        let lost = UpstreamLost(format!("is out of step: {}", reply.text()));
+                        self.undelivered(envelope, lost).await
+                    }
+                    Err(lost) => self.undelivered(envelope, lost).await,
                 }
-                Ok(reply) => {
-                    let lost = UpstreamLost(format!("is out of step: {}", reply.text()));
-                    self.undelivered(envelope, lost).await
-                }
-                Err(lost) => self.undelivered(envelope, lost).await,
-            },
+            }
             Body::Lost(lost) => self.undelivered(envelope, lost).await,
             Body::Answered(reply) => {
                 self.refused(envelope, "data", &reply.text());
@@ -114,22 +116,9 @@ impl Submission<'_> {
             }
         }
     }
-
-    /// The upstream leg is gone, but the client has its answer and may want to say QUIT in peace.
+    /// The client has its answer, and the upstream leg is of no use any more.
     pub(super) async fn see_off(&mut self) {
-        if self.flush().await.is_err() {
-            return;
-        }
-        let answer = loop {
-            match self.legs.from_client.line(PARTING_LINE) {
-                Line::Incomplete => match self.legs.client.read(PARTING).await {
-                    Ok(chunk) if !chunk.is_empty() => self.legs.from_client.push(&chunk),
-                    _ => return,
-                },
-                Line::Whole(line) if line.trim_ascii_end().eq_ignore_ascii_case(b"QUIT") => break "221 2.0.0 Bye\r\n",
-                _ => break "421 4.4.2 The mail provider ended the session; connect again\r\n",
-            }
-        };
-        drop(self.say(&answer.into()).await);
+        // Boxed, as all that a session does once at most: its future is there while it is idle.
+        Box::pin(self.legs.see_off(self.admission)).await;
     }
 }

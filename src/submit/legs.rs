@@ -4,9 +4,10 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
+use super::Admission;
 use crate::net::Link;
-use crate::proto::Input;
 use crate::proto::smtp::Reply;
+use crate::proto::{Input, Line};
 
 /// Both connections of a session, each with what was received and not yet consumed, and what is still to be sent.
 #[derive(Debug)]
@@ -23,12 +24,21 @@ pub struct Legs {
     answers: Vec<u8>,
     /// Commands that wait for more to go with them.
     group: Vec<u8>,
-    /// The upstream leg awaits no command any more: it is gone, or within a body that has no end.
-    abandoned: bool,
+    hearing: Hearing,
     /// Octets sent upstream.
     pub sent: u64,
     /// Octets sent to the client.
     pub received: u64,
+}
+
+/// Whether the upstream leg hears commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hearing {
+    Commands,
+    /// Not any more: it is broken, or within a body that has no end.
+    Nothing,
+    /// It was closed.
+    Closed,
 }
 
 /// The upstream leg is of no use any more, and why; for the log.
@@ -50,7 +60,7 @@ impl Legs {
             from_upstream,
             answers: Vec::new(),
             group: Vec::new(),
-            abandoned: false,
+            hearing: Hearing::Commands,
             sent: 0,
             received: 0,
         }
@@ -134,15 +144,64 @@ impl Legs {
     }
 
     /// From now on the upstream hears nothing more.
-    pub(super) const fn abandon(&mut self) {
-        self.abandoned = true;
-    }
-
-    /// The last words to both sides, as far as they can still be said.
-    pub(super) async fn part(&mut self) {
-        drop(self.flush().await);
-        if !self.abandoned {
-            drop(self.upstream.send(b"QUIT\r\n").await);
+    pub(super) fn abandon(&mut self) {
+        if self.hearing == Hearing::Commands {
+            self.hearing = Hearing::Nothing;
         }
     }
+
+    /// Closes the upstream leg, and with it gives up the session's place at the gate.
+    pub(super) async fn hang_up(&mut self, admission: &mut Admission) {
+        hang_up(&mut self.upstream, &mut self.hearing, admission).await;
+    }
+
+    /// As [`Legs::hang_up`], while a client that has its answer may say QUIT in peace.
+    pub(super) async fn see_off(&mut self, admission: &mut Admission) {
+        drop(self.flush().await);
+        let Self { client, from_client, upstream, hearing, .. } = self;
+        tokio::join!(hang_up(upstream, hearing, admission), goodbye(client, from_client));
+    }
+
+    /// The last words to both sides, as far as they can still be said, and the end of both connections.
+    pub(super) async fn part(&mut self, admission: &mut Admission) {
+        drop(self.flush().await);
+        let Self { client, upstream, hearing, .. } = self;
+        tokio::join!(hang_up(upstream, hearing, admission), client.close());
+    }
+}
+
+/// How long an upstream may take to close; one that takes nothing more has to be left.
+const HANG_UP: Duration = Duration::from_secs(3);
+
+async fn hang_up(upstream: &mut Link, hearing: &mut Hearing, admission: &mut Admission) {
+    let heard = std::mem::replace(hearing, Hearing::Closed);
+    if heard == Hearing::Closed {
+        return;
+    }
+    let closing = async {
+        if heard == Hearing::Commands {
+            drop(upstream.send(b"QUIT\r\n").await);
+        }
+        upstream.close().await;
+    };
+    drop(timeout(HANG_UP, closing).await);
+    admission.leave();
+}
+
+/// How long, and for how long a line, to wait for the QUIT of a client whose upstream is gone.
+const PARTING: Duration = Duration::from_secs(10);
+const PARTING_LINE: usize = 4096;
+
+async fn goodbye(client: &mut Link, from_client: &mut Input) {
+    let answer: &[u8] = loop {
+        match from_client.line(PARTING_LINE) {
+            Line::Incomplete => match client.read(PARTING).await {
+                Ok(chunk) if !chunk.is_empty() => from_client.push(&chunk),
+                _ => return,
+            },
+            Line::Whole(line) if line.trim_ascii_end().eq_ignore_ascii_case(b"QUIT") => break b"221 2.0.0 Bye\r\n",
+            _ => break b"421 4.4.2 The mail provider ended the session; connect again\r\n",
+        }
+    };
+    drop(client.send(answer).await);
 }

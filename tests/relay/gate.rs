@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use gatepost::account::hash_password;
 use gatepost::model::Protocol;
-use gatepost_kit::{Client, Peer};
+use gatepost_kit::{Client, How, Peer, Point};
 use tokio::time::sleep;
 
 use crate::scene::{MAILBOX, PLAIN, Scene, Setting, log_in, yes};
@@ -143,6 +143,27 @@ async fn an_idle_session_gives_its_place_to_one_that_waits_and_a_busy_one_does_n
     busy.send("RSET\r\n").await;
     busy.expect("250 ").await;
     deliver(&mut busy).await;
+}
+
+/// Its client is still seen off, or has its message still to end.
+#[tokio::test]
+async fn a_session_whose_upstream_broke_holds_no_place() {
+    let scene = scene("gate_seconds = 4", "[providers.simulated.limits]\nsmtp_sessions = 1").await;
+    for (point, rest) in [(Point::End, ".\r\n"), (Point::Body(10), "")] {
+        scene.provider.faults(|faults| faults.mishap = Some((point, How::Close)));
+        let mut broken = scene.logged_in(Protocol::Smtp).await;
+        assert!(mail(&mut broken).await.starts_with("250 "));
+        broken.send("RCPT TO:<a@example.com>\r\nDATA\r\n").await;
+        broken.expect("250 ").await;
+        broken.expect("354 ").await;
+        broken.send(format!("Subject: longer than that\r\n\r\n{rest}")).await;
+        // In vain while the place is taken.
+        let next = scene.logged_in(Protocol::Smtp).await;
+        broken.send(if rest.is_empty() { ".\r\nQUIT\r\n" } else { "QUIT\r\n" }).await;
+        broken.expect("451 4.4.2 ").await;
+        broken.expect("221 ").await;
+        quit(next).await;
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,14 @@
+use std::sync::Arc;
+
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 
 use super::*;
+use crate::model::{Protocol, Provider};
 use crate::net::{Link, Socket, Stream};
 use crate::proto::Input;
 use crate::proto::smtp::header::Policy;
+use crate::submit::gate::{Gate, GateSettings, Pass};
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -12,6 +16,13 @@ const WAIT: Duration = Duration::from_secs(5);
 fn pair() -> (Link, UnixStream) {
     let (near, far) = UnixStream::pair().unwrap();
     (Link { stream: Stream::Plain(Socket::Unix(Box::new(near))), patience: WAIT }, far)
+}
+
+/// To a mailbox without limits.
+async fn admission() -> Admission {
+    let gate = Arc::new(Gate::new(GateSettings { wait: WAIT, waiters: 1, idle: WAIT }));
+    let mailbox = gate.of(&Provider::default(), "a");
+    Admission::new(mailbox.enter(Pass::Session(Protocol::Smtp)).await.unwrap())
 }
 
 /// A whole message has come with its DATA, and the upstream says this before any of it goes on.
@@ -25,7 +36,7 @@ async fn relayed(early: &str) -> (Body, Vec<u8>) {
     from_client.push(b"Subject: x\r\n\r\nhello\r\n.\r\nQUIT\r\n");
     let mut legs = Legs::new(client, from_client, upstream, Input::new());
     let header = HeaderFilter::new(Policy::Keep, 1000);
-    let body = relay(&mut legs, BodyLines::Strict, header, 1000, WAIT).await;
+    let body = relay(&mut legs, &mut admission().await, BodyLines::Strict, header, (1000, WAIT)).await;
     assert_eq!(legs.from_client.rest(), b"QUIT\r\n");
     drop(legs);
     let mut arrived = Vec::new();

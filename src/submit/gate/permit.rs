@@ -28,6 +28,7 @@ pub struct Permit {
     /// The lane has had a pause: success is news.
     news: bool,
     yielding: bool,
+    released: bool,
 }
 
 /// Someone waits; leaves the queue when dropped.
@@ -86,7 +87,7 @@ impl MailboxGate {
     }
 
     fn permit(&self, pass: Pass, Entered { probes, news }: Entered) -> Permit {
-        Permit { mailbox: self.clone(), pass, probes, news, yielding: false }
+        Permit { mailbox: self.clone(), pass, probes, news, yielding: false, released: false }
     }
 
     /// The provider said that it is too much, to nobody in particular. Returns how long nobody follows, if that is new.
@@ -208,6 +209,18 @@ impl Permit {
         self.mailbox.slow_down(self.pass, throttle, probes)
     }
 
+    /// Lets the next one follow, as dropping it does.
+    pub fn release(&mut self) {
+        if std::mem::replace(&mut self.released, true) {
+            return;
+        }
+        self.mailbox.with(self.pass, |line, _, now| {
+            line.lane.leave(self.probes, now);
+            line.yielding -= usize::from(self.yielding);
+            line.queue.call_first();
+        });
+    }
+
     /// Until someone waits for the place of one that has been idle for longer than it may be. Whoever is told so has to drop
     /// it soon: nobody else is asked.
     pub async fn wanted(&mut self, idle_since: Instant) {
@@ -239,10 +252,6 @@ fn pause(line: &mut Line, why: explain::Pause, probes: Probes, now: Instant) -> 
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.mailbox.with(self.pass, |line, _, now| {
-            line.lane.leave(self.probes, now);
-            line.yielding -= usize::from(self.yielding);
-            line.queue.call_first();
-        });
+        self.release();
     }
 }
