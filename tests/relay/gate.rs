@@ -168,7 +168,7 @@ async fn a_session_whose_upstream_broke_holds_no_place() {
 
 #[tokio::test]
 async fn a_message_too_many_in_a_minute_is_not_sent_upstream() {
-    let scene = scene("gate_seconds = 1", "[providers.simulated.limits]\nmessages_per_minute = 2").await;
+    let scene = scene("gate_seconds = 1", "[providers.simulated.limits]\nmessages_per_minute = 4").await;
     let mut peer = scene.logged_in(Protocol::Smtp).await;
     deliver(&mut peer).await;
     deliver(&mut peer).await;
