@@ -9,9 +9,14 @@ use super::guest::{Guest, TOO_FAST};
 use crate::proto::smtp::{Command, Reply};
 use crate::proto::{ClientText, Output};
 
+const STOPPING: &str = "451 4.3.2 Service is stopping; try again later\r\n";
+
 impl Submission<'_> {
     /// Every MAIL passes here before it goes upstream. What its client hears instead, where it may not.
     pub(super) async fn admit(&mut self, _mail: &Command, stop: &CancellationToken) -> Result<Option<Output>, Ended> {
+        if stop.is_cancelled() {
+            return Ok(Some(STOPPING.into()));
+        }
         if let Some(refusal) = self.hasty() {
             return Ok(Some(refusal));
         }
@@ -24,7 +29,7 @@ impl Submission<'_> {
         let (client, ahead) = (&mut self.legs.client, &mut self.legs.from_client);
         let admitted = tokio::select! {
             admitted = self.admission.admit(client, ahead) => admitted,
-            () = stop.cancelled() => return Ok(Some("451 4.3.2 Service is stopping; try again later\r\n".into())),
+            () = stop.cancelled() => return Ok(Some(STOPPING.into())),
         };
         match admitted {
             Ok(()) => Ok(None),

@@ -4,6 +4,7 @@
 
 mod activation;
 mod anonymous;
+mod combined;
 mod egress;
 mod gate;
 mod groups;

@@ -50,24 +50,28 @@ pub(crate) struct Setting {
     pub(crate) trusted: bool,
 }
 
+impl Setting {
+    pub(crate) const USUAL: Self = Self {
+        dialect: Dialect::Microsoft,
+        certificate: Certificate::Good,
+        sasl: "xoauth2",
+        starttls: false,
+        grant: "client_credentials",
+        tls: "none",
+        plaintext_auth: r#"["127.0.0.0/8"]"#,
+        address: r#""127.0.0.1:0""#,
+        listener: "",
+        top: "",
+        limits: "",
+        smtp: "",
+        account: "",
+        trusted: true,
+    };
+}
+
 impl Default for Setting {
     fn default() -> Self {
-        Self {
-            dialect: Dialect::Microsoft,
-            certificate: Certificate::Good,
-            sasl: "xoauth2",
-            starttls: false,
-            grant: "client_credentials",
-            tls: "none",
-            plaintext_auth: r#"["127.0.0.0/8"]"#,
-            address: r#""127.0.0.1:0""#,
-            listener: "",
-            top: "",
-            limits: "",
-            smtp: "",
-            account: "",
-            trusted: true,
-        }
+        Self::USUAL
     }
 }
 
