@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gatepost_kit::Peer;
-use messages::{Message, message};
+use messages::{Message, SHAPES, message};
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::gatepost::{Gatepost, PLAIN, Setting};
@@ -70,6 +70,47 @@ async fn what_goes_through_arrives_as_what_goes_directly() {
     }
 }
 
+/// One of each shape, but for those that a policy refuses: their first line is no header line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_changes_its_own_lines_only() {
+    let Some(peers) = peers() else { return };
+    let ca = gatepost::net::client_config(Some(&peers.directory.join("ca.pem"))).unwrap();
+    let account = "sender = { policy = \"rewrite\" }";
+    let gatepost = Gatepost::start(peers, Setting { number: NUMBER, tls: "implicit", account, ..Setting::default() });
+    let ways = [("kept", peers.port(8)), ("rewritten", gatepost.smtp)];
+    let [kept, rewritten] = ways.map(|(name, port)| Way { name, port, ca: Arc::clone(&ca) });
+    let (mut one, mut other) = (kept.open().await, rewritten.open().await);
+    for seed in 0..SHAPES {
+        let message = message(seed);
+        let [kept, rewritten] = ["kept", "rewritten"].map(|way| recipient(way, seed));
+        let replies = hand_in(&mut one, &message, &kept).await;
+        if NO_HEADER.contains(&message.shape) {
+            continue;
+        }
+        assert_eq!(hand_in(&mut other, &message, &rewritten).await, replies, "seed {seed}, {}", message.shape);
+        if accepted(&replies) {
+            let (before, after) = (arrived(peers, &kept), arrived(peers, &rewritten));
+            assert!(contains(&after, OWN_FROM), "seed {seed}, {}", message.shape);
+            assert!(without_policy(&before) == without_policy(&after), "seed {seed}, {}", message.shape);
+        }
+    }
+    say(&format!("differential, sender = rewrite: {SHAPES} messages, none changed but in From and Reply-To\n"));
+}
+
+const NO_HEADER: [&str; 2] = ["nothing but one dot", "only a body"];
+
+const OWN_FROM: &[u8] = b"From: user39@example.test\n";
+
+fn contains(content: &[u8], line: &[u8]) -> bool {
+    content.split_inclusive(|&octet| octet == b'\n').any(|own| own == line)
+}
+
+/// All but the lines that the policy writes, and those that it replaces.
+fn without_policy(content: &[u8]) -> Vec<u8> {
+    const OWN: [&[u8]; 3] = [OWN_FROM, b"Reply-To: a@example.test\n", b"From: a@example.test\n"];
+    content.split_inclusive(|&octet| octet == b'\n').filter(|line| !OWN.contains(line)).flatten().copied().collect()
+}
+
 /// Whether the last reply, which is that to the end of data, was a yes.
 fn accepted(replies: &[String]) -> bool {
     replies.len() == 4 && replies[3].starts_with('2')
@@ -93,7 +134,7 @@ impl Way {
     async fn open(&self) -> Peer {
         let address = Gatepost::address(self.port);
         let mut peer = Peer::connect(address).await;
-        if self.name == "implicit" {
+        if ["implicit", "rewritten"].contains(&self.name) {
             peer = peer.tls(&self.ca).await;
         }
         peer.expect("220 ").await;
@@ -104,7 +145,7 @@ impl Way {
             peer.send("EHLO client.example.test\r\n").await;
             peer.expect("250-").await;
         }
-        if self.name != "direct" {
+        if !["direct", "kept"].contains(&self.name) {
             peer.send(format!("AUTH PLAIN {PLAIN}\r\n")).await;
             peer.expect("235 ").await;
         }

@@ -50,11 +50,14 @@ pub(crate) struct Setting {
     pub(crate) starttls_upstream: bool,
     pub(crate) tls: &'static str,
     pub(crate) grant: &'static str,
+    /// More lines of the account.
+    pub(crate) account: &'static str,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { number: 1, sasl: "xoauth2", starttls_upstream: false, tls: "none", grant: "client_credentials" }
+        let (sasl, grant) = ("xoauth2", "client_credentials");
+        Self { number: 1, sasl, starttls_upstream: false, tls: "none", grant, account: "" }
     }
 }
 
@@ -231,7 +234,7 @@ pub(crate) fn mail_servers(peers: &Peers, starttls: bool) -> String {
 }
 
 fn configuration(peers: &Peers, setting: Setting) -> String {
-    let Setting { number, sasl, starttls_upstream, tls, grant } = setting;
+    let Setting { number, sasl, starttls_upstream, tls, grant, account } = setting;
     let directory = peers.directory.display();
     let client = match (grant, number % 2) {
         ("refresh_token", _) => "client_id = \"confidential\"\nclient_secret = \"conf-s3cret\"".to_owned(),
@@ -257,6 +260,7 @@ mailbox = "user{number}@example.test"
 [accounts.EvMail]
 password_hash = "{hash}"
 token = "support"
+{account}
 "#,
         foundation = foundation(tls),
         oauth = peers.port(0),

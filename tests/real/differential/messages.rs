@@ -14,7 +14,7 @@ pub(super) struct Message {
 type Make = fn(&mut Dice) -> Vec<u8>;
 
 /// What each is called, its parameters, and how it is made.
-const SHAPES: [(&str, &str, Make); 22] = [
+const MADE: [(&str, &str, Make); 22] = [
     ("plain text", "", |dice| headed(dice, Dice::text)),
     ("leading dots", " BODY=7BIT", |dice| {
         headed(dice, |dice| dice.lines(|dice| dice.repeat(b".", 4) + &dice.words(3)))
@@ -62,16 +62,19 @@ const SHAPES: [(&str, &str, Make); 22] = [
     ("announced too large", " SIZE=150000000", |dice| headed(dice, Dice::text)),
 ];
 
+/// How many shapes there are; so many seeds make one of each.
+pub(super) const SHAPES: u64 = MADE.len() as u64;
+
 /// The message of a seed: every shape in turn, and a very large one.
 pub(super) fn message(seed: u64) -> Message {
     let mut dice = Dice(seed);
-    let of_size = SHAPES.len() as u64 * 9;
+    let of_size = MADE.len() as u64 * 9;
     if seed == of_size {
         let content = headed(&mut dice, |dice| dice.text().repeat(25 * 1024 * 1024 / 4000));
         return Message { shape: "25 MiB", parameters: "", pipelined: false, content };
     }
-    let (shape, parameters, make) = SHAPES[usize::try_from(seed).unwrap() % SHAPES.len()];
-    Message { shape, parameters, pipelined: seed / SHAPES.len() as u64 % 2 == 1, content: make(&mut dice) }
+    let (shape, parameters, make) = MADE[usize::try_from(seed).unwrap() % MADE.len()];
+    Message { shape, parameters, pipelined: seed / MADE.len() as u64 % 2 == 1, content: make(&mut dice) }
 }
 
 impl Message {
