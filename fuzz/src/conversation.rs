@@ -1,6 +1,6 @@
 //! Plays arbitrary bytes against the SMTP conversation after login, before an upstream that says yes to everything.
 
-use gatepost::proto::smtp::{BodyScanner, Conversation, Extensions, Replied, Reply, Scan, Turn};
+use gatepost::proto::smtp::{BodyScanner, Conversation, Extensions, Recipients, Replied, Reply, Scan, Turn};
 use gatepost::proto::{Input, Violation};
 
 /// Whatever the pieces, the client hears the same and the upstream is told the same (law 10), in clean lines (law 6).
@@ -27,7 +27,8 @@ struct Play {
 impl Play {
     fn run<'a>(pipelining: bool, chunks: impl Iterator<Item = &'a [u8]>) -> Self {
         let offer: &[u8] = if pipelining { b"250-x\r\n250-PIPELINING\r\n250 DSN\r\n" } else { b"250 x\r\n" };
-        let conversation = Conversation::new("mail.example".into(), Extensions::of(&reply(offer)), 1000);
+        let conversation = Conversation::new("mail.example".into(), Extensions::of(&reply(offer)), 1000)
+            .only_to(pipelining.then(|| Recipients::new(["*@d"])));
         let (input, group, log) = (Input::new(), Vec::new(), Vec::new());
         let mut play = Self { conversation, input, group, body: None, log, over: false, impatient: false };
         for chunk in chunks {
