@@ -155,3 +155,14 @@ fn sent(output: &Output) -> Vec<String> {
     let text = String::from_utf8_lossy(output.as_bytes()).into_owned();
     text.split_inclusive("\r\n").map(|line| format!("S: {}", line.trim_end_matches("\r\n"))).collect()
 }
+
+/// The flights of a client that ends its lines in bare LF, all in one piece each.
+pub(crate) fn in_bare_lf(flights: &[&[u8]]) -> Vec<Vec<Vec<u8>>> {
+    let bare = |flight: &&[u8]| String::from_utf8_lossy(flight).replace("\r\n", "\n").into_bytes();
+    flights.iter().map(|flight| vec![bare(flight)]).collect()
+}
+
+/// What was done, whatever is left of the input.
+pub(crate) fn done(log: Vec<String>) -> Vec<String> {
+    log.into_iter().filter(|line| !line.starts_with("LEFT")).collect()
+}
