@@ -168,7 +168,12 @@ impl Dialogue<'_> {
         let target = target.ok_or(Unavailable::NoEndpoint)?;
         let token = service.tokens.access_token(&account.token.name, user).await?;
         let gate = service.gate.of(&account.token.provider, user);
-        let permit = gate.enter_for(Pass::Session(protocol), &mut self.link, &mut self.input).await?;
+        let permit = tokio::select! {
+            // A stop lets many go, and so makes room.
+            biased;
+            () = service.stop.cancelled() => return Err(Unavailable::Stopping),
+            permit = gate.enter_for(Pass::Session(protocol), &mut self.link, &mut self.input) => permit?,
+        };
         let refused = match target.log_in(&token, core).await {
             Err(refused) if refused.is_refusal() && explain::throttle(&refused.to_string()).is_none() => refused,
             outcome => return self.let_in(outcome, permit, user),

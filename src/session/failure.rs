@@ -69,6 +69,8 @@ pub(super) enum Unavailable {
     NoEndpoint,
     #[error(transparent)]
     Missed(#[from] Missed),
+    #[error("the service is stopping")]
+    Stopping,
 }
 
 impl Unavailable {
@@ -94,6 +96,7 @@ impl Unavailable {
                 return if unavailable { LoginFailure::Unavailable(text) } else { LoginFailure::MailboxBusy(text) };
             }
             Self::Missed(Missed::Gone) => "you have left".into(),
+            Self::Stopping => "the service is stopping; try again later".into(),
             Self::Upstream(error) if let Some(throttle) = explain::throttle(&error.to_string()) => {
                 let text = ClientText::new("the mail provider slows this mailbox down; try again later");
                 let sessions = throttle.reach == Reach::Sessions;

@@ -119,7 +119,7 @@ async fn a_stop_finishes_the_message_and_takes_no_other() {
     sending.send(&MESSAGE[20..]).await;
     sending.expect("250 2.0.0 OK <").await;
     sending.expect("421 4.3.2 ").await;
-    for reply in ["451 4.3.2 ", "451 4.3.2 ", "451 4.3.2 ", "451 4.3.2 ", "421 4.3.2 "] {
+    for reply in ["451 4.3.", "451 4.3.", "451 4.3.", "451 4.3.", "421 4.3.2 "] {
         waiting.expect(reply).await;
     }
     stopping.await.unwrap();

@@ -304,3 +304,16 @@ async fn a_busy_mailbox_delays_no_other() {
     }
     deliver(&mut other).await;
 }
+
+#[tokio::test]
+async fn a_stop_awaits_nobody_who_waits_for_a_mailbox() {
+    let scene = scene("", THREE).await;
+    let _held = [scene.logged_in(Protocol::Imap).await, scene.logged_in(Protocol::Imap).await];
+    let mut waiting = scene.client(Protocol::Imap).await;
+    log_in(&mut waiting, Protocol::Imap, PLAIN).await;
+    sleep(Duration::from_millis(300)).await;
+    let stopping = tokio::spawn(scene.gatepost.stop());
+    waiting.expect("a NO [UNAVAILABLE] the service is stopping").await;
+    waiting.expect("* BYE ").await;
+    stopping.await.unwrap();
+}
