@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::body::{self, Body, Unfit};
 use super::converse::{Ended, Submission, closing};
 use super::legs::UpstreamLost;
+use crate::lifecycle::UnderWay;
 use crate::proto::Output;
 use crate::proto::smtp::header::{HeaderFilter, Signature};
 use crate::proto::smtp::{Envelope, Reply};
@@ -22,38 +23,17 @@ impl Submission<'_> {
         // Boxed, for most of a session's time there is no body.
         let bounds = (self.settings.message_size, self.settings.idle);
         let body = Box::pin(body::relay(self.legs, self.admission, lines, header, bounds)).await;
+        let is_sent = matches!(body, Body::Sent { .. });
         // A stop does not wait for clients that are only seen off.
-        let under_way = Some(under_way).filter(|_| matches!(body, Body::Sent { .. }));
-        if under_way.is_none() {
+        let under_way = is_sent.then_some(under_way);
+        if !is_sent {
             // Any command would be part of the message.
             self.legs.abandon();
         }
         match body {
-            Body::Sent { size, signature } => {
-                let reply = self.legs.reply(self.settings.end_of_data).await;
-                drop(under_way);
-                match reply {
-                    Ok(reply) if matches!(reply.code() / 100, 2 | 4 | 5) => {
-                        self.delivered(envelope, (size, signature), &reply, asked).await
-                    }
-                    Ok(reply) => {
-                        let lost = UpstreamLost(format!("is out of step: {}", reply.text()));
-                        self.undelivered(envelope, lost).await
-                    }
-                    Err(lost) => self.undelivered(envelope, lost).await,
-                }
-            }
+            Body::Sent { size, signature } => self.sent(envelope, (size, signature), asked, under_way).await,
             Body::Lost(lost) => self.undelivered(envelope, lost).await,
-            Body::Answered(reply) => {
-                self.refused(envelope, "data", &reply.text());
-                // A yes before the end of data is none (law 1).
-                let refusal = matches!(reply.code() / 100, 4 | 5);
-                let usual = if refusal { Output::from(reply.raw()) } else { Output::from(INTERRUPTED) };
-                let answer = self.slowed(&reply).unwrap_or(usual);
-                self.say(&answer).await?;
-                self.see_off().await;
-                Err(Ended::Upstream("answered before the message was complete".into()))
-            }
+            Body::Answered(reply) => self.answered(envelope, &reply).await,
             Body::Unfit(unfit) => {
                 let answer = self.unfit(envelope, &unfit);
                 self.say(&answer).await?;
@@ -72,6 +52,38 @@ impl Submission<'_> {
         }
     }
 
+    /// The upstream has the message and its end. A stop waits until the client knows what became of it, or it would send it
+    /// again.
+    async fn sent(
+        &mut self,
+        envelope: &Envelope,
+        sent: (u64, Signature),
+        asked: Instant,
+        under_way: Option<UnderWay>,
+    ) -> Result<(), Ended> {
+        let lost = match self.legs.reply(self.settings.end_of_data).await {
+            Ok(reply) if matches!(reply.code() / 100, 2 | 4 | 5) => {
+                return self.delivered(envelope, sent, &reply, asked).await;
+            }
+            Ok(reply) => UpstreamLost(format!("is out of step: {}", reply.text())),
+            Err(lost) => lost,
+        };
+        drop(under_way);
+        self.undelivered(envelope, lost).await
+    }
+
+    /// The upstream did not wait for the message's end.
+    async fn answered(&mut self, envelope: &Envelope, reply: &Reply) -> Result<(), Ended> {
+        self.refused(envelope, "data", &reply.text());
+        // A yes before the end of data is none (law 1).
+        let refusal = matches!(reply.code() / 100, 4 | 5);
+        let usual = if refusal { Output::from(reply.raw()) } else { Output::from(INTERRUPTED) };
+        let answer = self.slowed(reply).unwrap_or(usual);
+        self.say(&answer).await?;
+        self.see_off().await;
+        Err(Ended::Upstream("answered before the message was complete".into()))
+    }
+
     async fn delivered(
         &mut self,
         envelope: &Envelope,
@@ -87,6 +99,7 @@ impl Submission<'_> {
         }
         let answer = self.slowed(reply).unwrap_or_else(|| reply.raw().into());
         self.say(&answer).await?;
+        self.flush().await?;
         closing(reply)
     }
 
@@ -116,6 +129,7 @@ impl Submission<'_> {
             }
         }
     }
+
     /// The client has its answer, and the upstream leg is of no use any more.
     pub(super) async fn see_off(&mut self) {
         // Boxed, as all that a session does once at most: its future is there while it is idle.
