@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -15,6 +16,8 @@ use crate::store::{Answer, Kind, Record, Saved, SqliteStore, Store, StoreError, 
 pub(super) struct Endpoint {
     url: String,
     address: SocketAddr,
+    /// Holds the port, so that nobody else gets it while nobody listens.
+    _port: Socket,
     script: Arc<Mutex<Script>>,
     serving: Mutex<JoinHandle<()>>,
 }
@@ -44,11 +47,14 @@ pub(super) const FOR_EVER: Duration = Duration::from_hours(1);
 
 impl Endpoint {
     pub(super) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let port = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        port.set_reuse_address(true).unwrap();
+        port.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let address = port.local_addr().unwrap().as_socket().unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         let script = Arc::<Mutex<Script>>::default();
         let serving = Mutex::new(tokio::spawn(serve(listener, Arc::clone(&script))));
-        Self { url: format!("http://{address}/token"), address, script, serving }
+        Self { url: format!("http://{address}/token"), address, _port: port, script, serving }
     }
 
     /// Nobody listens from now on.
