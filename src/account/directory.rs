@@ -58,7 +58,7 @@ impl Directory {
         for account in accounts {
             let account = Arc::new(account);
             directory.widen(&account);
-            for name in std::iter::once(&account.name).chain(&account.aliases) {
+            for name in account.names() {
                 directory.enter(name, &account)?;
             }
         }
@@ -121,7 +121,7 @@ impl Directory {
     /// The account's hashes or none, filled up so that every name costs the same number of hashes of the same work, also
     /// where old accounts have cheaper hashes than new ones.
     pub(super) fn checks(&self, account: Option<&Account>) -> Checks {
-        let own = account.map(hashes).unwrap_or_default();
+        let own: Vec<_> = account.into_iter().flat_map(hashes).cloned().collect();
         let has = tally(&own);
         let missing = |(work, round): (&Work, &Round)| {
             let count = round.most.saturating_sub(has.get(work).copied().unwrap_or(0));
@@ -132,9 +132,8 @@ impl Directory {
     }
 
     fn widen(&mut self, account: &Account) {
-        let own = hashes(account);
-        for (work, count) in tally(&own) {
-            let model = own.iter().find(|hash| password::work(hash) == work);
+        for (work, count) in tally(hashes(account)) {
+            let model = hashes(account).find(|hash| password::work(hash) == work);
             let Some(decoy) = model.map(password::decoy) else { continue };
             let round = self.rounds.entry(work).or_insert(Round { most: 0, decoy });
             round.most = round.most.max(count);
@@ -158,12 +157,12 @@ impl Directory {
 }
 
 /// In the order of the account's passwords.
-fn hashes(account: &Account) -> Vec<PasswordHash> {
-    account.passwords.iter().map(|password| password.hash.clone()).collect()
+fn hashes(account: &Account) -> impl Iterator<Item = &PasswordHash> {
+    account.passwords.iter().map(|password| &password.hash)
 }
 
 /// How many hashes of each work.
-fn tally(hashes: &[PasswordHash]) -> BTreeMap<Work, usize> {
+fn tally<'a>(hashes: impl IntoIterator<Item = &'a PasswordHash>) -> BTreeMap<Work, usize> {
     let mut tally = BTreeMap::new();
     for hash in hashes {
         *tally.entry(password::work(hash)).or_default() += 1;

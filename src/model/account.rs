@@ -3,8 +3,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::password::reaches;
-use super::{Password, Protocol, SenderPolicy, Token};
+use super::{Password, Protocol, SenderPolicy, Token, within};
 
 /// A local login.
 #[derive(Clone, Debug)]
@@ -64,7 +63,8 @@ impl Account {
     /// Whether it may be used by this protocol from this address.
     #[must_use]
     pub fn allows(&self, protocol: Protocol, from: IpAddr) -> bool {
-        !self.disabled && reaches(&self.networks, from) && self.protocols.contains(&protocol)
+        let known_network = self.networks.is_empty() || within(&self.networks, from);
+        !self.disabled && known_network && self.protocols.contains(&protocol)
     }
 }
 

@@ -17,7 +17,7 @@ pub use account::{Account, PasswordHash, UnusableHash};
 pub use certificate::{ClientCertificate, SigningAlgorithm};
 pub use deadline::{Deadline, DeadlineKind, deadlines};
 pub use egress::{Egress, Exempt, Proxy, ProxyKind};
-pub use password::Password;
+pub use password::{Password, within};
 pub use provider::{
     Endpoint, Endpoints, Family, Loopback, MailboxLimits, Manners, OauthUrls, Provider, SaslMechanism, UpstreamTls,
 };

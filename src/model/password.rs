@@ -22,7 +22,7 @@ impl Password {
     #[must_use]
     pub fn allows(&self, protocol: Protocol, from: IpAddr) -> bool {
         let known_protocol = self.protocols.is_empty() || self.protocols.contains(&protocol);
-        known_protocol && reaches(&self.networks, from)
+        known_protocol && (self.networks.is_empty() || within(&self.networks, from))
     }
 }
 
@@ -33,9 +33,10 @@ impl From<PasswordHash> for Password {
     }
 }
 
-/// Whether an address is in one of these networks; none of them are all. An IPv4 address seen through an IPv6 socket counts
-/// as the IPv4 address that it is.
-pub(super) fn reaches(networks: &[IpNet], from: IpAddr) -> bool {
+/// Whether an address is in one of these networks. An IPv4 address seen through an IPv6 socket counts as the IPv4 address that
+/// it is.
+#[must_use]
+pub fn within(networks: &[IpNet], from: IpAddr) -> bool {
     let from = from.to_canonical();
-    networks.is_empty() || networks.iter().any(|network| network.contains(&from))
+    networks.iter().any(|network| network.contains(&from))
 }

@@ -2,6 +2,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::model::within;
 use crate::proto::smtp::Recipients;
 use crate::submit::Meter;
 
@@ -19,12 +20,10 @@ pub struct Anonymous {
 }
 
 impl Anonymous {
-    /// Whether a client from this address is one of them. An IPv4 address seen through an IPv6 socket counts as the IPv4
-    /// address that it is.
+    /// Whether a client from this address is one of them.
     #[must_use]
     pub fn admits(&self, from: IpAddr) -> bool {
-        let from = from.to_canonical();
-        self.networks.iter().any(|network| network.contains(&from))
+        within(&self.networks, from)
     }
 
     /// Whether this one may send a message now.

@@ -12,7 +12,7 @@ use super::anonymous::Anonymous;
 use super::seen::Seen;
 use crate::account::{Directory, Verifier};
 use crate::lifecycle::Busy;
-use crate::model::Protocol;
+use crate::model::{Protocol, within};
 use crate::net::HeaderBounds;
 use crate::proto::{Newline, Offer};
 use crate::submit::gate::Gate;
@@ -103,15 +103,13 @@ impl Frontend {
     /// Whether a peer is a proxy.
     #[must_use]
     pub fn is_proxy(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.proxies.iter().any(|network| network.contains(&peer))
+        within(&self.proxies, peer)
     }
 
     /// What a client from this address is offered.
     #[must_use]
     pub fn offer(&self, from: IpAddr) -> Offer {
-        let from = from.to_canonical();
-        let trusted = self.plaintext_auth.iter().any(|network| network.contains(&from));
+        let trusted = within(&self.plaintext_auth, from);
         Offer {
             hostname: self.service.hostname.clone(),
             starttls: matches!(self.tls, ListenerTls::Starttls(_)),
