@@ -10,11 +10,13 @@ mod seal;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 pub use keys::Keys;
 pub use record::{Kind, Record};
 pub use seal::{MalformedKey, Place, Seal, SealError, generate_key};
 pub use sqlite::SqliteStore;
+pub use trail::{Deed, Noted, Use};
 
 use std::fmt;
 use std::pin::Pin;
@@ -26,6 +28,9 @@ use crate::model::TokenState;
 pub trait Store: Send + Sync + fmt::Debug {
     /// The state of a token, with the version to save its successor by. A token that was never saved is empty.
     fn token(&self, name: &str) -> Answer<'_, Stored>;
+
+    /// The states of all tokens that were ever saved, in the order of their names.
+    fn states(&self) -> Answer<'_, Vec<(String, Opened)>>;
 
     /// The names of all tokens that were ever saved.
     fn names(&self) -> Answer<'_, Vec<String>>;
@@ -51,6 +56,21 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// What was told and begins so is over. `false`: nothing was told.
     fn withdraw(&self, token: &str, beginning: &str) -> Answer<'_, bool>;
 
+    /// Adds to the trail of what administrators did; it is bounded, and the oldest goes first.
+    fn note(&self, deed: Deed) -> Answer<'_, ()>;
+
+    /// The trail, the newest first: from before this number on, at most so many.
+    fn deeds(&self, before: Option<i64>, most: usize) -> Answer<'_, Vec<Noted>>;
+
+    /// When every password was last used.
+    fn uses(&self) -> Answer<'_, Vec<Use>>;
+
+    /// Notes that passwords were used; of what was noted before, the latest counts.
+    fn used(&self, uses: Vec<Use>) -> Answer<'_, ()>;
+
+    /// Forgets when the passwords of an account were used.
+    fn unused(&self, account: &str) -> Answer<'_, ()>;
+
     /// Takes or extends the right to refresh a token, by the store's own clock. `false`: another owner has it.
     fn lease(&self, token: &str, owner: &str, length: Duration) -> Answer<'_, bool>;
 
@@ -72,6 +92,9 @@ pub struct Stored {
     /// Its version.
     pub version: Version,
 }
+
+/// A token's state, or why it does not open.
+pub type Opened = Result<Stored, StoreError>;
 
 /// Grows with the saves of a token, from a random beginning; 0 before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

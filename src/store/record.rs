@@ -9,9 +9,28 @@ pub enum Kind {
     Account,
     /// A consent under way, by the hash of its state.
     Authorization,
+    /// The password of the pages, as a hash.
+    AdminPassword,
+    /// Someone who is signed in to the pages, by the hash of the cookie.
+    AdminSession,
+    /// A link by which the first password is set, by the hash of its code.
+    AdminLink,
+    /// A key of the API, by its name.
+    ApiKey,
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Token,
+        Self::Account,
+        Self::Authorization,
+        Self::AdminPassword,
+        Self::AdminSession,
+        Self::AdminLink,
+        Self::ApiKey,
+    ];
+
     /// The name in the store and in errors.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -19,6 +38,10 @@ impl Kind {
             Self::Token => "token",
             Self::Account => "account",
             Self::Authorization => "authorization",
+            Self::AdminPassword => "admin password",
+            Self::AdminSession => "admin session",
+            Self::AdminLink => "admin link",
+            Self::ApiKey => "api key",
         }
     }
 }

@@ -4,6 +4,7 @@ mod records;
 mod rekey;
 mod schema;
 mod tokens;
+mod trail;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use tokio::sync::oneshot;
 use self::schema::SCHEMA;
 use super::keys::Keys;
 use super::seal::{KeyId, Seal, SealError};
-use super::{Answer, Kind, Record, Saved, Store, StoreError, Stored, Version};
+use super::{Answer, Deed, Kind, Noted, Opened, Record, Saved, Store, StoreError, Stored, Use, Version};
 use crate::model::TokenState;
 
 /// The embedded store: one SQLite file in WAL mode, which the service and the command line open side by side.
@@ -144,6 +145,11 @@ impl Store for SqliteStore {
         self.run(move |connection| tokens::one(connection, &name, &keys))
     }
 
+    fn states(&self) -> Answer<'_, Vec<(String, Opened)>> {
+        let keys = Arc::clone(&self.keys);
+        self.run(move |connection| tokens::all(connection, &keys))
+    }
+
     fn names(&self) -> Answer<'_, Vec<String>> {
         self.run(|connection| tokens::names(connection))
     }
@@ -181,6 +187,27 @@ impl Store for SqliteStore {
     fn withdraw(&self, token: &str, beginning: &str) -> Answer<'_, bool> {
         let row = [token.to_owned(), beginning.to_owned()];
         self.run(move |connection| notices::withdraw(connection, row))
+    }
+
+    fn note(&self, deed: Deed) -> Answer<'_, ()> {
+        self.run(move |connection| trail::note(connection, &deed))
+    }
+
+    fn deeds(&self, before: Option<i64>, most: usize) -> Answer<'_, Vec<Noted>> {
+        self.run(move |connection| trail::deeds(connection, before, i64::try_from(most).unwrap_or(i64::MAX)))
+    }
+
+    fn uses(&self) -> Answer<'_, Vec<Use>> {
+        self.run(|connection| trail::uses(connection))
+    }
+
+    fn used(&self, uses: Vec<Use>) -> Answer<'_, ()> {
+        self.run(move |connection| trail::used(connection, &uses))
+    }
+
+    fn unused(&self, account: &str) -> Answer<'_, ()> {
+        let account = account.to_owned();
+        self.run(move |connection| trail::unused(connection, &account))
     }
 
     fn lease(&self, token: &str, owner: &str, length: Duration) -> Answer<'_, bool> {

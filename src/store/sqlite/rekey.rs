@@ -47,7 +47,7 @@ fn tokens(connection: &Connection, keys: &Keys, new: &Seal) -> Result<usize, Fau
 
 fn records(connection: &Connection, keys: &Keys, new: &Seal) -> Result<usize, Fault> {
     let mut count = 0;
-    for kind in [Kind::Token, Kind::Account, Kind::Authorization] {
+    for kind in Kind::ALL {
         let mut statement = connection.prepare("SELECT name, version, content FROM records WHERE kind = ?1")?;
         let rows = statement.query_map([kind.name()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let rows: Vec<(String, i64, Vec<u8>)> = rows.collect::<Result<_, _>>()?;

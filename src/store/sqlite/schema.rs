@@ -10,7 +10,8 @@ use super::super::seal::{SealError, sealed_by};
 use super::{Fault, sealing};
 
 /// Schema steps; the number of a step is the schema it leads to.
-const MIGRATIONS: [&str; 2] = [include_str!("../migrations/1.sql"), include_str!("../migrations/2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("../migrations/1.sql"), include_str!("../migrations/2.sql"), include_str!("../migrations/3.sql")];
 /// The newest schema.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]
 pub(super) const SCHEMA: i64 = MIGRATIONS.len() as i64;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::super::keys::Keys;
 use super::super::row::{COLUMNS, Row};
-use super::super::{Saved, Stored, Version};
+use super::super::{Opened, Saved, Stored, Version};
 use super::{Fault, sealer, successor};
 use crate::model::TokenState;
 
@@ -19,6 +19,19 @@ pub(super) fn names(connection: &Connection) -> Result<Vec<String>, Fault> {
     let mut statement = connection.prepare("SELECT name FROM tokens ORDER BY name")?;
     let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(names)
+}
+
+/// All at once; one that does not open spoils no other.
+pub(super) fn all(connection: &Connection, keys: &Keys) -> Result<Vec<(String, Opened)>, Fault> {
+    let query = format!("SELECT version, {COLUMNS}, name FROM tokens ORDER BY name");
+    let mut statement = connection.prepare_cached(&query)?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>("name")?, read(row)?)))?;
+    let stored = |row: rusqlite::Result<(String, (i64, Row))>| {
+        let (name, (version, row)) = row?;
+        let state = row.open(&name, keys).map(|state| Stored { state, version: Version(version) });
+        Ok((name, state))
+    };
+    rows.map(stored).collect()
 }
 
 pub(super) fn swap(

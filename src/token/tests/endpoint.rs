@@ -11,7 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::model::TokenState;
-use crate::store::{Answer, Kind, Record, Saved, SqliteStore, Store, StoreError, Stored, Version};
+use crate::store::{
+    Answer, Deed, Kind, Noted, Opened, Record, Saved, SqliteStore, Store, StoreError, Stored, Use, Version,
+};
 
 pub(super) struct Endpoint {
     url: String,
@@ -224,6 +226,10 @@ impl Store for FullDisk {
         self.store.token(name)
     }
 
+    fn states(&self) -> Answer<'_, Vec<(String, Opened)>> {
+        self.store.states()
+    }
+
     fn names(&self) -> Answer<'_, Vec<String>> {
         self.store.names()
     }
@@ -264,6 +270,26 @@ impl Store for FullDisk {
     }
 
     fn withdraw(&self, _: &str, _: &str) -> Answer<'_, bool> {
+        full()
+    }
+
+    fn note(&self, _: Deed) -> Answer<'_, ()> {
+        full()
+    }
+
+    fn deeds(&self, before: Option<i64>, most: usize) -> Answer<'_, Vec<Noted>> {
+        self.store.deeds(before, most)
+    }
+
+    fn uses(&self) -> Answer<'_, Vec<Use>> {
+        self.store.uses()
+    }
+
+    fn used(&self, _: Vec<Use>) -> Answer<'_, ()> {
+        full()
+    }
+
+    fn unused(&self, _: &str) -> Answer<'_, ()> {
         full()
     }
 
