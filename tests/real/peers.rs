@@ -54,8 +54,8 @@ fn reason_to_skip() -> Option<String> {
         .or_else(|| (!is_root()).then(|| "Postfix and Dovecot have to be started as root".to_owned()))
 }
 
-/// Where `tests/run` puts oidc-provider; `none` for a run without peers.
-fn modules() -> PathBuf {
+/// Where `tests/run` puts oidc-provider and the other modules of Node.js; `none` for a run without peers.
+pub(crate) fn modules() -> PathBuf {
     std::env::var_os("GATEPOST_PEERS").map_or_else(|| PathBuf::from("target/peers"), PathBuf::from)
 }
 

@@ -1,0 +1,141 @@
+//! What a play is given: a service with these settings, the peers, and a browser.
+
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::gatepost::{Gatepost, PROGRAM, mail_servers};
+use crate::peers::{Peers, modules, peers, say};
+
+/// How the service of a play differs from one that nobody has set up.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Stage {
+    /// More lines of `[admin]`.
+    pub(crate) admin: &'static str,
+    /// More tables of the configuration.
+    pub(crate) more: &'static str,
+    /// The path below which a reverse proxy serves it.
+    pub(crate) prefix: &'static str,
+}
+
+impl Stage {
+    /// Plays it; panics with what the play said when it fails.
+    pub(crate) fn play(self, name: &str) {
+        let Some(peers) = playable() else { return };
+        let [admin, outside, ports @ ..] = free::<5>();
+        let gatepost = Gatepost::with(&self.configuration(peers, admin, outside, ports), &[], &[]);
+        let mut node = Command::new("node");
+        node.arg(format!("tests/browser/plays/{name}.mjs"));
+        node.env("GATEPOST_STAGE", self.told(peers, &gatepost, admin, outside, name).to_string());
+        let output = node.output().unwrap();
+        let [said, errors] =
+            [&output.stdout, &output.stderr].map(|octets| String::from_utf8_lossy(octets).into_owned());
+        assert!(output.status.success(), "{name}: {}\n{said}\n{errors}", output.status);
+        gatepost.tells_none_of([] as [&str; 0]);
+    }
+
+    fn told(self, peers: &Peers, gatepost: &Gatepost, admin: u16, outside: u16, name: &str) -> Value {
+        json!({
+            "name": name,
+            "url": self.public_url(admin, outside),
+            "admin": admin,
+            "outside": outside,
+            "prefix": self.prefix,
+            "smtp": gatepost.smtp,
+            "imap": gatepost.imap,
+            "pop3": gatepost.pop3,
+            "program": PROGRAM,
+            "directory": gatepost.directory.path(),
+            "oauth": format!("https://localhost:{}", peers.port(0)),
+            "ask": format!("http://127.0.0.1:{}", peers.port(1)),
+            "peers": peers.directory,
+            "modules": std::fs::canonicalize(modules()).unwrap(),
+            "screenshots": screenshots(),
+        })
+    }
+
+    fn public_url(self, admin: u16, outside: u16) -> String {
+        match self.prefix {
+            "" => format!("http://localhost:{admin}/"),
+            prefix => format!("http://localhost:{outside}{prefix}/"),
+        }
+    }
+
+    /// Neither a token nor an account: those are made on the pages.
+    fn configuration(self, peers: &Peers, admin: u16, outside: u16, ports: [u16; 3]) -> String {
+        let (oauth, ca) = (peers.port(0), peers.directory.join("ca.pem"));
+        let mut text = format!(
+            r#"[store]
+key = {{ file = "gatepost.key" }}
+[log]
+format = "json"
+level = "debug"
+[admin]
+address = "127.0.0.1:{admin}"
+public_url = "{public_url}"
+{more_of_admin}
+[providers.real]
+authorization_url = "https://localhost:{oauth}/auth"
+token_url = "https://localhost:{oauth}/token"
+device_url = "https://localhost:{oauth}/device/auth"
+scopes = ["openid", "offline_access", "mail"]
+ca = "{ca}"
+{servers}
+{more}
+"#,
+            public_url = self.public_url(admin, outside),
+            more_of_admin = self.admin,
+            ca = ca.display(),
+            servers = mail_servers(peers, false),
+            more = self.more,
+        );
+        for (protocol, port) in ["smtp", "imap", "pop3"].into_iter().zip(ports) {
+            let _ = writeln!(text, "[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:{port}\"");
+        }
+        text
+    }
+}
+
+/// The peers, when there is a browser beside them.
+fn playable() -> Option<&'static Peers> {
+    static MISSING: OnceLock<Option<&str>> = OnceLock::new();
+    let peers = peers()?;
+    let missing = MISSING.get_or_init(|| {
+        let missing = missing();
+        if let Some(missing) = missing {
+            let reason = format!("there is no {missing}; `tests/run` as root on Debian installs it");
+            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI=true, but {reason}");
+            say(&format!("\n*** SKIPPED: the tests in a browser: {reason} ***\n"));
+        }
+        missing
+    });
+    missing.is_none().then_some(peers)
+}
+
+fn missing() -> Option<&'static str> {
+    let module = |name: &str| modules().join("node_modules").join(name).exists();
+    [
+        ("chromium", Path::new("/usr/bin/chromium").exists()),
+        ("playwright-core (npm)", module("playwright-core")),
+        ("axe-core (npm)", module("axe-core")),
+    ]
+    .into_iter()
+    .find_map(|(name, exists)| (!exists).then_some(name))
+}
+
+/// Where the plays leave their pictures.
+fn screenshots() -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+/// Ports that are free now.
+fn free<const N: usize>() -> [u16; N] {
+    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
