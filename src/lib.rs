@@ -21,6 +21,7 @@
 //! | [`admin`] | the administration address: consents come back to it |
 //! | [`consent`] | a person gives a grant, for the right mailbox |
 //! | [`doctor`] | why an account does not work: a chain of steps, each with cause and next step |
+//! | [`registry`] | what is declared in file and store, and every change of it |
 //! | [`account`] | who may log in, and whether they are who they say |
 //! | [`token`] | token life: cached, refreshed once, durable before use |
 //! | [`oauth`] | token requests and what their failures mean |
@@ -45,6 +46,7 @@ pub mod model;
 pub mod net;
 pub mod oauth;
 pub mod proto;
+pub mod registry;
 pub mod session;
 pub mod store;
 pub mod submit;

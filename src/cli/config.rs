@@ -1,9 +1,9 @@
 use clap::Subcommand;
 
-use super::house::{self, House};
 use super::workshop::block_on;
-use super::{ConfigFile, environment, listeners, say};
+use super::{ConfigFile, environment, listeners, say, store};
 use crate::config::{Config, REFERENCE};
+use crate::registry::Declared;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -50,10 +50,10 @@ fn accounts(config: &Config) -> anyhow::Result<usize> {
         Err(_) => {}
     }
     block_on(async {
-        let store = house::open(config)?;
-        let house = House::read(config, &store, &House::default()).await?;
-        config.accounts_of(&house.tokens)?;
-        house.broken.iter().for_each(super::warn);
-        Ok(house.accounts.len())
+        let store = store::open(config)?;
+        let declared = Declared::read(config, &store, &Declared::default()).await?;
+        config.accounts_of(&declared.tokens)?;
+        declared.broken.iter().for_each(super::warn);
+        Ok(declared.accounts.len())
     })
 }

@@ -34,8 +34,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 async fn examine(arguments: &Arguments) -> anyhow::Result<()> {
     let shop = Workshop::open(&arguments.file).await?;
-    let one = arguments.account.as_deref().map(|name| find(&shop.house.accounts, name)).transpose()?;
-    if shop.house.accounts.is_empty() {
+    let one = arguments.account.as_deref().map(|name| find(&shop.declared.accounts, name)).transpose()?;
+    if shop.declared.accounts.is_empty() {
         bail!("there is no account yet; declare one as [accounts.NAME]");
     }
     let doctor = doctor(&shop)?;
@@ -44,7 +44,7 @@ async fn examine(arguments: &Arguments) -> anyhow::Result<()> {
     let work = async {
         match one {
             Some(account) => doctor.examine_one(account, tell).await,
-            None => doctor.examine(&shop.house.accounts, tell).await,
+            None => doctor.examine(&shop.declared.accounts, tell).await,
         }
     };
     let mut signals = StopSignal::listen().context("cannot listen for signals")?;
@@ -62,7 +62,7 @@ async fn examine(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn doctor(shop: &Workshop) -> anyhow::Result<Doctor> {
     let mut reaches: HashMap<String, Reach> = HashMap::new();
-    for account in &shop.house.accounts {
+    for account in &shop.declared.accounts {
         let provider = &account.token.provider.name;
         if !reaches.contains_key(provider) {
             reaches.insert(provider.clone(), shop.party(&account.token)?.reach);

@@ -6,13 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::time::sleep;
 use tokio_rustls::rustls::ClientConfig;
-use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::bounds;
-use super::house::House;
 use super::serve::hostname;
 use crate::account::Directory;
 use crate::admin::{Admin, Desk};
@@ -21,6 +18,7 @@ use crate::consent::Party;
 use crate::model::{Provider, Token};
 use crate::net;
 use crate::oauth::{Http, HttpSettings};
+use crate::registry::Declared;
 use crate::session::Service;
 use crate::store::{SqliteStore, Store};
 use crate::upstream::{self, Reach};
@@ -86,21 +84,18 @@ pub(super) struct Live {
     pub(super) providers: Providers,
 }
 
-/// How often the store's count of changes is looked at; it costs nothing.
-const LOOK: Duration = Duration::from_millis(250);
-
 impl Live {
     /// Serves what is declared from now on. Sessions that have begun go on.
-    pub(super) fn declare(&self, house: &House) -> anyhow::Result<()> {
+    pub(super) fn declare(&self, declared: &Declared) -> anyhow::Result<()> {
         let mut reaches = HashMap::new();
         let mut tokens = Vec::new();
-        for token in &house.tokens {
+        for token in &declared.tokens {
             let (reach, http) = self.providers.reach(&token.provider)?;
             reaches.insert(token.provider.name.clone(), reach);
             tokens.push((Arc::clone(token), http));
         }
-        let directory = Directory::new(house.accounts.iter().cloned())?
-            .with_unusable(&house.unusable)
+        let directory = Directory::new(declared.accounts.iter().cloned())?
+            .with_unusable(&declared.unusable)
             .with_default_domain(self.config.default_domain.as_deref());
         self.service.reach.store(Arc::new(reaches));
         self.service.tokens.declare(tokens);
@@ -128,40 +123,17 @@ impl Live {
         Ok(Some(opened))
     }
 
-    /// Follows the store until told to stop.
-    pub(super) async fn follow(self, mut house: House, stop: CancellationToken) {
-        let mut seen = self.store.foreign_changes();
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = sleep(LOOK) => {}
-            }
-            let changes = self.store.foreign_changes();
-            if changes != seen {
-                seen = changes;
-                self.look(&mut house).await;
-            }
-        }
-    }
-
-    async fn look(&self, house: &mut House) {
-        let next = match House::read(&self.config, self.store.as_ref(), house).await {
-            Ok(next) => next,
-            Err(fault) => return warn!(error = %fault, "store.failed"),
-        };
-        if next.is_as(house) {
-            return;
-        }
-        for fault in next.broken.iter().filter(|fault| !house.broken.contains(fault)) {
+    /// Serves what has changed; of several things that cannot be used, those that are new are told.
+    pub(super) fn changed(&self, before: &Declared, now: &Declared) {
+        for fault in now.broken.iter().filter(|fault| !before.broken.contains(fault)) {
             error!(error = fault, "config.declaration_broken");
         }
-        if let Some(errors) = &next.errors {
+        if let Some(errors) = &now.errors {
             error!(error = %errors, "config.declaration_broken");
         }
-        match self.declare(&next) {
-            Ok(()) => info!(accounts = next.accounts.len(), tokens = next.tokens.len(), "config.declarations_changed"),
+        match self.declare(now) {
+            Ok(()) => info!(accounts = now.accounts.len(), tokens = now.tokens.len(), "config.declarations_changed"),
             Err(fault) => error!(error = format!("{fault:#}"), "config.declaration_broken"),
         }
-        *house = next;
     }
 }

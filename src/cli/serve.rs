@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use super::house::House;
 use super::live::{Live, Providers};
 use super::{bounds, listeners, process};
 use crate::account::{Directory, Verifier};
@@ -18,6 +17,7 @@ use crate::config::Config;
 use crate::lifecycle::{self, Busy};
 use crate::model::Protocol;
 use crate::net::Address;
+use crate::registry::Registry;
 use crate::session::{self, Seen, Service};
 use crate::store::{SqliteStore, Store};
 use crate::submit::gate::Gate;
@@ -41,7 +41,7 @@ impl Running {
             warn!(warning, "config.warning");
         }
         let config = Arc::new(config);
-        let (store, house) = house(&config).await?;
+        let (store, registry) = registry(&config).await?;
         let providers = Providers::of(&config);
         let (notices, notifier) =
             super::notify::channel(config.notify.as_ref(), &config.egress, Arc::clone(&store) as Arc<dyn Store>)?;
@@ -54,7 +54,7 @@ impl Running {
         let stop = CancellationToken::new();
         let service = Arc::new(service(&config, tokens, &stop)?);
         let live = Live { config: Arc::clone(&config), service: Arc::clone(&service), store, providers };
-        live.declare(&house)?;
+        live.declare(&registry.declared())?;
         let certificate = listeners::certificate(&config)?;
         let opened = listeners::open(&config, &service, certificate.as_ref())?;
         let admin = live.open_admin()?;
@@ -70,7 +70,9 @@ impl Running {
         if let Some(admin) = admin {
             tasks.spawn(admin.serve(stop.clone()));
         }
-        tasks.spawn(live.follow(house, refresher.clone()));
+        registry.on_change(move |before, now| live.changed(before, now));
+        let (stopped, following) = (refresher.clone(), Arc::clone(&registry));
+        tasks.spawn(async move { following.follow(stopped).await });
         let permits =
             Arc::new(Semaphore::new(usize::try_from(config.limits.sessions).unwrap_or(Semaphore::MAX_PERMITS)));
         let listeners =
@@ -129,16 +131,17 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
 }
 
 /// Where state lives, and what is declared there and in the file.
-async fn house(config: &Config) -> anyhow::Result<(Arc<SqliteStore>, House)> {
-    let store = Arc::new(super::house::open(config)?);
-    let house = House::read(config, store.as_ref(), &House::default()).await?;
-    if let Some(errors) = house.errors {
-        return Err(errors.into());
+async fn registry(config: &Arc<Config>) -> anyhow::Result<(Arc<SqliteStore>, Arc<Registry>)> {
+    let store = Arc::new(super::store::open(config)?);
+    let registry = Registry::open(Arc::clone(config), Arc::clone(&store) as Arc<dyn Store>).await?;
+    let declared = registry.declared();
+    if let Some(errors) = &declared.errors {
+        return Err(errors.clone().into());
     }
-    for fault in &house.broken {
+    for fault in &declared.broken {
         error!(error = fault, "config.declaration_broken");
     }
-    Ok((store, house))
+    Ok((store, Arc::new(registry)))
 }
 
 fn service(config: &Config, tokens: Tokens, stop: &CancellationToken) -> anyhow::Result<Service> {

@@ -2,35 +2,36 @@
 
 use std::sync::Arc;
 
-use super::ConfigFile;
-use super::bounds;
-use super::house::{self, House};
 use super::live::Providers;
+use super::{ConfigFile, bounds, store};
 use crate::config::Config;
 use crate::consent::Party;
 use crate::model::Token;
+use crate::registry::{Declared, Registry};
 use crate::session;
 use crate::store::{SqliteStore, Store};
 use crate::token::{Notices, Tokens};
 
 pub(super) struct Workshop {
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) store: Arc<SqliteStore>,
-    pub(super) house: House,
+    /// What was declared when it was opened.
+    pub(super) declared: Arc<Declared>,
     providers: Providers,
 }
 
 impl Workshop {
     /// Opens everything; beside a running service, which has it open too. What is broken in the store is told and left out.
     pub(super) async fn open(file: &ConfigFile) -> anyhow::Result<Self> {
-        let config = file.load_for_command()?;
-        let store = Arc::new(house::open(&config)?);
-        let house = House::read(&config, store.as_ref(), &House::default()).await?;
+        let config = Arc::new(file.load_for_command()?);
+        let store = Arc::new(store::open(&config)?);
+        let registry = Registry::open(Arc::clone(&config), Arc::clone(&store) as Arc<dyn Store>).await?;
+        let declared = registry.declared();
         // A command may be what mends it.
-        house.broken.iter().for_each(super::warn);
-        house.errors.iter().for_each(super::warn);
+        declared.broken.iter().for_each(super::warn);
+        declared.errors.iter().for_each(super::warn);
         let providers = Providers::of(&config);
-        Ok(Self { config, store, house, providers })
+        Ok(Self { config, store, declared, providers })
     }
 
     /// A token and how its provider is reached.
@@ -45,7 +46,7 @@ impl Workshop {
         let tokens =
             Tokens::new(store, bounds::tokens(&self.config.limits), session::process_name(), Notices::default());
         let mut declared = Vec::new();
-        for token in &self.house.tokens {
+        for token in &self.declared.tokens {
             declared.push((Arc::clone(token), self.providers.http(token)?));
         }
         tokens.declare(declared);

@@ -10,15 +10,16 @@ use std::path::{Path, PathBuf};
 use paths::Named;
 
 /// What each room may import beside itself. The map of the house.
-const DOORS: [(&str, &[&str]); 19] = [
+const DOORS: [(&str, &[&str]); 20] = [
     (
         "cli",
         &[
-            "admin", "consent", "doctor", "session", "upstream", "submit", "account", "token", "oauth", "store",
-            "config", "net", "proto", "model",
+            "admin", "registry", "consent", "doctor", "session", "upstream", "submit", "account", "token", "oauth",
+            "store", "config", "net", "proto", "model",
         ],
     ),
-    ("admin", &["consent", "doctor", "token", "oauth", "account", "store", "net", "model", "config"]),
+    ("admin", &["registry", "consent", "doctor", "token", "oauth", "account", "store", "net", "model", "config"]),
+    ("registry", &["account", "store", "config", "model"]),
     ("consent", &["upstream", "token", "oauth", "store", "model"]),
     ("doctor", &["upstream", "token", "oauth", "net", "proto", "model"]),
     ("session", &["upstream", "submit", "proto", "account", "token", "net", "model"]),

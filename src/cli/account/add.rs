@@ -74,7 +74,7 @@ pub(super) async fn add(shop: &Workshop, name: &str, fields: &Fields) -> anyhow:
 pub(super) const HASH: &str = "password_hash";
 
 fn has(shop: &Workshop, name: &str) -> bool {
-    shop.house.accounts.iter().any(|account| account.answers_to(name))
+    shop.declared.accounts.iter().any(|account| account.answers_to(name))
 }
 
 fn settings(fields: &Fields) -> Settings {
@@ -113,11 +113,11 @@ fn wrong(shop: &Workshop, name: &str, settings: &Settings, aliases: &[String]) -
     // Its password is not there yet.
     let mut complete = settings.clone();
     complete.insert(HASH.to_owned(), json!(hash_password(&password::new(true)?)?.as_str()));
-    let read = shop.config.stored_account(name, &complete, &shop.house.tokens);
+    let read = shop.config.stored_account(name, &complete, &shop.declared.tokens);
     let faults = read.err().map(|errors| errors.0).unwrap_or_default();
     let names = std::iter::once(("NAME", name)).chain(aliases.iter().map(|alias| ("--alias", alias.as_str())));
     let clash = |(argument, user): (&str, &str)| {
-        let owner = shop.house.accounts.iter().find(|account| account.answers_to(user))?;
+        let owner = shop.declared.accounts.iter().find(|account| account.answers_to(user))?;
         Some(format!("{argument}: the user name {user:?} already belongs to the account {}", shown(shop, owner)))
     };
     Ok(faults.iter().map(|fault| told(fault, &ARGUMENTS)).chain(names.filter_map(clash)).collect())

@@ -4,11 +4,12 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use super::super::workshop::Workshop;
-use super::super::{house, password, prompt, say};
+use super::super::{password, prompt, say};
 use super::add::{HASH, shown};
 use crate::account::hash_password;
 use crate::config::Settings;
 use crate::model::Account;
+use crate::registry;
 use crate::store::{Kind, Record, Saved, Store as _, Version};
 
 /// How often to begin again when others change the same account at the same time.
@@ -41,7 +42,7 @@ pub(super) async fn password(shop: &Workshop, name: &str, generate: bool, keep_o
         }
         settings.insert(HASH.to_owned(), Value::Array(hashes));
         count(name, settings)?;
-        shop.config.stored_account(name, settings, &shop.house.tokens)?;
+        shop.config.stored_account(name, settings, &shop.declared.tokens)?;
         Ok(())
     })
     .await?;
@@ -124,7 +125,7 @@ pub(super) async fn change(
 
 pub(super) fn readable(record: &Record) -> anyhow::Result<Settings> {
     let content = record.content.clone()?.unwrap_or_default();
-    house::settings(&content).with_context(|| {
+    registry::settings(&content).with_context(|| {
         format!("account {:?} in the store cannot be read; `gatepost account remove` removes it", record.name)
     })
 }
@@ -141,11 +142,11 @@ pub(super) async fn stored(shop: &Workshop, name: &str) -> anyhow::Result<Record
         return Ok(record);
     }
     not_in_the_file(shop, name, "take it out")?;
-    if let Some(owner) = shop.house.accounts.iter().find(|account| account.answers_to(name)) {
+    if let Some(owner) = shop.declared.accounts.iter().find(|account| account.answers_to(name)) {
         bail!("{name:?} is another name of the account {}", shown(shop, owner));
     }
-    let names: Vec<_> = shop.house.accounts.iter().map(|account| account.name.as_str()).take(SHOWN).collect();
-    let more = if shop.house.accounts.len() > SHOWN { ", …" } else { "" };
+    let names: Vec<_> = shop.declared.accounts.iter().map(|account| account.name.as_str()).take(SHOWN).collect();
+    let more = if shop.declared.accounts.len() > SHOWN { ", …" } else { "" };
     let known = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
     bail!("there is no account {name:?}; there are: {known}{more}")
 }

@@ -79,7 +79,7 @@ fn settle(shop: &Workshop, name: &str, settings: &mut Settings, entry: Value) ->
     }
     put(settings, all);
     count(name, settings)?;
-    match shop.config.stored_account(name, settings, &shop.house.tokens) {
+    match shop.config.stored_account(name, settings, &shop.declared.tokens) {
         Ok(_) => Ok(()),
         Err(ConfigErrors(errors)) => {
             let errors: Vec<_> = errors.iter().map(|error| told(error, &ARGUMENTS)).collect();

@@ -10,12 +10,17 @@ use crate::store::{Kind, Store as _};
 pub(super) async fn list(shop: &Workshop, as_json: bool) -> anyhow::Result<()> {
     let broken = broken(shop).await?;
     if as_json {
-        let all: Vec<_> =
-            shop.house.accounts.iter().map(|account| whole(shop, account)).chain(broken.iter().map(unusable)).collect();
+        let all: Vec<_> = shop
+            .declared
+            .accounts
+            .iter()
+            .map(|account| whole(shop, account))
+            .chain(broken.iter().map(unusable))
+            .collect();
         return say(serde_json::to_string_pretty(&all)?);
     }
     let mut table = Table::new(["NAME", "TOKEN", "PROTOCOLS", "NETWORKS", "STATE", "DECLARED"]);
-    for account in &shop.house.accounts {
+    for account in &shop.declared.accounts {
         let networks = if account.networks.is_empty() { "any".to_owned() } else { joined(&account.networks) };
         table.row([
             account.name.clone(),
@@ -41,7 +46,7 @@ async fn broken(shop: &Workshop) -> anyhow::Result<Vec<String>> {
     let names = shop.store.records(Kind::Account).await?.into_iter().map(|record| record.name);
     let usable = |name: &str| {
         let stored = |account: &&Account| shop.config.account_place(&account.name).is_none();
-        name.contains('*') || shop.house.accounts.iter().filter(stored).any(|account| account.name == name)
+        name.contains('*') || shop.declared.accounts.iter().filter(stored).any(|account| account.name == name)
     };
     Ok(names.filter(|name| !usable(name)).collect())
 }
@@ -90,7 +95,7 @@ fn unusable(name: &String) -> Value {
 fn state(shop: &Workshop, account: &Account) -> &'static str {
     match account.disabled {
         true => "disabled",
-        false if shop.house.find(&account.token.name).is_err() => "no token",
+        false if shop.declared.find(&account.token.name).is_err() => "no token",
         false => "enabled",
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::workshop::block_on;
-use super::super::{ConfigFile, house, prompt, say};
+use super::super::{ConfigFile, prompt, say, store};
 use super::file::{self, KeyFile};
 use crate::config::Config;
 use crate::store::generate_key;
@@ -35,7 +35,7 @@ fn keys(key: &SecretString) -> Vec<&str> {
 /// The key stands in a file, which is rewritten.
 fn in_file(file: &ConfigFile, config: &Config, lock: &KeyFile, keep_old: Option<&Path>) -> anyhow::Result<()> {
     // A wrong key shows itself here, before anything is changed.
-    drop(house::open(config)?);
+    drop(store::open(config)?);
     let begun = keys(&config.store.key);
     if let [old] = begun.as_slice() {
         if keep_old.is_none() && prompt::is_terminal() {
@@ -74,7 +74,7 @@ fn configured(config: &Config, keep_old: Option<&Path>) -> anyhow::Result<()> {
 }
 
 fn seal(config: &Config) -> anyhow::Result<usize> {
-    let store = house::open(config)?;
+    let store = store::open(config)?;
     block_on(async { Ok(store.rekey().await?) })
 }
 

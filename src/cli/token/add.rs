@@ -107,7 +107,7 @@ const ARGUMENTS: [(&str, &str); 5] = [
 
 /// Declares the token. Returns it, for what comes next.
 pub(super) async fn add(shop: &Workshop, name: &str, mut fields: Fields) -> anyhow::Result<Token> {
-    if shop.house.tokens.iter().any(|token| token.name == name) {
+    if shop.declared.tokens.iter().any(|token| token.name == name) {
         bail!("there is a token {name:?} already; `gatepost token forget {name}` removes one of the store");
     }
     let record = shop.store.record(Kind::Token, name).await?;

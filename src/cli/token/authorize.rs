@@ -53,7 +53,7 @@ enum Chosen {
 const PATIENCE: Duration = Duration::from_mins(10);
 
 pub(super) async fn authorize(shop: &Workshop, name: &str, way: Way) -> anyhow::Result<()> {
-    let token = shop.house.find(name)?;
+    let token = shop.declared.find(name)?;
     match &token.grant {
         Grant::AuthorizationCode | Grant::DeviceCode => {}
         Grant::RefreshToken => {

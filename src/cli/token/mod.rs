@@ -126,7 +126,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
 
 async fn import_token(name: &str, file: &ConfigFile) -> anyhow::Result<()> {
     let shop = Workshop::open(file).await?;
-    let token = shop.house.find(name)?;
+    let token = shop.declared.find(name)?;
     if !token.grant.lives_by_refresh() {
         bail!("token {name:?} is obtained by {} and needs no refresh token", token.grant.name());
     }
@@ -167,7 +167,7 @@ async fn add_token(name: &str, fields: add::Fields, file: &ConfigFile) -> anyhow
 
 async fn refresh(name: &str, mailbox: Option<&str>, file: &ConfigFile) -> anyhow::Result<()> {
     let shop = Workshop::open(file).await?;
-    let token = shop.house.find(name)?;
+    let token = shop.declared.find(name)?;
     if matches!(token.grant, Grant::AppPassword(_)) {
         bail!("token {name:?} is an app password and never expires; `gatepost doctor` tries it");
     }
@@ -195,9 +195,9 @@ async fn forget(name: &str, yes: bool, file: &ConfigFile) -> anyhow::Result<()> 
     let record = shop.store.record(Kind::Token, name).await?;
     let declared = record.version != Version::default();
     if !declared {
-        shop.house.find(name)?;
+        shop.declared.find(name)?;
     }
-    let accounts: Vec<_> = shop.house.accounts.iter().filter(|account| account.token.name == name).collect();
+    let accounts: Vec<_> = shop.declared.accounts.iter().filter(|account| account.token.name == name).collect();
     let users = accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>().join(", ");
     let used = if accounts.is_empty() { String::new() } else { format!(" The accounts {users} use it.") };
     prompt::confirm(&format!("Drop the grant of token {name:?} for good?{used}"), yes)?;

@@ -11,12 +11,12 @@ use crate::model::{Deadline, Grant, Token, TokenState, deadlines, not_granted};
 use crate::store::Store as _;
 
 pub(super) async fn show(shop: &Workshop, name: &str, mailbox: Option<&str>, as_json: bool) -> anyhow::Result<()> {
-    let token = shop.house.find(name)?;
+    let token = shop.declared.find(name)?;
     let user = mailbox.unwrap_or(&token.mailbox);
     let stored = shop.store.token(&token.state_name(user)).await?;
     let page = Page {
         token,
-        place: if shop.house.is_stored(name) { "the store" } else { "the configuration file" },
+        place: if shop.declared.is_stored(name) { "the store" } else { "the configuration file" },
         state: &stored.state,
         summary: State::of(token, user, &stored.state, clock::now()),
         ahead: TimeDelta::seconds(i64::try_from(shop.config.limits.refresh_ahead_seconds).unwrap_or(0)),

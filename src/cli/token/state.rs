@@ -23,7 +23,7 @@ impl State {
     pub(super) async fn all(shop: &Workshop) -> anyhow::Result<Vec<Self>> {
         let names = shop.store.names().await?;
         let mut states = Vec::new();
-        for token in &shop.house.tokens {
+        for token in &shop.declared.tokens {
             let own = token.state_name(&token.mailbox);
             let mut of_token: Vec<_> =
                 names.iter().filter(|name| Token::of_state(name).0 == token.name).cloned().collect();

@@ -3,62 +3,73 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use anyhow::Context as _;
-
 use crate::config::{Config, ConfigErrors, Settings};
 use crate::model::{Account, Protocol, Token};
-use crate::store::{Keys, Kind, Record, SqliteStore, Store, StoreError, Version};
+use crate::store::{Kind, Record, Store, StoreError, Version};
 
 /// What is declared now.
 #[derive(Clone, Debug, Default)]
-pub(super) struct House {
-    pub(super) tokens: Vec<Arc<Token>>,
-    pub(super) accounts: Vec<Account>,
+pub struct Declared {
+    /// All tokens that can be used; those of the file first.
+    pub tokens: Vec<Arc<Token>>,
+    /// All accounts that can be used, or whose programs at least are told to try again.
+    pub accounts: Vec<Account>,
     /// What is in the store and cannot be used, each with its reason: it spoils nothing else.
-    pub(super) broken: Vec<String>,
+    pub broken: Vec<String>,
     /// The user names of accounts that cannot be used.
-    pub(super) unusable: Vec<String>,
+    pub unusable: Vec<String>,
     /// What is wrong with accounts of the file, now that the tokens of the store are known.
-    pub(super) errors: Option<ConfigErrors>,
+    pub errors: Option<ConfigErrors>,
     /// The tokens of the store as read, so that one that did not change stays the same.
     stored: HashMap<String, (Version, Arc<Token>)>,
     /// Every declaration of the store as it was read.
     versions: Vec<(Kind, String, Version)>,
 }
 
-impl House {
+/// Nobody declared a token of that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no token {name:?}; there are: {known}")]
+pub struct NoSuchToken {
+    /// What was asked for.
+    pub name: String,
+    /// All that there are.
+    pub known: String,
+}
+
+impl Declared {
     /// Reads the store beside the file. A name lives in one place only: the file's.
-    pub(super) async fn read(config: &Config, store: &dyn Store, before: &Self) -> Result<Self, StoreError> {
-        let mut house = Self { tokens: config.tokens.clone(), ..Self::default() };
+    pub async fn read(config: &Config, store: &dyn Store, before: &Self) -> Result<Self, StoreError> {
+        let mut declared = Self { tokens: config.tokens.clone(), ..Self::default() };
         for record in store.records(Kind::Token).await? {
-            house.versions.push((record.kind, record.name.clone(), record.version));
-            house.token(config, &record, before);
+            declared.versions.push((record.kind, record.name.clone(), record.version));
+            declared.token(config, &record, before);
         }
-        (house.accounts, house.errors) = config.accounts_anyway(&house.tokens);
-        if house.errors.is_some() {
-            house.unusable.extend(config.account_names().map(str::to_owned));
+        (declared.accounts, declared.errors) = config.accounts_anyway(&declared.tokens);
+        if declared.errors.is_some() {
+            declared.unusable.extend(config.account_names().map(str::to_owned));
         }
-        let mut names: HashSet<_> = house.accounts.iter().flat_map(folded).collect();
+        let mut names: HashSet<_> = declared.accounts.iter().flat_map(folded).collect();
         for record in store.records(Kind::Account).await? {
-            house.versions.push((record.kind, record.name.clone(), record.version));
-            house.account(config, &record, &mut names);
+            declared.versions.push((record.kind, record.name.clone(), record.version));
+            declared.account(config, &record, &mut names);
         }
-        house.tell_of_orphans();
-        house.tell_of_guests(config);
-        Ok(house)
+        declared.tell_of_orphans();
+        declared.tell_of_guests(config);
+        Ok(declared)
     }
 
     /// The token of that name.
-    pub(super) fn find(&self, name: &str) -> anyhow::Result<&Arc<Token>> {
-        self.tokens.iter().find(|token| token.name == name).with_context(|| {
+    pub fn find(&self, name: &str) -> Result<&Arc<Token>, NoSuchToken> {
+        self.tokens.iter().find(|token| token.name == name).ok_or_else(|| {
             let names: Vec<_> = self.tokens.iter().map(|token| token.name.as_str()).collect();
             let known = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
-            format!("there is no token {name:?}; there are: {known}")
+            NoSuchToken { name: name.to_owned(), known }
         })
     }
 
     /// Whether a token stands in the store and not in the file.
-    pub(super) fn is_stored(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn is_stored(&self, name: &str) -> bool {
         self.stored.contains_key(name)
     }
 
@@ -155,23 +166,6 @@ fn read<T>(record: &Record, parse: impl FnOnce(&Settings) -> Result<T, ConfigErr
 }
 
 /// The settings of a record.
-pub(super) fn settings(content: &str) -> Option<Settings> {
+pub(crate) fn settings(content: &str) -> Option<Settings> {
     serde_json::from_str(content).ok()
-}
-
-/// The store of a configuration.
-pub(super) fn open(config: &Config) -> anyhow::Result<SqliteStore> {
-    let keys = keys(config)?;
-    Ok(SqliteStore::open(&config.store.path, keys)?)
-}
-
-/// Its keys; a file is looked at again when the store speaks of a key that is not known.
-fn keys(config: &Config) -> anyhow::Result<Keys> {
-    use secrecy::ExposeSecret as _;
-    let old = config.store.old_key.as_ref().map(|key| key.expose_secret().trim().to_owned()).unwrap_or_default();
-    // The newest stands last, in a file that is being rotated and here.
-    let ring = zeroize::Zeroizing::new([old.as_str(), "\n", config.store.key.expose_secret()].concat());
-    let file = config.store.key_file.clone();
-    let again = move || std::fs::read_to_string(file.as_ref()?).ok().map(Into::into);
-    Keys::with_source(&ring.as_str().into(), again).context("store.key")
 }

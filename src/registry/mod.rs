@@ -1,0 +1,128 @@
+//! What is declared, in the file and in the store, and every change of it: by the command line and by the pages.
+//!
+//! Invariant: when a change returns, it is in force. The next login is served by it.
+
+mod declared;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use declared::settings;
+pub use declared::{Declared, NoSuchToken};
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::config::Config;
+use crate::store::{Store, StoreError};
+
+/// What is declared, kept as the store has it.
+pub struct Registry {
+    config: Arc<Config>,
+    store: Arc<dyn Store>,
+    declared: ArcSwap<Declared>,
+    /// The store's count of foreign changes, from before it was read.
+    seen: AtomicU64,
+    /// Looks begun.
+    looks: AtomicU64,
+    order: Mutex<Order>,
+}
+
+/// What has been declared comes in the order in which it was read.
+#[derive(Default)]
+struct Order {
+    /// The latest look that was declared.
+    declared: u64,
+    hooks: Vec<Hook>,
+}
+
+type Hook = Box<dyn Fn(&Declared, &Declared) + Send>;
+
+/// How often the store's count of changes is looked at; it costs nothing.
+const LOOK: Duration = Duration::from_millis(250);
+/// How soon to look again where the store could not be read.
+const AGAIN: Duration = Duration::from_secs(5);
+
+impl Registry {
+    /// Reads file and store.
+    pub async fn open(config: Arc<Config>, store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        let seen = AtomicU64::new(store.foreign_changes());
+        let declared = Declared::read(&config, store.as_ref(), &Declared::default()).await?;
+        let declared = ArcSwap::from_pointee(declared);
+        Ok(Self { config, store, declared, seen, looks: AtomicU64::new(0), order: Mutex::default() })
+    }
+
+    /// The configuration, with what the file declares.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where everything else is declared.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// What is declared now.
+    #[must_use]
+    pub fn declared(&self) -> Arc<Declared> {
+        self.declared.load_full()
+    }
+
+    /// Calls the hook with what was declared and what is, after each change and in their order. It must not wait.
+    pub fn on_change(&self, hook: impl Fn(&Declared, &Declared) + Send + Sync + 'static) {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner).hooks.push(Box::new(hook));
+    }
+
+    /// Reads file and store again. When it returns, all that was saved before it was called is in force.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        let look = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        let seen = self.store.foreign_changes();
+        let now = Declared::read(&self.config, self.store.as_ref(), &self.declared.load_full()).await?;
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        if look < order.declared {
+            // One that was begun later has read all of this, and perhaps more.
+            return Ok(());
+        }
+        order.declared = look;
+        self.seen.store(seen, Ordering::Relaxed);
+        let before = self.declared.load_full();
+        if !now.is_as(&before) {
+            let now = Arc::new(now);
+            self.declared.store(Arc::clone(&now));
+            order.hooks.iter().for_each(|hook| hook(&before, &now));
+        }
+        Ok(())
+    }
+
+    /// Looks whenever another process has written, until told to stop.
+    pub async fn follow(&self, stop: CancellationToken) {
+        let mut pause = LOOK;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(pause) => pause = LOOK,
+            }
+            if self.store.foreign_changes() == self.seen.load(Ordering::Relaxed) {
+                continue;
+            }
+            if let Err(fault) = self.look().await {
+                warn!(error = %fault, "store.failed");
+                pause = AGAIN;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("declared", &self.declared).finish_non_exhaustive()
+    }
+}
