@@ -21,7 +21,7 @@ pub(super) async fn callback(State(desk): State<Desk>, RawQuery(query): RawQuery
     // In a task of its own: a browser that is closed does not cut a redemption in the middle.
     let redeeming = async move {
         let _busy = desk.busy.enter();
-        returned(desk.store.as_ref(), answer, |name| (desk.find)(name)).await
+        returned(desk.store.as_ref(), answer, None, |name| (desk.find)(name)).await
     };
     let redeemed = tokio::spawn(redeeming).await;
     match redeemed {
@@ -29,7 +29,7 @@ pub(super) async fn callback(State(desk): State<Desk>, RawQuery(query): RawQuery
             let who = accepted.identity.map(|who| format!(" {who} signed in.")).unwrap_or_default();
             info!(token = accepted.token, "admin.authorized");
             let text = format!("Token \"{}\" is authorized.{who} You can close this page.", accepted.token);
-            page(StatusCode::OK, "Done", &text, "")
+            page(StatusCode::OK, "Done", &text, &accepted.remarks.join("; "))
         }
         Ok(Err(fault)) => {
             let status =

@@ -15,13 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::consent::Party;
+use crate::consent::Find;
 use crate::lifecycle::Busy;
 use crate::net::{Address, BindError, Listener};
 use crate::store::Store;
-
-/// Finds the token of a name, and how its provider is reached.
-pub type Find = Arc<dyn Fn(&str) -> Option<Party> + Send + Sync>;
 
 /// What the pages work on.
 #[derive(Clone)]
@@ -75,12 +72,4 @@ impl Admin {
         visits.close();
         visits.wait().await;
     }
-}
-
-/// The address that has to be registered at the provider: `public_url` + `oauth/callback`.
-#[must_use]
-pub fn callback_url(public_url: &Url) -> Url {
-    let mut url = public_url.clone();
-    url.set_path(&format!("{}/oauth/callback", public_url.path().trim_end_matches('/')));
-    url
 }

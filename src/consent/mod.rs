@@ -2,25 +2,37 @@
 //!
 //! Nothing is written before the grant is there and checked, and then in one save: whoever breaks off loses nothing.
 
+mod address;
+mod by;
+mod device;
+mod error;
 mod hosted;
+mod kept;
+mod look;
 #[cfg(test)]
 mod tests;
 
-pub use hosted::{Begun, Outcome, begin, outcome, returned};
+pub use address::{admin_consent_url, callback_url, redirect_url};
+pub use by::By;
+pub use device::Devices;
+pub use error::ConsentError;
+pub use hosted::{Begun, begin, pasted, returned};
+pub use look::{Consent, Outcome, Task, cancel, look};
 
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use tracing::info;
 use url::Url;
 
 use crate::clock;
-use crate::explain;
-use crate::model::{Granted, Identity, Token, TroubleClass};
-use crate::oauth::{Ask, Declined, Http, OauthError, exchange};
+use crate::model::{Granted, Token, not_granted};
+use crate::oauth::{Ask, Http, OauthError, exchange};
 use crate::store::Store;
-use crate::token::{TokenError, update};
-use crate::upstream::{Reach, UpstreamError};
+use crate::token::update;
+use crate::upstream::Reach;
 
 /// A token whose grant is asked for, and how its provider is reached.
 #[derive(Clone, Debug)]
@@ -33,85 +45,30 @@ pub struct Party {
     pub reach: Reach,
 }
 
+/// Finds the token of a name, and how its provider is reached.
+pub type Find = Arc<dyn Fn(&str) -> Option<Party> + Send + Sync>;
+
 /// What a consent came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
     /// The token.
     pub token: String,
     /// Who signed in, as far as that is known.
     pub identity: Option<String>,
-}
-
-/// Why there is no grant. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ConsentError {
-    /// The provider's page said no.
-    #[error("{0}")]
-    Declined(Declined, String),
-    /// The token endpoint said no.
-    #[error("{0}")]
-    Refused(OauthError, String),
-    /// Somebody else signed in.
-    #[error("{identity} signed in, and token {token:?} is for {mailbox}; nothing was changed")]
-    WrongMailbox {
-        /// Which token.
-        token: String,
-        /// Whose it is.
-        mailbox: String,
-        /// Who signed in.
-        identity: Identity,
-    },
-    /// The provider does not say who signed in, and the mailbox's server refuses the token.
-    #[error(
-        "the provider does not say who signed in, and {mailbox} cannot be opened with the new token ({fault}); nothing was changed"
-    )]
-    NotTheMailbox {
-        /// Which token.
-        token: String,
-        /// Whose it is.
-        mailbox: String,
-        /// What its server said.
-        fault: Box<UpstreamError>,
-    },
-    /// The grant would end with its first access token.
-    #[error(
-        "the provider gave no refresh token for token {0:?}, so the grant would end within hours; nothing was changed"
-    )]
-    NoRefreshToken(String),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] TokenError),
-    /// The answer belongs to no consent that is under way here.
-    #[error(
-        "this is not the answer to a consent that is under way; it may have taken longer than ten minutes, or was used already"
-    )]
-    Unknown,
-}
-
-impl ConsentError {
-    /// The next step.
-    #[must_use]
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Declined(_, remedy) | Self::Refused(_, remedy) => remedy.clone(),
-            Self::WrongMailbox { token, mailbox, .. } => format!(
-                "run `gatepost token authorize {token}` in a private window and sign in as {mailbox}; if the other is its delegate, \
-                 or this another name of it, set delegate = true"
-            ),
-            Self::NotTheMailbox { fault, token, mailbox } => {
-                let known = explain::mail_refusal(&fault.to_string()).map(|known| known.remedy_at(token, mailbox));
-                known.unwrap_or_else(|| "sign in as the mailbox itself; for a delegate set delegate = true".into())
-            }
-            Self::NoRefreshToken(_) => {
-                "add offline_access to `scopes`, or what the provider wants for it to authorization_parameters".into()
-            }
-            Self::Store(_) => "mend the store and try again".into(),
-            Self::Unknown => "begin again: gatepost token authorize NAME".into(),
-        }
-    }
+    /// What has to be known of the grant: a sentence each, without its full stop.
+    pub remarks: Vec<String>,
 }
 
 impl Party {
+    /// Whether its grant is given by a person's consent at all.
+    pub(crate) fn asks_a_person(&self) -> Result<(), ConsentError> {
+        let Token { name, grant, .. } = self.token.as_ref();
+        if grant.asks_a_person() {
+            return Ok(());
+        }
+        Err(ConsentError::NotByConsent { token: name.clone(), grant: grant.name() })
+    }
+
     /// Redeems a code and keeps its grant.
     pub async fn redeem(
         &self,
@@ -133,25 +90,16 @@ impl Party {
         self.check(&granted).await?;
         let identity = granted.identity.as_ref().map(ToString::to_string);
         let now = clock::now();
+        let remarks = remarks(token, &granted, now);
         update(store, &token.name, |state| state.authorized(granted.clone(), token.binding(), now)).await?;
         info!(token = token.name, identity, "token.authorized");
-        Ok(Accepted { token: token.name.clone(), identity })
+        Ok(Accepted { token: token.name.clone(), identity, remarks })
     }
 
     /// What a refusal of this token's endpoint means.
     #[must_use]
     pub fn refused(&self, refusal: OauthError) -> ConsentError {
-        let name = &self.token.name;
-        // A refresh is tried again by itself; a consent is not.
-        let remedy = match refusal.class {
-            TroubleClass::Transient => {
-                format!(
-                    "does this machine reach the provider (network, DNS, clock)? Then run `gatepost token authorize {name}` again"
-                )
-            }
-            TroubleClass::Configuration | TroubleClass::Ended => refusal.remedy(name),
-        };
-        ConsentError::Refused(refusal, remedy)
+        ConsentError::refused(refusal, &self.token.name)
     }
 
     /// The signed-in user by the provider's word, else by a login.
@@ -168,4 +116,30 @@ impl Party {
             }
         }
     }
+}
+
+/// A grant that ends sooner is worth a word at once: nobody looks forward to consenting every week.
+const SHORT: TimeDelta = TimeDelta::days(30);
+
+/// What a grant lacks, and when it ends, if that is soon.
+fn remarks(token: &Token, granted: &Granted, now: DateTime<Utc>) -> Vec<String> {
+    let lacks = granted.scopes.as_deref().map(|scopes| not_granted(&token.scopes, scopes)).unwrap_or_default();
+    let lacks = (!lacks.is_empty()).then(|| {
+        format!(
+            "the provider did not grant {}: allow it in the app registration and consent again, or take it out of `scopes`",
+            lacks.join(" ")
+        )
+    });
+    let ends = granted.refresh_ends_at.filter(|ends| *ends < now + SHORT);
+    let ends = match ends {
+        Some(ends) => Some(format!(
+            "this grant ends on {}, as those of an app in Google's Testing state do after seven days: publish the app, then consent again",
+            ends.format("%Y-%m-%d")
+        )),
+        None if token.testing => {
+            Some("this grant ends in seven days, for the app is in Testing: publish it, then consent again".to_owned())
+        }
+        None => None,
+    };
+    lacks.into_iter().chain(ends).collect()
 }

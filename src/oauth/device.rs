@@ -29,8 +29,10 @@ pub struct DeviceCode {
     pub complete_url: Option<String>,
     /// How long the code is good.
     pub life: Duration,
-    secret: SecretString,
-    interval: Duration,
+    /// What is polled with.
+    pub secret: SecretString,
+    /// How long to wait before the next poll.
+    pub interval: Duration,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +54,8 @@ const LIFE: (u64, u64) = (900, 1800);
 const INTERVAL: u64 = 5;
 /// RFC 8628, 3.5: what `slow_down` adds.
 const SLOWER: Duration = Duration::from_secs(5);
+/// The longest that is waited of one's own accord.
+const SLOWEST: Duration = Duration::from_mins(1);
 
 /// Asks for a code.
 pub async fn device_code(http: &Http, token: &Token) -> Result<DeviceCode, OauthError> {
@@ -83,32 +87,45 @@ async fn begun(http: &Http, token: &Token) -> Result<DeviceCode, OauthError> {
 /// Polls until the person is done, or the code has run out. Can be dropped at any time between two polls.
 pub async fn device_grant(http: &Http, token: &Token, code: &DeviceCode) -> Result<Granted, OauthError> {
     let end = Instant::now() + code.life;
-    let mut interval = code.interval;
-    let mut next = Instant::now() + interval;
+    let mut code = code.clone();
     loop {
+        let next = Instant::now() + code.interval;
         if next >= end {
-            let said = "was not entered in time";
-            return Err(OauthError::unprepared(
-                "the code",
-                said,
-                &format!("run `gatepost token authorize {}` again", token.name),
-            )
-            .ended());
+            return Err(DeviceCode::ended(&token.name));
         }
         sleep_until(next).await;
-        match poll(http, token, code).await {
-            Ok(granted) => return Ok(granted),
-            Err(error) => match error.code.as_deref() {
-                Some("authorization_pending") => {}
-                Some("slow_down") => interval += SLOWER,
-                // RFC 8628, 3.5: back off where nobody answers.
-                _ if error.class == TroubleClass::Transient => {
-                    interval = (interval * 2).min(Duration::from_mins(1)).max(error.retry_after.unwrap_or_default());
-                }
-                _ => return Err(error.ended()),
-            },
+        if let Some(granted) = code.poll(http, token).await? {
+            return Ok(granted);
         }
-        next = Instant::now() + interval;
+    }
+}
+
+impl DeviceCode {
+    /// Asks once whether the person is done. If not yet, the interval says how long to wait before the next time; an error is
+    /// the end of the code.
+    pub async fn poll(&mut self, http: &Http, token: &Token) -> Result<Option<Granted>, OauthError> {
+        let error = match poll(http, token, self).await {
+            Ok(granted) => return Ok(Some(granted)),
+            Err(error) => error,
+        };
+        match error.code.as_deref() {
+            Some("authorization_pending") => {}
+            Some("slow_down") => self.interval += SLOWER,
+            // RFC 8628, 3.5: back off where nobody answers.
+            _ if error.class == TroubleClass::Transient => {
+                let slower = (self.interval * 2).min(SLOWEST);
+                self.interval = slower.max(error.retry_after.unwrap_or_default());
+            }
+            _ => return Err(error.ended()),
+        }
+        Ok(None)
+    }
+
+    /// The code has run out.
+    #[must_use]
+    pub fn ended(token: &str) -> OauthError {
+        let remedy = format!("run `gatepost token authorize {token}` again");
+        OauthError::unprepared("the code", "was not entered in time", &remedy).ended()
     }
 }
 

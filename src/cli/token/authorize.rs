@@ -17,8 +17,7 @@ use url::Url;
 use super::super::spinner::spin;
 use super::super::workshop::Workshop;
 use super::super::{prompt, say};
-use crate::admin::callback_url;
-use crate::consent::{Accepted, ConsentError, Outcome, Party, begin, outcome};
+use crate::consent::{Accepted, By, ConsentError, Outcome, Party, admin_consent_url, begin, callback_url, look};
 use crate::model::{Grant, Token};
 use crate::oauth::{Authorization, Loopback, Returned, authorization, device_code, device_grant};
 
@@ -87,12 +86,19 @@ pub(super) async fn authorize(shop: &Workshop, name: &str, way: Way) -> anyhow::
         Gained::Kept(accepted) => accepted,
         Gained::Code { code, begun } => {
             let redeeming = party.redeem(shop.store.as_ref(), &code, &begun.verifier, &begun.redirect);
-            told(spin("asking for the token", redeeming).await)?
+            noted(shop, told(spin("asking for the token", redeeming).await)?).await
         }
-        Gained::Granted(granted) => told(party.accept(shop.store.as_ref(), *granted).await)?,
+        Gained::Granted(granted) => noted(shop, told(party.accept(shop.store.as_ref(), *granted).await)?).await,
     };
     let who = accepted.identity.map(|who| format!(" ({who} signed in)")).unwrap_or_default();
-    say(format_args!("{name}: authorized{who}; a running service uses it at the next login"))
+    say(format_args!("{name}: authorized{who}; a running service uses it at the next login"))?;
+    accepted.remarks.iter().try_for_each(say)
+}
+
+/// The service notes what it has kept itself.
+async fn noted(shop: &Workshop, accepted: Accepted) -> Accepted {
+    By::command_line().note(shop.store.as_ref(), &accepted).await;
+    accepted
 }
 
 /// What the person's consent brought.
@@ -154,20 +160,10 @@ fn introduce(token: &Token, url: &Url, redirect: &Url) -> anyhow::Result<()> {
         "Redirect URI, as it has to be registered: {redirect}{}",
         if any_port { " (with any port)" } else { "" }
     ))?;
-    if let Some(consent) = admin_consent(token, redirect) {
+    if let Some(consent) = admin_consent_url(token, redirect) {
         say(format_args!("If it says that an administrator has to approve, give them this address:\n  {consent}"))?;
     }
     Ok(())
-}
-
-/// Where a tenant's administrator consents for everyone.
-fn admin_consent(token: &Token, redirect: &Url) -> Option<Url> {
-    let mut url = token.provider.oauth.admin_consent.clone()?;
-    url.query_pairs_mut()
-        .append_pair("client_id", &token.client_id)
-        .append_pair("scope", &token.scopes.join(" "))
-        .append_pair("redirect_uri", redirect.as_str());
-    Some(url)
 }
 
 /// The browser comes back to this machine, or a person pastes where it went: whichever is first.
@@ -271,20 +267,21 @@ async fn hosted(shop: &Workshop, party: &Party) -> anyhow::Result<Gained> {
         bail!("no service is running at [admin] address; start it, or use --paste");
     }
     let store = Arc::clone(&shop.store);
-    let begun = told(begin(store.as_ref(), party, callback_url(public)).await)?;
+    let begun = told(begin(store.as_ref(), party, callback_url(public), &By::command_line()).await)?;
     introduce(&party.token, &begun.url, &callback_url(public))?;
     let answered = async {
         loop {
             sleep(Duration::from_millis(500)).await;
-            match outcome(store.as_ref(), &begun).await {
-                Ok(Outcome::Waiting) => {}
+            match look(store.as_ref(), &begun.id, None).await {
+                Ok(Some(consent)) if consent.outcome == Outcome::Waiting => {}
                 other => return other,
             }
         }
     };
-    match told(spin("waiting for the answer to come to the service", answered).await)? {
-        Outcome::Accepted(identity) => Ok(Gained::Kept(Accepted { token: party.token.name.clone(), identity })),
-        Outcome::Failed(why, remedy) => bail!("{why}\nnext: {remedy}"),
-        Outcome::Waiting | Outcome::Gone => told(Err(ConsentError::Unknown)),
+    let consent = told(spin("waiting for the answer to come to the service", answered).await)?;
+    match consent.map(|consent| consent.outcome) {
+        Some(Outcome::Accepted(accepted)) => Ok(Gained::Kept(accepted)),
+        Some(Outcome::Failed(why, remedy)) => bail!("{why}\nnext: {remedy}"),
+        Some(Outcome::Waiting | Outcome::Cancelled) | None => told(Err(ConsentError::Unknown)),
     }
 }

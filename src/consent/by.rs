@@ -1,0 +1,37 @@
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::Accepted;
+use crate::clock;
+use crate::store::{Deed, Store};
+
+/// Who begins a consent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct By {
+    /// Who, for the trail, such as `administrator`.
+    pub who: String,
+    /// Where from, for the trail: an address, or empty.
+    pub from: String,
+    /// What alone entitles to bring the answer, such as a session of the pages; anybody may bring it without one.
+    #[serde(skip)]
+    pub binding: Option<String>,
+}
+
+impl By {
+    /// Somebody with a shell: the answer comes in whatever browser they have.
+    #[must_use]
+    pub fn command_line() -> Self {
+        Self { who: "command line".into(), ..Self::default() }
+    }
+
+    /// Puts into the trail that a grant was given. It is there whether that can be written or not.
+    pub async fn note(&self, store: &dyn Store, accepted: &Accepted) {
+        let (who, from) = (self.who.clone(), self.from.clone());
+        let detail = accepted.identity.as_ref().map(|who| format!("{who} signed in")).unwrap_or_default();
+        let subject = accepted.token.clone();
+        let deed = Deed { at: clock::now(), who, from, what: "token.authorized".into(), subject, detail };
+        if let Err(fault) = store.note(deed).await {
+            warn!(token = accepted.token, error = %fault, "store.failed");
+        }
+    }
+}
