@@ -1,35 +1,43 @@
-//! The administration address. It takes the answers of consents (`/oauth/callback`).
+//! The administration address: the pages, and the answers of consents (`/oauth/callback`).
+//!
+//! Pages are made here from what the other rooms know; nothing is decided here that the command line would decide otherwise.
+//! Each section has a module with its routes. They work without scripts, which only improve them.
 
+mod assets;
 mod callback;
+mod desk;
+#[allow(dead_code, reason = "sections come one by one")]
+mod form;
+mod overview;
+#[allow(dead_code, reason = "sections come one by one")]
+mod page;
+#[allow(dead_code, reason = "sections come one by one")]
+mod pager;
+#[allow(dead_code, reason = "sections come one by one")]
+mod problem;
 #[cfg(test)]
 mod tests;
 mod visit;
+#[allow(dead_code, reason = "sections come one by one")]
+mod visitor;
+
+pub use desk::Desk;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::uri::PathAndQuery;
+use axum::middleware::{from_fn_with_state, map_request_with_state};
+use axum::response::Redirect;
 use axum::routing::get;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use url::Url;
+use tower_layer::Layer as _;
 
-use crate::consent::Find;
-use crate::lifecycle::Busy;
 use crate::net::{Address, BindError, Listener};
-use crate::store::Store;
-
-/// What the pages work on.
-#[derive(Clone)]
-pub struct Desk {
-    /// Where state lives.
-    pub store: Arc<dyn Store>,
-    /// The token of a name, and how its provider is reached.
-    pub find: Find,
-    /// A stop waits for what is being redeemed: a code is good once.
-    pub busy: Busy,
-}
 
 /// The open address.
 pub struct Admin {
@@ -45,15 +53,9 @@ const FULL: &[u8] =
 
 impl Admin {
     /// Opens the address. Behind a reverse proxy the path prefix of `public_url` may arrive or be cut off: both are served.
-    pub fn open(address: SocketAddr, public_url: Option<&Url>, desk: Desk) -> Result<Self, BindError> {
+    pub fn open(address: SocketAddr, desk: Desk) -> Result<Self, BindError> {
         let listener = Listener::bind(address)?;
-        let pages = Router::new().route("/oauth/callback", get(callback::callback));
-        let prefix = public_url.map(|url| url.path().trim_end_matches('/').to_owned()).filter(|path| !path.is_empty());
-        let router = match prefix {
-            Some(prefix) => pages.clone().nest(&prefix, pages),
-            None => pages,
-        };
-        Ok(Self { listener, router: router.with_state(desk) })
+        Ok(Self { listener, router: router(desk) })
     }
 
     /// Where it listens.
@@ -72,4 +74,28 @@ impl Admin {
         visits.close();
         visits.wait().await;
     }
+}
+
+/// All pages, with and without the path prefix: a reverse proxy may cut it off or not.
+fn router(desk: Desk) -> Router {
+    let pages = Router::new()
+        .route("/oauth/callback", get(callback::callback))
+        .merge(assets::routes())
+        .merge(overview::routes())
+        .layer(from_fn_with_state(desk.clone(), problem::explain))
+        .with_state(desk.clone());
+    // Before a route is chosen, so around the router and not a layer of it.
+    Router::new().fallback_service(map_request_with_state(Arc::<str>::from(desk.root()), without_prefix).layer(pages))
+}
+
+async fn without_prefix(State(root): State<Arc<str>>, mut request: Request) -> Result<Request, Redirect> {
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let Some(rest) = target.strip_prefix(&*root).filter(|_| !root.is_empty()) else { return Ok(request) };
+    if rest.is_empty() {
+        return Err(Redirect::permanent(&format!("{root}/")));
+    }
+    if let Some(rest) = rest.starts_with('/').then(|| rest.parse().ok()).flatten() {
+        *request.uri_mut() = rest;
+    }
+    Ok(request)
 }

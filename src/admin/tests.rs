@@ -1,12 +1,20 @@
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
-use crate::store::{Keys, SqliteStore, generate_key};
+use crate::clock;
+use crate::config::Config;
+use crate::doctor::Doctor;
+use crate::lifecycle::Busy;
+use crate::registry::Registry;
+use crate::store::{Keys, SqliteStore, Store, generate_key};
+use crate::token::{Notices, TokenSettings, Tokens};
 
 struct Scene {
     address: SocketAddr,
@@ -15,13 +23,36 @@ struct Scene {
     _directory: tempfile::TempDir,
 }
 
-fn scene(public_url: &str) -> Scene {
+/// A desk on a new store, and the directory that holds it.
+pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let keys = Keys::new(&generate_key().unwrap()).unwrap();
-    let store = SqliteStore::open(&directory.path().join("gatepost.db"), keys).unwrap();
-    let desk = Desk { store: Arc::new(store), find: Arc::new(|_| None), busy: Busy::default() };
-    let public_url = public_url.parse().unwrap();
-    let admin = Admin::open("127.0.0.1:0".parse().unwrap(), Some(&public_url), desk).unwrap();
+    let key = generate_key().unwrap();
+    let key_file = directory.path().join("gatepost.key");
+    std::fs::write(&key_file, key.expose_secret()).unwrap();
+    std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let file = directory.path().join("gatepost.toml");
+    let text = format!(
+        "[store]\nurl = \"sqlite:gatepost.db\"\nkey = {{ file = \"gatepost.key\" }}\n[admin]\npublic_url = {public_url:?}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let config = Arc::new(Config::load(&file, Vec::new()).unwrap());
+    let store = SqliteStore::open(&config.store.path, Keys::new(&key).unwrap()).unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    let second = Duration::from_secs(1);
+    let settings = TokenSettings { ahead: Duration::from_mins(10), patience: second, lease: Duration::from_mins(1) };
+    let tokens = Tokens::new(Arc::clone(&store), settings, "test".into(), Notices::default());
+    let doctor = Doctor { tokens: tokens.clone(), reach: Arc::new(|_| None) };
+    let (find, busy) = (Arc::new(|_: &str| None), Busy::default());
+    let hostname = "mail.example.com".into();
+    let registry = Registry::open(Arc::clone(&config), Arc::clone(&store)).await.unwrap();
+    let registry = Arc::new(registry);
+    let desk = Desk { store, config, registry, tokens, doctor, find, busy, hostname, started: clock::now() };
+    (desk, directory)
+}
+
+async fn scene(public_url: &str) -> Scene {
+    let (desk, directory) = desk(public_url).await;
+    let admin = Admin::open("127.0.0.1:0".parse().unwrap(), desk).unwrap();
     let (address, stop) = (admin.address().tcp().unwrap(), CancellationToken::new());
     let serving = tokio::spawn(admin.serve(stop.clone()));
     Scene { address, stop, serving, _directory: directory }
@@ -38,7 +69,7 @@ async fn get(address: SocketAddr, target: &str) -> String {
 
 #[tokio::test]
 async fn stray_and_forged_requests_are_told_so_with_and_without_the_prefix() {
-    let scene = scene("https://mail.example.com/gatepost/");
+    let scene = scene("https://mail.example.com/gatepost/").await;
     for path in ["/oauth/callback", "/gatepost/oauth/callback"] {
         let forged = get(scene.address, &format!("{path}?code=evil&state=forged")).await;
         assert!(forged.starts_with("HTTP/1.1 404") && forged.contains("under way"), "{forged}");
@@ -51,7 +82,7 @@ async fn stray_and_forged_requests_are_told_so_with_and_without_the_prefix() {
 
 #[tokio::test]
 async fn clients_that_say_nothing_are_bounded_and_do_not_hold_up_a_stop() {
-    let scene = scene("https://mail.example.com/");
+    let scene = scene("https://mail.example.com/").await;
     let mut silent = Vec::new();
     for _ in 0..MOST {
         let mut tcp = TcpStream::connect(scene.address).await.unwrap();
@@ -66,4 +97,22 @@ async fn clients_that_say_nothing_are_bounded_and_do_not_hold_up_a_stop() {
     scene.stop.cancel();
     timeout(Duration::from_mins(1), scene.serving).await.unwrap().unwrap();
     drop(silent);
+}
+
+#[tokio::test]
+async fn a_stranger_is_sent_to_sign_in_and_what_is_not_there_is_a_page() {
+    let scene = scene("https://mail.example.com/gatepost/").await;
+    for path in ["/", "/gatepost/"] {
+        let answer = get(scene.address, path).await;
+        assert!(answer.starts_with("HTTP/1.1 303") && answer.contains("location: /gatepost/sign-in"), "{answer}");
+    }
+    let answer = get(scene.address, "/gatepost").await;
+    assert!(answer.starts_with("HTTP/1.1 308") && answer.contains("location: /gatepost/\r\n"), "{answer}");
+    let answer = get(scene.address, "/gatepost/nowhere").await;
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("There is no page at this address"), "{answer}");
+    assert!(answer.contains("href=\"/gatepost/assets/style-") && !answer.contains("Sign out"), "{answer}");
+    for asset in [&assets::ASSETS.style, &assets::ASSETS.script, &assets::ASSETS.icon] {
+        let answer = get(scene.address, &format!("/gatepost/assets/{asset}")).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("immutable"), "{answer}");
+    }
 }

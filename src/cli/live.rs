@@ -13,12 +13,14 @@ use super::bounds;
 use super::serve::hostname;
 use crate::account::Directory;
 use crate::admin::{Admin, Desk};
+use crate::clock;
 use crate::config::Config;
 use crate::consent::Party;
+use crate::doctor::Doctor;
 use crate::model::{Provider, Token};
 use crate::net;
 use crate::oauth::{Http, HttpSettings};
-use crate::registry::Declared;
+use crate::registry::{Declared, Registry};
 use crate::session::Service;
 use crate::store::{SqliteStore, Store};
 use crate::upstream::{self, Reach};
@@ -104,7 +106,7 @@ impl Live {
     }
 
     /// Opens the administration address, where one is configured.
-    pub(super) fn open_admin(&self) -> anyhow::Result<Option<Admin>> {
+    pub(super) fn open_admin(&self, registry: &Arc<Registry>) -> anyhow::Result<Option<Admin>> {
         let Some(admin) = &self.config.admin else { return Ok(None) };
         let service = Arc::clone(&self.service);
         let find = move |name: &str| {
@@ -114,13 +116,25 @@ impl Live {
         };
         let desk = Desk {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
+            config: Arc::clone(&self.config),
+            registry: Arc::clone(registry),
+            tokens: self.service.tokens.clone(),
+            doctor: self.doctor(),
             find: Arc::new(find),
             busy: self.service.busy.clone(),
+            hostname: self.service.hostname.as_str().into(),
+            started: clock::now(),
         };
-        let opened = Admin::open(admin.address, admin.public_url.as_ref(), desk);
+        let opened = Admin::open(admin.address, desk);
         let opened = opened.context("[admin] address")?;
         info!(address = %opened.address(), "admin.listening");
         Ok(Some(opened))
+    }
+
+    fn doctor(&self) -> Doctor {
+        let service = Arc::clone(&self.service);
+        let reach = move |token: &Token| service.reach.load().get(&token.provider.name).cloned();
+        Doctor { tokens: self.service.tokens.clone(), reach: Arc::new(reach) }
     }
 
     /// Serves what has changed; of several things that cannot be used, those that are new are told.

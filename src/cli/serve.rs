@@ -57,7 +57,7 @@ impl Running {
         live.declare(&registry.declared())?;
         let certificate = listeners::certificate(&config)?;
         let opened = listeners::open(&config, &service, certificate.as_ref())?;
-        let admin = live.open_admin()?;
+        let admin = live.open_admin(&registry)?;
         let refresher = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(service.tokens.clone().refresh_ahead(refresher.clone()));

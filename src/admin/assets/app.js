@@ -1,0 +1,110 @@
+// Everything here improves a page that works without it.
+"use strict";
+
+// Copy buttons: <button data-copy="ID" hidden>.
+function copies(within) {
+  for (const button of within.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    if (button.dataset.ready) continue;
+    button.dataset.ready = "yes";
+    button.addEventListener("click", async () => {
+      const from = document.getElementById(button.dataset.copy);
+      const text = "value" in from ? from.value : from.textContent;
+      const said = button.textContent;
+      try {
+        await navigator.clipboard.writeText(text);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(from);
+        button.textContent = "Press Ctrl+C";
+      }
+      setTimeout(() => { button.textContent = said; }, 2000);
+    });
+  }
+}
+
+// <time datetime data-countdown>: how long until then, or since.
+function spell(seconds) {
+  const s = Math.abs(Math.round(seconds));
+  const parts = s < 60 ? [[s, "s"]]
+    : s < 3600 ? [[Math.floor(s / 60), "min"], [s % 60, "s"]]
+    : s < 172800 ? [[Math.floor(s / 3600), "h"], [Math.floor(s / 60) % 60, "min"]]
+    : [[Math.floor(s / 86400), "days"]];
+  const text = parts.map(([n, unit]) => `${n} ${unit}`).join(" ");
+  return seconds < 0 ? `${text} ago` : `in ${text}`;
+}
+
+function tick() {
+  for (const time of document.querySelectorAll("time[data-countdown]")) {
+    const text = spell((Date.parse(time.dateTime) - Date.now()) / 1000);
+    if (time.textContent !== text) time.textContent = text;
+  }
+}
+
+// A form is sent once, also by a double click. Coming back to the page makes it usable again.
+function once(event) {
+  if (event.defaultPrevented || event.target.method !== "post") return;
+  if (event.target.dataset.sent) { event.preventDefault(); return; }
+  event.target.dataset.sent = "yes";
+}
+
+// <div id data-poll="SECONDS">: its content is fetched anew from the page it stands in, until it has no data-poll any more.
+async function poll(element) {
+  const wait = Number(element.dataset.poll) * 1000;
+  if (!element.id || !(wait > 0)) return;
+  await new Promise((done) => setTimeout(done, wait));
+  if (!document.getElementById(element.id)) return;
+  let next;
+  try {
+    const answer = await fetch(element.dataset.from || location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+    if (answer.redirected || !answer.ok) { location.reload(); return; }
+    next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(element.id);
+  } catch {
+    return poll(element); // the network may come back
+  }
+  if (!next) { location.reload(); return; }
+  if (next.outerHTML !== element.outerHTML && !element.contains(document.activeElement)) {
+    element.replaceWith(next);
+    element = next;
+    ready(element);
+  } else {
+    element.dataset.poll = next.dataset.poll || "";
+  }
+  if (element.dataset.poll) poll(element);
+}
+
+// <form data-lint="URL">: what is typed is checked there; the answer is {"FIELD": "what is wrong"}.
+function lint(form) {
+  let timer, asked = 0;
+  const touched = new Set();
+  form.addEventListener("input", (event) => {
+    touched.add(event.target.name);
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const turn = ++asked;
+      const answer = await fetch(form.dataset.lint, { method: "POST", body: new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === "string")), credentials: "same-origin" });
+      if (!answer.ok || turn !== asked) return;
+      const wrong = await answer.json();
+      for (const field of form.querySelectorAll("[data-field]")) {
+        const name = field.dataset.field;
+        if (!touched.has(name)) continue;
+        const error = field.querySelector(".error");
+        if (error.textContent !== (wrong[name] || "")) error.textContent = wrong[name] || "";
+        field.classList.toggle("wrong", name in wrong);
+      }
+    }, 400);
+  });
+}
+
+function ready(within) {
+  copies(within);
+}
+
+document.addEventListener("submit", once);
+addEventListener("pageshow", () => { for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent; });
+ready(document);
+for (const element of document.querySelectorAll("[data-poll]")) poll(element);
+for (const form of document.querySelectorAll("[data-lint]")) lint(form);
+document.querySelector("[data-focus]")?.focus();
+tick();
+setInterval(tick, 1000);

@@ -1,0 +1,44 @@
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::Config;
+use crate::consent::Find;
+use crate::doctor::Doctor;
+use crate::lifecycle::Busy;
+use crate::registry::Registry;
+use crate::store::Store;
+use crate::token::Tokens;
+
+/// What the pages work on. Cheap to clone: every request has its own.
+#[derive(Clone)]
+pub struct Desk {
+    /// Where state lives.
+    pub store: Arc<dyn Store>,
+    /// What the service was started with.
+    pub config: Arc<Config>,
+    /// What is declared, and every change of it.
+    pub registry: Arc<Registry>,
+    /// Token life.
+    pub tokens: Tokens,
+    /// Who examines accounts.
+    pub doctor: Doctor,
+    /// The token of a name, and how its provider is reached.
+    pub find: Find,
+    /// A stop waits for what is being redeemed: a code is good once.
+    pub busy: Busy,
+    /// This machine's name, as clients and people know it.
+    pub hostname: Arc<str>,
+    /// Since when the service runs.
+    pub started: DateTime<Utc>,
+}
+
+impl Desk {
+    /// What stands before every path of ours in a browser's address: empty, or the path prefix of `public_url` without its last
+    /// slash.
+    #[must_use]
+    pub fn root(&self) -> String {
+        let public = self.config.admin.as_ref().and_then(|admin| admin.public_url.as_ref());
+        public.map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
+    }
+}

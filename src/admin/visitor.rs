@@ -1,0 +1,45 @@
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Redirect, Response};
+
+use super::Desk;
+use super::page::{Notice, Page, Section};
+
+/// The administrator who is signed in. A handler that takes one is closed to everybody else.
+#[derive(Clone, Debug)]
+pub(super) struct Visitor {
+    /// Names the session for logs and for what is bound to it; no secret.
+    pub(super) id: String,
+    /// Where from.
+    pub(super) from: String,
+    /// Goes into every form.
+    pub(super) csrf: String,
+    /// What the next page tells.
+    pub(super) notice: Option<Notice>,
+}
+
+impl Visitor {
+    /// The frame of a page of a section.
+    pub(super) fn page(&self, desk: &Desk, here: Section, title: impl Into<String>) -> Page {
+        Page { here: Some(here), ..self.frame(desk, title) }
+    }
+
+    /// The frame of a page that belongs to no section.
+    pub(super) fn frame(&self, desk: &Desk, title: impl Into<String>) -> Page {
+        let page = Page::open(desk.root(), title);
+        Page { csrf: self.csrf.clone(), notice: self.notice.clone(), host: desk.hostname.to_string(), ..page }
+    }
+}
+
+impl FromRequestParts<Desk> for Visitor {
+    type Rejection = Response;
+
+    /// Who it is has been found out before the router; a stranger is sent to sign in, and then back here.
+    async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Response> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Redirect::to(&format!("{}/sign-in", desk.root())).into_response())
+    }
+}
