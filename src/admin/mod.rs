@@ -53,7 +53,7 @@ const FULL: &[u8] =
 
 impl Admin {
     /// Opens the address. Behind a reverse proxy the path prefix of `public_url` may arrive or be cut off: both are served.
-    pub fn open(address: SocketAddr, desk: Desk) -> Result<Self, BindError> {
+    pub fn open(address: SocketAddr, desk: &Desk) -> Result<Self, BindError> {
         let listener = Listener::bind(address)?;
         Ok(Self { listener, router: router(desk) })
     }
@@ -77,7 +77,7 @@ impl Admin {
 }
 
 /// All pages, with and without the path prefix: a reverse proxy may cut it off or not.
-fn router(desk: Desk) -> Router {
+fn router(desk: &Desk) -> Router {
     let pages = Router::new()
         .route("/oauth/callback", get(callback::callback))
         .merge(assets::routes())

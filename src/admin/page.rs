@@ -80,12 +80,9 @@ impl Page {
         Self { notice: Some(notice), ..self }
     }
 
-    pub(super) fn is_here(&self, section: &Section) -> bool {
-        self.here.as_ref() == Some(section)
-    }
-
-    pub(super) fn sections(&self) -> &'static [Section] {
-        &Section::ALL
+    /// The navigation: each part, and whether this is it.
+    pub(super) fn sections(&self) -> Vec<(Section, bool)> {
+        Section::ALL.into_iter().map(|section| (section, self.here == Some(section))).collect()
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
 
 async fn scene(public_url: &str) -> Scene {
     let (desk, directory) = desk(public_url).await;
-    let admin = Admin::open("127.0.0.1:0".parse().unwrap(), desk).unwrap();
+    let admin = Admin::open("127.0.0.1:0".parse().unwrap(), &desk).unwrap();
     let (address, stop) = (admin.address().tcp().unwrap(), CancellationToken::new());
     let serving = tokio::spawn(admin.serve(stop.clone()));
     Scene { address, stop, serving, _directory: directory }

@@ -125,7 +125,7 @@ impl Live {
             hostname: self.service.hostname.as_str().into(),
             started: clock::now(),
         };
-        let opened = Admin::open(admin.address, desk);
+        let opened = Admin::open(admin.address, &desk);
         let opened = opened.context("[admin] address")?;
         info!(address = %opened.address(), "admin.listening");
         Ok(Some(opened))
