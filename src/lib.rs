@@ -22,6 +22,7 @@
 //! | [`consent`] | a person gives a grant, for the right mailbox |
 //! | [`doctor`] | why an account does not work: a chain of steps, each with cause and next step |
 //! | [`registry`] | what is declared in file and store, and every change of it |
+//! | [`activity`] | what is going on: live sessions, the last events, counts, when passwords were used |
 //! | [`account`] | who may log in, and whether they are who they say |
 //! | [`token`] | token life: cached, refreshed once, durable before use |
 //! | [`oauth`] | token requests and what their failures mean |
@@ -34,6 +35,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod account;
+pub mod activity;
 pub mod admin;
 pub mod cli;
 pub mod clock;

@@ -17,10 +17,10 @@ impl Matched {
         self.0 == 0
     }
 
-    /// The first of them, if any, that may be used by this protocol from this address.
+    /// The first of them, if any, that may be used by this protocol from this address, and which it is, counted from 0.
     #[must_use]
-    pub fn allowed(self, account: &Account, protocol: Protocol, from: IpAddr) -> Option<&Password> {
-        let mut of = account.passwords.iter().take(u64::BITS as usize).enumerate();
-        of.find(|(index, password)| self.0 >> index & 1 == 1 && password.allows(protocol, from)).map(|(_, found)| found)
+    pub fn allowed(self, account: &Account, protocol: Protocol, from: IpAddr) -> Option<(u8, &Password)> {
+        let mut of = (0..64).zip(&account.passwords);
+        of.find(|(index, password)| self.0 >> index & 1 == 1 && password.allows(protocol, from))
     }
 }

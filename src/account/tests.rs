@@ -182,7 +182,11 @@ async fn a_password_is_held_to_its_limits_also_when_it_is_remembered() {
             let verdict = verifier.verify(&directory, "a", &password.into()).await;
             let Verdict::Granted(account, matched) = verdict else { panic!("{password}: {verdict:?}") };
             let allowed = matched.allowed(&account, protocol, from.parse().unwrap());
-            assert_eq!(allowed.map(|password| password.label.as_deref()), expected, "{password} {protocol} {from}");
+            assert_eq!(
+                allowed.map(|(_, password)| password.label.as_deref()),
+                expected,
+                "{password} {protocol} {from}"
+            );
         }
         assert_eq!(verifier.hashes_computed(), hashes);
     }

@@ -87,7 +87,7 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Serves what is declared from now on. Sessions that have begun go on.
+    /// Serves what is declared from now on. Sessions that it does not allow any more are ended.
     pub(super) fn declare(&self, declared: &Declared) -> anyhow::Result<()> {
         let mut reaches = HashMap::new();
         let mut tokens = Vec::new();
@@ -102,6 +102,10 @@ impl Live {
         self.service.reach.store(Arc::new(reaches));
         self.service.tokens.declare(tokens);
         self.service.directory.store(Arc::new(directory));
+        let ended = self.service.review();
+        if ended > 0 {
+            info!(sessions = ended, "config.sessions_ended");
+        }
         Ok(())
     }
 

@@ -1,29 +1,31 @@
 //! Log lines: for people, or for machines. The message of an event is its name; everything else is a field.
 
-mod fields;
-
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
-use self::fields::{Fields, json, plain};
+use crate::activity::{Activity, Fields, json, plain};
 use crate::clock;
 use crate::config::{Log, LogFormat};
 
-/// Starts logging to standard error. A second start (in tests) changes nothing.
-pub(super) fn init(log: &Log) {
+/// Starts logging to standard error, and tells what is going on to those who watch it, also what is not shown. A second start
+/// (in tests) changes nothing.
+pub(super) fn init(log: &Log, activity: &Arc<Activity>) {
     let lines = Lines { format: log.format, journal: to_journal(), colour: in_colour(), now: clock::now };
     let filter = EnvFilter::new(directives(&log.level));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).event_format(lines);
-    let _ = subscriber.try_init();
+    let shown = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(lines).with_filter(filter);
+    let _ = tracing_subscriber::registry().with(shown).with(activity.recorder()).try_init();
 }
 
 /// Libraries speak of things that operators cannot act on; what is asked for by name is shown.
@@ -135,7 +137,7 @@ const fn colour(level: Level) -> &'static str {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
 

@@ -13,12 +13,13 @@ use tracing::{error, info, warn};
 use super::live::{Live, Providers};
 use super::{bounds, listeners, process};
 use crate::account::{Directory, Verifier};
+use crate::activity::{self, Activity};
 use crate::config::Config;
 use crate::lifecycle::{self, Busy};
 use crate::model::Protocol;
 use crate::net::Address;
 use crate::registry::Registry;
-use crate::session::{self, Seen, Service};
+use crate::session::{Seen, Service};
 use crate::store::{SqliteStore, Store};
 use crate::submit::gate::Gate;
 use crate::token::Tokens;
@@ -36,6 +37,11 @@ pub struct Running {
 impl Running {
     /// Builds everything, opens the listeners and begins to serve. Nothing is open when it fails.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::watched(config, Arc::default()).await
+    }
+
+    /// As [`Running::start`], where somebody else feeds what is going on with what is logged.
+    pub async fn watched(config: Config, activity: Arc<Activity>) -> anyhow::Result<Self> {
         process::raise_descriptor_limit();
         for warning in &config.warnings {
             warn!(warning, "config.warning");
@@ -48,11 +54,11 @@ impl Running {
         let tokens = Tokens::new(
             Arc::clone(&store) as Arc<dyn Store>,
             bounds::tokens(&config.limits),
-            session::process_name(),
+            activity::process_name(),
             notices,
         );
         let stop = CancellationToken::new();
-        let service = Arc::new(service(&config, tokens, &stop)?);
+        let service = Arc::new(service(&config, tokens, &activity, &stop)?);
         let live = Live { config: Arc::clone(&config), service: Arc::clone(&service), store, providers };
         live.declare(&registry.declared())?;
         let certificate = listeners::certificate(&config)?;
@@ -63,6 +69,7 @@ impl Running {
         tasks.spawn(service.tokens.clone().refresh_ahead(refresher.clone()));
         tasks.spawn(service.tokens.clone().watch_expiry(refresher.clone()));
         tasks.spawn(notifier.run(refresher.clone()));
+        tasks.spawn(activity.keep(Arc::clone(&live.store) as Arc<dyn Store>, refresher.clone()));
         if let Some(certificate) = certificate {
             let every = Duration::from_secs(config.limits.certificate_check_seconds);
             tasks.spawn(super::tls::watch(certificate, every, refresher.clone()));
@@ -111,11 +118,12 @@ const FAREWELL: Duration = Duration::from_secs(3);
 pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
     process::keep_large_blocks_out_of_the_heap();
     let config = file.load()?;
-    super::log::init(&config.log);
+    let activity = Arc::default();
+    super::log::init(&config.log, &activity);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         let mut stop = lifecycle::StopSignal::listen().context("cannot listen for signals")?;
-        let running = Running::start(config).await?;
+        let running = Running::watched(config, activity).await?;
         for (protocol, address) in running.listeners() {
             info!(%protocol, %address, "service.listening");
         }
@@ -144,7 +152,12 @@ async fn registry(config: &Arc<Config>) -> anyhow::Result<(Arc<SqliteStore>, Arc
     Ok((store, Arc::new(registry)))
 }
 
-fn service(config: &Config, tokens: Tokens, stop: &CancellationToken) -> anyhow::Result<Service> {
+fn service(
+    config: &Config,
+    tokens: Tokens,
+    activity: &Arc<Activity>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Service> {
     let limits = &config.limits;
     let verifier = Verifier::new(bounds::verifier(limits));
     Ok(Service {
@@ -157,6 +170,7 @@ fn service(config: &Config, tokens: Tokens, stop: &CancellationToken) -> anyhow:
         limits: bounds::session(limits),
         seen: Seen::default(),
         busy: Busy::default(),
+        activity: Arc::clone(activity),
         stop: stop.clone(),
     })
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::live::Providers;
 use super::{ConfigFile, bounds, store};
+use crate::activity;
 use crate::config::Config;
 use crate::consent::Party;
 use crate::model::Token;
 use crate::registry::{Declared, Registry};
-use crate::session;
 use crate::store::{SqliteStore, Store};
 use crate::token::{Notices, Tokens};
 
@@ -44,7 +44,7 @@ impl Workshop {
     pub(super) fn tokens(&self) -> anyhow::Result<Tokens> {
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
         let tokens =
-            Tokens::new(store, bounds::tokens(&self.config.limits), session::process_name(), Notices::default());
+            Tokens::new(store, bounds::tokens(&self.config.limits), activity::process_name(), Notices::default());
         let mut declared = Vec::new();
         for token in &self.declared.tokens {
             declared.push((Arc::clone(token), self.providers.http(token)?));

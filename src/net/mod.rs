@@ -32,6 +32,6 @@ pub use proxy_header::HeaderFault;
 pub use resolve::resolve;
 pub use shown::Shown;
 pub use socket::Socket;
-pub use splice::{Ended, Leg, Relayed, Watch, splice};
+pub use splice::{Carried, Ended, LastWords, Leg, Watch, splice};
 pub use stream::{Link, Stream};
 pub use tls::{MinimumTls, TlsError, TlsFlaw, client_config, connect_tls, server_config};

@@ -2,11 +2,12 @@ use std::future::poll_fn;
 use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
-use tokio::time::{Instant, sleep_until};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Stream;
@@ -21,15 +22,35 @@ pub struct Leg {
     pub ahead: Vec<u8>,
 }
 
-/// What a splice carried and how it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Relayed {
-    /// Octets from the client to the upstream.
-    pub sent: u64,
-    /// Octets from the upstream to the client.
-    pub received: u64,
-    /// Who ended it.
-    pub ended: Ended,
+/// The octets that a session has carried, for whoever looks while it is under way.
+#[derive(Debug, Default)]
+pub struct Carried {
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Carried {
+    /// From the client to the upstream.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// From the upstream to the client.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// More went upstream.
+    pub fn send(&self, octets: usize) {
+        self.sent.fetch_add(octets as u64, Ordering::Relaxed);
+    }
+
+    /// More went to the client.
+    pub fn receive(&self, octets: usize) {
+        self.received.fetch_add(octets as u64, Ordering::Relaxed);
+    }
 }
 
 /// Who ended a splice.
@@ -45,8 +66,16 @@ pub enum Ended {
     UpstreamBroke(io::ErrorKind),
     /// Nothing moved for too long.
     Idle,
-    /// Gatepost is stopping.
+    /// It was stopped.
     Stopped,
+}
+
+/// What a stop says to the client.
+pub struct LastWords<F> {
+    /// Whether they may stand behind this, the latest that the upstream said.
+    pub fits: fn(&[u8]) -> bool,
+    /// The words.
+    pub words: F,
 }
 
 /// Sees what the upstream sends, as it passes, until it answers that it has seen enough; then it is dropped. Called while
@@ -60,17 +89,19 @@ pub type Watch<'a> = Box<dyn FnMut(&[u8]) -> ControlFlow<()> + Send + 'a>;
 /// `watch` sees what comes from the upstream, its read-ahead first. `idle` counts silence of both sides together; a connection closed by one side gets [`HALF_CLOSED`] of silence.
 ///
 /// Not an `async fn`: its arguments would stay in the future beside what is made of them, in every idle session.
-pub fn splice<'a>(
-    client: Leg,
-    upstream: Leg,
+pub fn splice<'a, F: Fn() -> &'static [u8] + Send + 'a>(
+    (client, upstream): (Leg, Leg),
     watch: Watch<'a>,
     idle: Duration,
-    stop: &'a CancellationToken,
-) -> impl Future<Output = Relayed> + Send + 'a {
-    let mut to_client = Flow { watch: Some(watch), ..Flow::new(upstream.ahead) };
+    carried: &'a Carried,
+    (stop, last): (&'a CancellationToken, LastWords<F>),
+) -> impl Future<Output = Ended> + Send + use<'a, F> {
+    let mut to_client = Flow { watch: Some(watch), ..Flow::new(upstream.ahead, &carried.received) };
+    to_client.rests = last.fits;
+    to_client.at_rest = true;
     to_client.show_ahead();
     let mut splice = Splice {
-        to_upstream: Flow::new(client.ahead),
+        to_upstream: Flow::new(client.ahead, &carried.sent),
         to_client,
         client: client.stream,
         upstream: upstream.stream,
@@ -78,9 +109,15 @@ pub fn splice<'a>(
     };
     async move {
         let ended = splice.run(idle, stop).await;
-        Relayed { sent: splice.to_upstream.bytes, received: splice.to_client.bytes, ended }
+        if ended == Ended::Stopped {
+            Box::pin(splice.part((last.words)())).await;
+        }
+        ended
     }
 }
+
+/// How long the last words may take to be taken.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// How long a half-closed connection may be silent. A peer that is gone for good looks the same as one that listens.
 const HALF_CLOSED: Duration = Duration::from_mins(1);
@@ -102,11 +139,14 @@ struct Flow<'a> {
     /// What the destination did not take yet, from `written` on.
     pending: Vec<u8>,
     written: usize,
-    bytes: u64,
+    octets: &'a AtomicU64,
     state: FlowState,
     /// Something was written since the last flush.
     unflushed: bool,
     watch: Option<Watch<'a>>,
+    /// Whether something of Gatepost's own could be said behind a chunk, and behind the last one.
+    rests: fn(&[u8]) -> bool,
+    at_rest: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,7 +168,7 @@ impl Splice<'_> {
                 ended = poll_fn(|cx| self.poll(cx)) => return ended,
                 () = stop.cancelled() => return Ended::Stopped,
                 () = &mut deadline => {
-                    let now = self.to_upstream.bytes + self.to_client.bytes;
+                    let now = self.to_upstream.carries() + self.to_client.carries();
                     if now == before {
                         return self.first.unwrap_or(Ended::Idle);
                     }
@@ -138,6 +178,19 @@ impl Splice<'_> {
                 }
             }
         }
+    }
+
+    /// Says the last words where they cannot be taken for a part of something else, and closes.
+    async fn part(&mut self, words: &[u8]) {
+        let fits = self.to_client.at_rest && self.to_client.pending.is_empty() && self.first.is_none();
+        let saying = async {
+            if fits {
+                self.client.write_all(words).await?;
+            }
+            self.client.shutdown().await
+        };
+        // Whoever does not listen needs no goodbye.
+        drop(timeout(PARTING, saying).await);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
@@ -175,9 +228,22 @@ impl Fault {
     }
 }
 
-impl Flow<'_> {
-    const fn new(ahead: Vec<u8>) -> Self {
-        Self { pending: ahead, written: 0, bytes: 0, state: FlowState::Open, unflushed: false, watch: None }
+impl<'a> Flow<'a> {
+    const fn new(ahead: Vec<u8>, octets: &'a AtomicU64) -> Self {
+        Self {
+            pending: ahead,
+            written: 0,
+            octets,
+            state: FlowState::Open,
+            unflushed: false,
+            watch: None,
+            rests: |_| false,
+            at_rest: false,
+        }
+    }
+
+    fn carries(&self) -> u64 {
+        self.octets.load(Ordering::Relaxed)
     }
 
     fn show_ahead(&mut self) {
@@ -187,6 +253,9 @@ impl Flow<'_> {
     }
 
     fn show(&mut self, chunk: &[u8]) {
+        if !chunk.is_empty() {
+            self.at_rest = (self.rests)(chunk);
+        }
         if self.watch.as_mut().is_some_and(|watch| watch(chunk).is_break()) {
             self.watch = None;
         }
@@ -270,7 +339,7 @@ impl Flow<'_> {
     }
 
     fn carried(&mut self, count: usize) {
-        self.bytes += count as u64;
+        self.octets.fetch_add(count as u64, Ordering::Relaxed);
         self.unflushed = true;
     }
 }
@@ -284,7 +353,7 @@ fn destination(fault: io::Error) -> Fault {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::io::AsyncReadExt as _;
     use tokio::net::{TcpListener, TcpStream};
     use tokio::task::JoinHandle;
 
@@ -304,6 +373,25 @@ mod tests {
         Box::new(|_| ControlFlow::Break(()))
     }
 
+    #[derive(Debug, PartialEq, Eq)]
+    struct Relayed {
+        sent: u64,
+        received: u64,
+        ended: Ended,
+    }
+
+    async fn relayed(
+        (down, up): (Leg, Leg),
+        watch: Watch<'static>,
+        idle: Duration,
+        stop: &CancellationToken,
+    ) -> Relayed {
+        let carried = Carried::default();
+        let last = LastWords { fits: |said| said.ends_with(b".\n"), words: || &b"bye\n"[..] };
+        let ended = splice((down, up), watch, idle, &carried, (stop, last)).await;
+        Relayed { sent: carried.sent(), received: carried.received(), ended }
+    }
+
     async fn spliced(
         ahead: [&[u8]; 2],
         idle: Duration,
@@ -313,7 +401,7 @@ mod tests {
         let (down, up) = (leg(client_leg, ahead[0]), leg(upstream_leg, ahead[1]));
         let stop = CancellationToken::new();
         let stopping = stop.clone();
-        let relay = tokio::spawn(async move { splice(down, up, nobody(), idle, &stopping).await });
+        let relay = tokio::spawn(async move { relayed((down, up), nobody(), idle, &stopping).await });
         (client, upstream, relay, stop)
     }
 
@@ -371,6 +459,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_stop_says_its_last_words_where_they_fit() {
+        for (said, heard) in [("", "bye\n"), ("all.\n", "all.\nbye\n"), ("not all\n", "not all\n"), ("a.\nb", "a.\nb")]
+        {
+            let (mut client, mut upstream, relay, stop) = spliced([b"", b""], LONG).await;
+            upstream.write_all(said.as_bytes()).await.unwrap();
+            let mut got = vec![0; said.len()];
+            client.read_exact(&mut got).await.unwrap();
+            stop.cancel();
+            assert_eq!(relay.await.unwrap().ended, Ended::Stopped);
+            client.read_to_end(&mut got).await.unwrap();
+            assert_eq!(String::from_utf8(got).unwrap(), heard);
+        }
+    }
+
+    #[tokio::test]
     async fn a_watch_sees_the_upstreams_bytes_in_order_until_it_has_enough() {
         let (mut client, client_leg) = pair().await;
         let (mut upstream, upstream_leg) = pair().await;
@@ -382,7 +485,7 @@ mod tests {
             seen.extend_from_slice(chunk);
             if seen.len() < 8 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        let relay = tokio::spawn(async move { splice(down, up, watch, LONG, &CancellationToken::new()).await });
+        let relay = tokio::spawn(async move { relayed((down, up), watch, LONG, &CancellationToken::new()).await });
         let mut got = vec![0; 6];
         client.read_exact(&mut got).await.unwrap();
         for piece in ["a", "bc", "enough"] {

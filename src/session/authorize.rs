@@ -1,6 +1,5 @@
 //! Who is let in: the account by its password or its network, then the provider by the account's token.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use tracing::{info, warn};
@@ -8,7 +7,11 @@ use tracing::{info, warn};
 use super::anonymous::Anonymous;
 use super::dialogue::Dialogue;
 use super::failure::{Refused, Unavailable};
+use super::review::may_go_on;
+use super::service::Frontend;
 use crate::account::Verdict;
+use crate::activity::{Entered, Login};
+use crate::clock;
 use crate::explain;
 use crate::model::Account;
 use crate::proto::{ClientText, Credentials, LoginFailure, UpstreamLogin};
@@ -18,11 +21,9 @@ use crate::upstream::{NewCore, Upstream, UpstreamError};
 
 /// A login that both sides have said yes to.
 pub(super) struct Granted<R> {
-    pub(super) account: Arc<Account>,
+    pub(super) entered: Entered,
     pub(super) upstream: Upstream<R>,
     pub(super) permit: Permit,
-    /// Where a client is that nobody logged in.
-    pub(super) guest: Option<IpAddr>,
 }
 
 /// Who wants to be let in.
@@ -33,10 +34,17 @@ pub(super) enum Who<'a> {
     Guest(&'a Anonymous),
 }
 
-/// The account that someone was let in by, and the label of the password.
+/// The account that someone was let in by, and which of its passwords.
 struct Admitted {
     account: Arc<Account>,
-    label: Option<String>,
+    password: Option<u8>,
+}
+
+impl Admitted {
+    /// Of the password.
+    fn label(&self) -> Option<&str> {
+        self.account.passwords.get(usize::from(self.password?))?.label.as_deref()
+    }
 }
 
 impl Who<'_> {
@@ -68,12 +76,22 @@ impl Dialogue<'_> {
         let admitted = admitted.map_err(|refusal| self.refused(who, &refusal))?;
         match self.upstream(&admitted.account, upstream_core).await {
             Ok((upstream, permit)) => {
+                let entered = self.enter(&admitted).map_err(|refusal| self.refused(who, &refusal))?;
                 self.tell_of_login(who, &admitted);
-                let guest = matches!(who, Who::Guest(_)).then(|| self.peer.ip());
-                Ok(Granted { account: admitted.account, upstream, permit, guest })
+                Ok(Granted { entered, upstream, permit })
             }
             Err(error) => Err(self.unavailable(who, &admitted, &error)),
         }
+    }
+
+    /// Into the roll, and only then a look at what is declared by now: whoever was refused meanwhile is either seen here, or
+    /// by the review that comes with the change.
+    fn enter(&self, admitted: &Admitted) -> Result<Entered, Refused> {
+        let Frontend { protocol, service, .. } = self.frontend;
+        let (account, password) = (Arc::clone(&admitted.account), admitted.password);
+        let login = Login { account, password, protocol: *protocol, peer: self.peer };
+        let entered = service.activity.roll.enter(self.id, login, clock::now(), &service.stop);
+        if may_go_on(&service.directory.load(), entered.line()) { Ok(entered) } else { Err(Refused::Revoked) }
     }
 
     fn refused(&self, who: Who<'_>, refusal: &Refused) -> LoginFailure {
@@ -84,13 +102,15 @@ impl Dialogue<'_> {
         failure
     }
 
-    fn tell_of_login(&self, who: Who<'_>, Admitted { account, label }: &Admitted) {
+    fn tell_of_login(&self, who: Who<'_>, admitted: &Admitted) {
+        let (account, label) = (&admitted.account, admitted.label());
         let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (protocol, anonymous, token) = (self.frontend.protocol, who.anonymous(), &account.token.name);
         info!(session = %self.id, %protocol, peer = %self.peer, account = account.name, password = label, anonymous, token, ms, "session.login");
     }
 
-    fn unavailable(&self, who: Who<'_>, Admitted { account, label }: &Admitted, error: &Unavailable) -> LoginFailure {
+    fn unavailable(&self, who: Who<'_>, admitted: &Admitted, error: &Unavailable) -> LoginFailure {
+        let (account, label) = (&admitted.account, admitted.label());
         let (protocol, anonymous, token) = (self.frontend.protocol, who.anonymous(), &account.token.name);
         let mailbox = account.upstream_user(protocol);
         if let Some(full) = error.full() {
@@ -126,7 +146,7 @@ impl Dialogue<'_> {
         let directory = self.frontend.service.directory.load_full();
         match directory.named(&anonymous.account) {
             Some(account) if account.allows(self.frontend.protocol, self.peer.ip()) => {
-                Ok(Admitted { account: Arc::clone(account), label: None })
+                Ok(Admitted { account: Arc::clone(account), password: None })
             }
             Some(_) => Err(Refused::NotAllowed),
             None if directory.is_unusable(&anonymous.account) => Err(Refused::Unusable),
@@ -140,8 +160,8 @@ impl Dialogue<'_> {
         let directory = service.directory.load_full();
         match service.verifier.verify(&directory, &credentials.user, &credentials.password).await {
             Verdict::Granted(account, matched) if account.allows(protocol, from) => {
-                let password = matched.allowed(&account, protocol, from).ok_or(Refused::PasswordNotAllowed)?;
-                Ok(Admitted { label: password.label.clone(), account })
+                let (password, _) = matched.allowed(&account, protocol, from).ok_or(Refused::PasswordNotAllowed)?;
+                Ok(Admitted { account, password: Some(password) })
             }
             Verdict::Granted(..) => Err(Refused::NotAllowed),
             Verdict::Denied if directory.is_unusable(&credentials.user) => Err(Refused::Unusable),

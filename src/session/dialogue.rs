@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::authorize::{Granted, Who};
-use super::label::SessionId;
 use super::login::{Client, Session};
 use super::service::{Frontend, ListenerTls};
+use crate::activity::SessionId;
 use crate::net::{AcceptError, Link, Peer, Stream, accept_tls};
 use crate::proto::{DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin};
 use crate::upstream::NewCore;
@@ -121,9 +121,9 @@ impl<'a> Dialogue<'a> {
     ) -> Result<Session<D::Ready>, Left> {
         let yes = core.accept(&granted.upstream.ready);
         self.link.send(yes.as_bytes()).await?;
-        let Granted { account, upstream, permit, guest } = granted;
-        let Self { id, link: client, input: from_client, since, .. } = self;
-        Ok(Session { id, account, client, from_client, upstream, permit, since, guest })
+        let Granted { entered, upstream, permit } = granted;
+        let Self { link: client, input: from_client, since, .. } = self;
+        Ok(Session { entered, client, from_client, upstream, permit, since })
     }
 
     async fn reject<D: DownstreamLogin>(&mut self, core: D, failure: &LoginFailure) -> Result<D, Left> {

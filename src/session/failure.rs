@@ -12,6 +12,8 @@ pub(super) enum Refused {
     BadCredentials,
     NotAllowed,
     PasswordNotAllowed,
+    /// While the upstream was asked.
+    Revoked,
     Unusable,
     Overloaded,
     /// To a client without a login.
@@ -37,6 +39,10 @@ impl Refused {
                     LoginFailure::NotAllowed(ClientText::new(text)),
                     "right password, but not for this protocol or address",
                 )
+            }
+            Self::Revoked => {
+                let text = "this account or password was changed just now, and no longer allows this";
+                (LoginFailure::NotAllowed(ClientText::new(text)), "account or password changed during the login")
             }
             Self::Unusable => {
                 let text = "this account cannot be used now; ask the administrator";

@@ -1,13 +1,9 @@
-use std::net::IpAddr;
-use std::sync::Arc;
-
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::dialogue::{Dialogue, Left};
-use super::label::SessionId;
 use super::service::Frontend;
-use crate::model::Account;
+use crate::activity::{Entered, SessionId};
 use crate::net::{AcceptError, Link, Peer, Socket};
 use crate::proto::{DownstreamLogin, Input, Offer, UpstreamLogin};
 use crate::submit::gate::Permit;
@@ -24,16 +20,14 @@ pub(super) struct Client {
 
 /// A session whose both sides are logged in and told so.
 pub(super) struct Session<R> {
-    pub(super) id: SessionId,
-    pub(super) account: Arc<Account>,
+    /// Its place in the roll, and what is known of it there.
+    pub(super) entered: Entered,
     pub(super) client: Link,
     pub(super) from_client: Input,
     pub(super) upstream: Upstream<R>,
     /// Held until the upstream's connection is gone, so it stands behind it.
     pub(super) permit: Permit,
     pub(super) since: Instant,
-    /// Where a client is that nobody logged in.
-    pub(super) guest: Option<IpAddr>,
 }
 
 impl Client {

@@ -10,16 +10,16 @@ mod anonymous;
 mod authorize;
 mod dialogue;
 mod failure;
-mod label;
+mod farewell;
 mod login;
 mod passing;
 mod proxied;
 mod relay;
+mod review;
 mod seen;
 mod service;
 
 pub use anonymous::Anonymous;
-pub use label::process_name;
 pub use seen::Seen;
 pub use service::{Frontend, Limits, ListenerTls, Service};
 
@@ -43,14 +43,16 @@ pub async fn run(frontend: Arc<Frontend>, accepted: Accepted) {
             let Some(session) = Box::pin(login).await else {
                 return;
             };
-            relay::spliced(&frontend.service, session, Protocol::Imap).await;
+            let line = Arc::clone(session.entered.line());
+            relay::spliced(&frontend.service, &line, session).await;
         }
         Protocol::Pop3 => {
             let login = login::login(&frontend, client, Pop3Downstream::new, Pop3Upstream::new);
             let Some(session) = Box::pin(login).await else {
                 return;
             };
-            relay::spliced(&frontend.service, session, Protocol::Pop3).await;
+            let line = Arc::clone(session.entered.line());
+            relay::spliced(&frontend.service, &line, session).await;
         }
         Protocol::Smtp => {
             let login = login::login(&frontend, client, SmtpDownstream::new, SmtpUpstream::new);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::label::SessionId;
 use super::service::Service;
+use crate::activity::SessionId;
 use crate::clock;
 use crate::explain::{self, Heard, Kind, Passing};
 use crate::model::{Account, Protocol};

@@ -1,11 +1,16 @@
-use tracing::debug;
+use std::fmt::Debug;
+use std::sync::Arc;
 
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use super::farewell::last_words;
 use super::login::Session;
 use super::passing;
 use super::service::{Frontend, Service};
-use crate::clock;
+use crate::activity::{Line, Login};
 use crate::model::Protocol;
-use crate::net::{self, Leg, Relayed};
+use crate::net::{self, Leg};
 use crate::proto::Input;
 use crate::proto::smtp::{Conversation, SmtpReady};
 use crate::submit::{Admission, Guest, Legs, Settings, Submission, converse, policy};
@@ -13,33 +18,51 @@ use crate::submit::{Admission, Guest, Legs, Settings, Submission, converse, poli
 /// IMAP and POP3 after login: raw bytes both ways, read-ahead of both sides first.
 ///
 /// Not an `async fn`: what only the beginning needs would stay in the future of every idle session.
-pub(super) fn spliced<R>(
-    service: &Service,
+pub(super) fn spliced<'a, R>(
+    service: &'a Service,
+    line: &'a Line,
     session: Session<R>,
-    protocol: Protocol,
-) -> impl Future<Output = ()> + Send {
-    let Session { id, account, client, from_client, upstream, permit, since, .. } = session;
-    let idle = if protocol == Protocol::Pop3 { service.limits.pop3_idle } else { service.limits.imap_idle };
+) -> impl Future<Output = ()> + Send + use<'a, R> {
+    let Session { entered, client, from_client, upstream, permit, since, .. } = session;
+    let Login { account, protocol, .. } = &line.login;
+    let idle = if *protocol == Protocol::Pop3 { service.limits.pop3_idle } else { service.limits.imap_idle };
     let down = Leg { stream: client.stream, ahead: drain(from_client) };
     let up = Leg { stream: upstream.link.stream, ahead: drain(upstream.ahead) };
-    let watch = passing::watch(service, id, &account, protocol);
-    let relay = Box::pin(net::splice(down, up, watch, idle, &service.stop));
+    let watch = passing::watch(service, line.id, account, *protocol);
+    let relay = Box::pin(net::splice((down, up), watch, idle, &line.carried, (&line.stop, last_words(line))));
     async move {
-        let Relayed { sent, received, ended } = relay.await;
+        let ended = relay.await;
         drop(permit);
-        let seconds = since.elapsed().as_secs();
-        debug!(session = %id, account = account.name, sent, received, seconds, ended = ?ended, "session.closed");
+        drop(entered);
+        tell_of_end(line, &ended, since);
+    }
+}
+
+/// At `info` only where somebody ended it.
+fn tell_of_end(line: &Line, ended: &dyn Debug, since: Instant) {
+    let Line { id, login: Login { account, protocol, peer, .. }, carried, .. } = line;
+    let (sent, received, seconds) = (carried.sent(), carried.received(), since.elapsed().as_secs());
+    match line.ended() {
+        Some(why) => {
+            let (token, reason) = (&account.token.name, why.reason());
+            info!(session = %id, %protocol, %peer, account = account.name, token, sent, received, seconds, reason, "session.closed");
+        }
+        None => {
+            debug!(session = %id, account = account.name, sent, received, seconds, ended = ?ended, "session.closed");
+        }
     }
 }
 
 /// SMTP after login: a conversation that is understood.
 pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) {
     let service = &frontend.service;
-    let Session { id, account, client, from_client, upstream, permit, since, guest } = session;
-    let anonymous = frontend.anonymous.as_ref().filter(|_| guest.is_some());
-    let guest = guest.map(|peer| Guest { peer, meter: anonymous.and_then(|anonymous| anonymous.meter.as_ref()) });
+    let Session { entered, client, from_client, upstream, permit, since } = session;
+    let line = entered.line();
+    let Login { account, password, peer, .. } = &line.login;
+    let anonymous = frontend.anonymous.as_ref().filter(|_| password.is_none());
+    let guest = anonymous.map(|anonymous| Guest { peer: peer.ip(), meter: anonymous.meter.as_ref() });
     service.seen.learn(&account.token.provider.name, &upstream.ready.extensions);
-    let mut legs = Legs::new(client, from_client, upstream.link, upstream.ahead);
+    let mut legs = Legs::new((client, from_client), (upstream.link, upstream.ahead), Arc::clone(&line.carried));
     let mut admission = Admission::new(permit);
     let limits = &service.limits;
     let settings = Settings {
@@ -56,18 +79,18 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
             .only_to(anonymous.and_then(|anonymous| anonymous.recipients.clone())),
         guest,
         settings,
-        session: &id.to_string(),
+        session: &line.id.to_string(),
         account: &account.name,
         identity: (&account.token.name, account.upstream_user(Protocol::Smtp)),
         sender: policy(&account.name, &account.sender),
         admission: &mut admission,
         busy: &service.busy,
         tokens: &service.tokens,
-        since: clock::now(),
+        since: line.since,
+        service: &service.stop,
     };
-    let ended = converse(submission, &service.stop).await;
-    let (Legs { sent, received, .. }, seconds) = (legs, since.elapsed().as_secs());
-    debug!(session = %id, account = account.name, sent, received, seconds, ended = ?ended, "session.closed");
+    let ended = converse(submission, &line.stop).await;
+    tell_of_end(line, &ended, since);
 }
 
 /// What is left of an input; its buffer is wiped and freed.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::anonymous::Anonymous;
 use super::seen::Seen;
 use crate::account::{Directory, Verifier};
+use crate::activity::Activity;
 use crate::lifecycle::Busy;
 use crate::model::{Protocol, within};
 use crate::net::HeaderBounds;
@@ -40,6 +41,8 @@ pub struct Service {
     pub seen: Seen,
     /// Messages under way.
     pub busy: Busy,
+    /// What is going on; sessions that are let in enter its roll.
+    pub activity: Arc<Activity>,
     /// Ends the sessions.
     pub stop: CancellationToken,
 }

@@ -56,6 +56,8 @@ pub struct Submission<'a> {
     pub tokens: &'a Tokens,
     /// When the upstream let it in.
     pub since: DateTime<Utc>,
+    /// Ends every session, and this one with them.
+    pub service: &'a CancellationToken,
 }
 
 /// Why the conversation ended; for the log.
@@ -69,11 +71,11 @@ pub enum Ended {
     Upstream(String),
     /// Another session waited for its place at the mailbox.
     Yielded,
-    /// Gatepost is stopping.
+    /// Gatepost is stopping, or somebody ended this session.
     Stopped,
 }
 
-/// Relays commands, replies and bodies until either side ends, and closes both connections.
+/// Relays commands, replies and bodies until either side ends, or somebody stops this session, and closes both connections.
 pub async fn converse(mut submission: Submission<'_>, stop: &CancellationToken) -> Ended {
     loop {
         if let Err(ended) = submission.turn(stop).await {
@@ -122,6 +124,9 @@ impl Submission<'_> {
         if interruptible {
             self.admission.over();
         }
+        if interruptible && stop.is_cancelled() {
+            return self.stopped().await;
+        }
         let legs = &mut *self.legs;
         tokio::select! {
             biased;
@@ -140,11 +145,17 @@ impl Submission<'_> {
                 self.say(&"421 4.3.2 Idle while others wait for the mailbox; connect again\r\n".into()).await?;
                 Err(Ended::Yielded)
             }
-            () = stop.cancelled(), if interruptible => {
-                self.say(&"421 4.3.2 Service is stopping; try again later\r\n".into()).await?;
-                Err(Ended::Stopped)
-            }
+            () = stop.cancelled(), if interruptible => self.stopped().await,
         }
+    }
+
+    /// Between messages.
+    async fn stopped(&mut self) -> Result<(), Ended> {
+        let service = self.service.is_cancelled();
+        let last =
+            if service { "Service is stopping; try again later" } else { "The administrator ended this session" };
+        self.say(&format!("421 4.3.2 {last}\r\n").as_str().into()).await?;
+        Err(Ended::Stopped)
     }
 
     /// The upstream ended the session between commands.

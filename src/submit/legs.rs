@@ -1,11 +1,12 @@
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::Admission;
-use crate::net::Link;
+use crate::net::{Carried, Link};
 use crate::proto::smtp::Reply;
 use crate::proto::{Input, Line};
 
@@ -25,10 +26,7 @@ pub struct Legs {
     /// Commands that wait for more to go with them.
     group: Vec<u8>,
     hearing: Hearing,
-    /// Octets sent upstream.
-    pub sent: u64,
-    /// Octets sent to the client.
-    pub received: u64,
+    carried: Arc<Carried>,
 }
 
 /// Whether the upstream leg hears commands.
@@ -50,9 +48,10 @@ pub(super) struct UpstreamLost(pub(super) String);
 const ANSWERS: usize = 16 * 1024;
 
 impl Legs {
-    /// Two connections that are logged in, and the read-ahead of both.
+    /// Two connections that are logged in, and the read-ahead of both. What goes through them is counted.
     #[must_use]
-    pub const fn new(client: Link, from_client: Input, upstream: Link, from_upstream: Input) -> Self {
+    pub fn new(client: (Link, Input), upstream: (Link, Input), carried: Arc<Carried>) -> Self {
+        let ((client, from_client), (upstream, from_upstream)) = (client, upstream);
         Self {
             client,
             from_client,
@@ -61,8 +60,7 @@ impl Legs {
             answers: Vec::new(),
             group: Vec::new(),
             hearing: Hearing::Commands,
-            sent: 0,
-            received: 0,
+            carried,
         }
     }
 
@@ -75,7 +73,7 @@ impl Legs {
     /// Sends the answers that were held back. Due before any wait.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
         let answers = std::mem::take(&mut self.answers);
-        self.received += answers.len() as u64;
+        self.carried.receive(answers.len());
         self.client.send(&answers).await
     }
 
@@ -91,7 +89,7 @@ impl Legs {
             return Ok(());
         }
         self.in_step()?;
-        self.sent += group.len() as u64;
+        self.carried.send(group.len());
         self.upstream.send(&group).await.map_err(|fault| UpstreamLost(format!("cannot write: {fault}")))
     }
 
@@ -106,7 +104,7 @@ impl Legs {
 
     /// Sends a part of a body upstream.
     pub(super) async fn send_body(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.sent += bytes.len() as u64;
+        self.carried.send(bytes.len());
         let writing = timeout(self.upstream.patience, self.upstream.stream.write_all(bytes)).await;
         writing.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }

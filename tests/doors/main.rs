@@ -10,21 +10,25 @@ use std::path::{Path, PathBuf};
 use paths::Named;
 
 /// What each room may import beside itself. The map of the house.
-const DOORS: [(&str, &[&str]); 20] = [
+const DOORS: [(&str, &[&str]); 21] = [
     (
         "cli",
         &[
-            "admin", "registry", "consent", "doctor", "session", "upstream", "submit", "account", "token", "oauth",
-            "store", "config", "net", "proto", "model",
+            "admin", "registry", "activity", "consent", "doctor", "session", "upstream", "submit", "account", "token",
+            "oauth", "store", "config", "net", "proto", "model",
         ],
     ),
-    ("admin", &["registry", "consent", "doctor", "token", "oauth", "account", "store", "net", "model", "config"]),
+    (
+        "admin",
+        &["registry", "activity", "consent", "doctor", "token", "oauth", "account", "store", "net", "model", "config"],
+    ),
     ("registry", &["account", "store", "config", "model"]),
     ("consent", &["upstream", "token", "oauth", "store", "model"]),
     ("doctor", &["upstream", "token", "oauth", "net", "proto", "model"]),
-    ("session", &["upstream", "submit", "proto", "account", "token", "net", "model"]),
+    ("session", &["activity", "upstream", "submit", "proto", "account", "token", "net", "model"]),
     ("upstream", &["proto", "net", "model"]),
     ("submit", &["proto", "token", "net", "model"]),
+    ("activity", &["store", "net", "model"]),
     ("account", &["store", "model"]),
     ("token", &["oauth", "store", "model"]),
     ("oauth", &["net", "model"]),

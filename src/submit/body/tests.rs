@@ -34,7 +34,7 @@ async fn relayed(early: &str) -> (Body, Vec<u8>) {
     }
     let mut from_client = Input::new();
     from_client.push(b"Subject: x\r\n\r\nhello\r\n.\r\nQUIT\r\n");
-    let mut legs = Legs::new(client, from_client, upstream, Input::new());
+    let mut legs = Legs::new((client, from_client), (upstream, Input::new()), Arc::default());
     let header = HeaderFilter::new(Policy::Keep, 1000);
     let body = relay(&mut legs, &mut admission().await, BodyLines::Strict, header, (1000, WAIT)).await;
     assert_eq!(legs.from_client.rest(), b"QUIT\r\n");

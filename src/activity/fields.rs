@@ -6,13 +6,13 @@ use tracing::field::{Field, Visit};
 
 /// What an event says.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
+pub struct Fields {
     /// Its message, which is its name.
-    pub(super) event: String,
+    pub event: String,
     /// The module that it comes from, where a library said so through the `log` crate.
-    pub(super) target: Option<String>,
+    pub target: Option<String>,
     /// Everything else, in order.
-    pub(super) values: Vec<(&'static str, Value)>,
+    pub values: Vec<(&'static str, Value)>,
 }
 
 /// More than an upstream's longest reply, in characters. Law 7: a log line is bounded too.
@@ -70,7 +70,8 @@ impl Visit for Fields {
 }
 
 /// A value for people: as it is where it is one word, else as in JSON.
-pub(super) fn plain(value: &Value) -> String {
+#[must_use]
+pub fn plain(value: &Value) -> String {
     let word = |c: char| !c.is_whitespace() && !hidden(c) && c != '"' && c != '=' && c != '\\';
     match value {
         Value::String(text) if !text.is_empty() && text.chars().all(word) => text.clone(),
@@ -79,7 +80,8 @@ pub(super) fn plain(value: &Value) -> String {
 }
 
 /// A value as JSON in which nothing is hidden, so that no one can forge a line or steer a terminal.
-pub(super) fn json(value: &Value) -> String {
+#[must_use]
+pub fn json(value: &Value) -> String {
     let mut shown = String::new();
     for c in value.to_string().chars() {
         if hidden(c) {
@@ -87,6 +89,20 @@ pub(super) fn json(value: &Value) -> String {
         } else {
             shown.push(c);
         }
+    }
+    shown
+}
+
+/// A text for people who see where it begins and ends: as it is, but that nothing in it is hidden.
+#[must_use]
+pub fn readable(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text,
+        other => &other.to_string(),
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hidden(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
     }
     shown
 }
@@ -131,6 +147,7 @@ mod tests {
         fn what_is_shown_is_whole_and_harmless(text in any::<String>()) {
             let shown = json(&text.as_str().into());
             prop_assert!(!shown.chars().any(hidden));
+            prop_assert!(!readable(&text.as_str().into()).chars().any(hidden));
             prop_assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
         }
     }

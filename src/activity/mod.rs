@@ -1,0 +1,75 @@
+//! What is going on: who is logged in, what was told lately, how much of it there was, and when passwords were last used.
+//!
+//! All of it is fed by what happens anyway: sessions enter the [`Roll`] when they are let in, and everything else comes from
+//! the events that are logged, through the layer of [`Activity::recorder`]. Nothing here may wait, or log: it is called from
+//! within both.
+
+mod counts;
+mod events;
+mod fields;
+mod label;
+mod recorder;
+mod roll;
+mod uses;
+
+pub use counts::{Counts, Minute, Tally};
+pub use events::{Event, Events, Filter, KEPT};
+pub use fields::{Fields, json, plain, readable};
+pub use label::{SessionId, process_name};
+pub use roll::{Entered, Line, Login, Roll, Seen, Why};
+pub use uses::{LastUse, Uses};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::store::Store;
+
+/// What a process knows about its own doings.
+#[derive(Debug)]
+pub struct Activity {
+    /// Sessions that are logged in.
+    pub roll: Roll,
+    /// What was told lately.
+    pub events: Events,
+    /// How much there was of it, by the minute.
+    pub counts: Counts,
+    /// When passwords were last used.
+    pub uses: Uses,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        let counts = Counts::default();
+        let roll = Roll::counted(counts.clone());
+        Self { roll, events: Events::default(), counts, uses: Uses::default() }
+    }
+}
+
+/// How often the store learns when passwords were used.
+const FLUSH: Duration = Duration::from_mins(1);
+
+impl Activity {
+    /// Lets the store know when passwords are used, until told to stop, and then once more.
+    pub async fn keep(self: Arc<Self>, store: Arc<dyn Store>, stop: CancellationToken) {
+        if let Err(fault) = self.uses.load(store.as_ref()).await {
+            warn!(error = %fault, "store.failed");
+        }
+        while stop.run_until_cancelled(sleep(FLUSH)).await.is_some() {
+            self.flush(store.as_ref()).await;
+        }
+        self.flush(store.as_ref()).await;
+    }
+
+    async fn flush(&self, store: &dyn Store) {
+        if let Err(fault) = self.uses.flush(store).await {
+            warn!(error = %fault, "store.failed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
