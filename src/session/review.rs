@@ -16,7 +16,7 @@ impl Service {
 /// Whether a session would be let in again as it was let in: by the same password, as the same mailbox.
 pub(super) fn may_go_on(directory: &Directory, line: &Line) -> bool {
     let Login { account: before, protocol, peer, .. } = &line.login;
-    let Some(now) = directory.named(&before.name).filter(|now| now.answers_to(&before.name)) else { return false };
+    let Some(now) = directory.named(&before.name) else { return false };
     let allowed = now.allows(*protocol, peer.ip()) && is_same(before, now, *protocol);
     allowed && (line.login.password.is_none() || opens(now, line))
 }
@@ -34,4 +34,101 @@ fn opens(now: &Account, line: &Line) -> bool {
     let Login { protocol, peer, .. } = line.login;
     let Some(before) = line.password() else { return false };
     now.passwords.iter().any(|password| password.hash == before.hash && password.allows(protocol, peer.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::activity::{Roll, SessionId};
+    use crate::clock;
+    use crate::model::{Grant, Password, PasswordHash, Provider, SenderPolicy, Token};
+    use crate::net::Peer;
+
+    fn hash(salt: &str) -> PasswordHash {
+        let text = format!("$argon2id$v=19$m=8,t=1,p=1${salt}$cGFzc3dvcmRwYXNzd29yZHBhc3N3b3JkcGFzc3dvcmQ");
+        PasswordHash::parse(&text).unwrap()
+    }
+
+    fn token(name: &str, provider: &str, mailbox: &str) -> Arc<Token> {
+        let provider = Arc::new(Provider { name: provider.into(), ..Provider::default() });
+        let token = Token::bare(name, provider, Grant::AuthorizationCode);
+        Arc::new(Token { mailbox: mailbox.into(), ..token })
+    }
+
+    fn account() -> Account {
+        let phone = Password { label: Some("phone".into()), ..hash("c2FsdHNhbHQ").into() };
+        Account {
+            name: "desk".into(),
+            aliases: Vec::new(),
+            passwords: vec![phone, hash("c2FsdHNhbHR0").into()],
+            token: token("support", "corp", "a@example.com"),
+            protocols: Protocol::ALL.to_vec(),
+            networks: Vec::new(),
+            mailbox: None,
+            smtp_user: None,
+            sender: SenderPolicy::Keep,
+            disabled: false,
+        }
+    }
+
+    /// Whether sessions of the phone go on by SMTP and by IMAP, and one that nobody logged in, when this is declared.
+    fn go_on(now: impl IntoIterator<Item = Account>) -> (bool, bool, bool) {
+        let directory = Directory::new(now).unwrap();
+        let (roll, before) = (Roll::default(), Arc::new(account()));
+        let goes_on = |protocol, password| {
+            let (account, peer) = (Arc::clone(&before), Peer::Tcp(SocketAddr::from(([10, 0, 0, 1], 1))));
+            let login = Login { account, password, protocol, peer };
+            let entered = roll.enter(SessionId::next(), login, clock::now(), &CancellationToken::new());
+            may_go_on(&directory, entered.line())
+        };
+        (goes_on(Protocol::Smtp, Some(0)), goes_on(Protocol::Imap, Some(0)), goes_on(Protocol::Smtp, None))
+    }
+
+    #[test]
+    fn what_a_session_does_not_use_may_change() {
+        let mut now = account();
+        now.passwords = vec![hash("c2FsdHNhbHNhbHQ").into(), now.passwords.remove(0)];
+        now.passwords[1].label = Some("another name".into());
+        now.aliases = vec!["help".into()];
+        now.networks = vec!["10.0.0.0/8".parse().unwrap()];
+        now.name = "DESK".into();
+        now.token = Arc::new(Token { scopes: vec!["more".into()], ..(*now.token).clone() });
+        assert_eq!(go_on([now]), (true, true, true));
+    }
+
+    #[test]
+    fn whoever_could_not_come_in_again_may_not_stay() {
+        let with = |change: fn(&mut Account)| {
+            let mut now = account();
+            change(&mut now);
+            go_on([now])
+        };
+        let none = (false, false, false);
+        assert_eq!(go_on([]), none);
+        assert_eq!(with(|now| now.disabled = true), none);
+        assert_eq!(with(|now| now.name = "other".into()), none);
+        assert_eq!(
+            with(|now| (now.name, now.aliases) = ("other".into(), vec!["desk".into()])),
+            (true, true, true),
+            "renamed"
+        );
+        assert_eq!(with(|now| now.networks = vec!["192.0.2.0/24".parse().unwrap()]), none);
+        assert_eq!(with(|now| now.protocols = vec![Protocol::Imap]), (false, true, false));
+        assert_eq!(with(|now| now.token = token("other", "corp", "a@example.com")), none);
+        assert_eq!(with(|now| now.token = token("support", "other", "a@example.com")), none);
+        assert_eq!(with(|now| now.token = token("support", "corp", "b@example.com")), none);
+        assert_eq!(with(|now| now.mailbox = Some("shared@example.com".into())), (true, false, true));
+        let rewrite = |now: &mut Account| {
+            now.sender = SenderPolicy::Rewrite { address: "a@example.com".into(), reply_to: false };
+        };
+        assert_eq!(with(rewrite), (false, true, false), "who reads mail is not concerned");
+        assert_eq!(with(|now| drop(now.passwords.remove(0))), (false, false, true), "guests have no password");
+        assert_eq!(with(|now| now.passwords[0].protocols = vec![Protocol::Smtp]), (true, false, true));
+        assert_eq!(with(|now| now.passwords[0].networks = vec!["192.0.2.0/24".parse().unwrap()]), (false, false, true));
+    }
 }

@@ -6,6 +6,7 @@ mod activation;
 mod anonymous;
 mod combined;
 mod egress;
+mod ended;
 mod gate;
 mod groups;
 mod imap;

@@ -53,7 +53,7 @@ pub(super) enum Command {
     },
     /// Refuse an account of the store from now on
     #[command(
-        after_help = "Its next login is told that it is not allowed; sessions under way go on.\n\nExample:\n  gatepost account disable evmail"
+        after_help = "Its next login is told that it is not allowed; its sessions are ended, once a message under way is through.\n\nExample:\n  gatepost account disable evmail"
     )]
     Disable {
         /// The account's name
@@ -71,7 +71,7 @@ pub(super) enum Command {
     },
     /// Remove an account from the store
     #[command(
-        after_help = "It asks first. Its next login looks like that of an unknown user; sessions under way go on.\n\nExample:\n  gatepost account remove evmail --yes"
+        after_help = "It asks first. Its next login looks like that of an unknown user; its sessions are ended, once a message under way is through.\n\nExample:\n  gatepost account remove evmail --yes"
     )]
     Remove {
         /// The account's name
