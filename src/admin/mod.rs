@@ -17,6 +17,8 @@ mod pager;
 mod problem;
 #[cfg(test)]
 mod tests;
+#[allow(dead_code, reason = "sections come one by one")]
+mod tokens;
 mod visit;
 #[allow(dead_code, reason = "sections come one by one")]
 mod visitor;

@@ -37,6 +37,16 @@ impl DeadlineKind {
         matches!(self, Self::Idle | Self::RefreshToken | Self::Testing)
     }
 
+    /// When it began to run, where that is known.
+    #[must_use]
+    pub fn since(self, state: &TokenState) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Idle => state.refreshed_at.or(state.authorized_at),
+            Self::RefreshToken | Self::Testing => state.authorized_at,
+            Self::ClientSecret | Self::ClientCertificate => None,
+        }
+    }
+
     /// The name in logs and in the store.
     #[must_use]
     pub const fn name(self) -> &'static str {

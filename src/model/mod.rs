@@ -10,6 +10,7 @@ mod quarantine;
 mod scopes;
 mod sender;
 mod service_account;
+mod standing;
 mod state;
 mod token;
 
@@ -25,6 +26,7 @@ pub use quarantine::{Quarantine, Quarantined};
 pub use scopes::{Objection, not_granted, object, same_scope};
 pub use sender::SenderPolicy;
 pub use service_account::{DownloadedClient, ServiceAccount, UnusableJson};
+pub use standing::{Standing, next_refresh, spread};
 pub use state::{AccessToken, Granted, Identity, LONGEST_BACK_OFF, TokenState, Trouble, TroubleClass};
 pub use token::{ClientAuthentication, Grant, ManagedIdentity, Token};
 

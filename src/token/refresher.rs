@@ -12,6 +12,7 @@ use super::entry::Entry;
 use super::life::Tokens;
 use super::want::Want;
 use crate::clock;
+use crate::model::spread;
 
 /// Refreshes at a time for each provider: a restart with a thousand tokens must not look like an attack to it, and one that
 /// hangs takes no other's places.
@@ -32,7 +33,7 @@ impl Tokens {
             let now = clock::now();
             let mut next = now + LONGEST;
             for entry in self.shared().entries().values() {
-                let ahead = self.ahead(entry);
+                let ahead = spread(self.shared().ahead(), &entry.name);
                 let Some(due) = entry.due(ahead, self.shared().store.foreign_changes(), now) else { continue };
                 if due > now {
                     next = next.min(due);
@@ -53,13 +54,6 @@ impl Tokens {
                 }
             }
         }
-    }
-
-    /// How long ahead of its expiry a token is refreshed. Spread a little by its name, so that tokens that were made
-    /// together are not refreshed together for ever.
-    fn ahead(&self, entry: &Entry) -> TimeDelta {
-        let ahead = self.shared().ahead();
-        ahead + ahead * i32::from(entry.name.bytes().fold(0_u8, u8::wrapping_add)) / (4 * 255)
     }
 }
 

@@ -56,13 +56,8 @@ async fn look(shared: &Shared, entry: &Entry, state: &TokenState) {
     }
     let all = deadlines(&entry.token, state);
     for kind in DeadlineKind::ALL {
-        let since = match kind {
-            DeadlineKind::Idle => state.refreshed_at.or(state.authorized_at),
-            DeadlineKind::RefreshToken | DeadlineKind::Testing => state.authorized_at,
-            DeadlineKind::ClientSecret | DeadlineKind::ClientCertificate => None,
-        };
         let deadline = all.iter().find(|deadline| deadline.kind == kind);
-        match deadline.and_then(|deadline| Some((*deadline, deadline.step(now, since)?))) {
+        match deadline.and_then(|deadline| Some((*deadline, deadline.step(now, kind.since(state))?))) {
             Some((deadline, step)) => shared.notices.expires_soon(store, entry, deadline, step).await,
             // It has come to its end: there is nothing to be glad of.
             None if kind.of_grant() && state.refresh.is_none() => {}

@@ -7,7 +7,7 @@ use super::super::say;
 use super::super::workshop::Workshop;
 use super::state::{State, time};
 use crate::clock;
-use crate::model::{Deadline, Grant, Token, TokenState, deadlines, not_granted};
+use crate::model::{Deadline, Token, TokenState, deadlines, next_refresh, not_granted};
 use crate::store::Store as _;
 
 pub(super) async fn show(shop: &Workshop, name: &str, mailbox: Option<&str>, as_json: bool) -> anyhow::Result<()> {
@@ -107,14 +107,8 @@ impl Page<'_> {
 
     /// When the service will try next; never for what only a person can give.
     fn next_refresh(&self) -> Option<DateTime<Utc>> {
-        let Self { token, state, now, .. } = self;
-        let given = !token.grant.lives_by_refresh() || state.refresh.is_some();
-        let nobody = token.is_per_mailbox() && self.summary.mailbox.is_empty();
-        if !given || nobody || matches!(token.grant, Grant::AppPassword(_)) || self.summary.word == "changed" {
-            return None;
-        }
-        let due = state.due(self.ahead).unwrap_or(*now).max(*now);
-        Some(state.held_until(*now).map_or(due, |held| held.max(due)))
+        let Self { token, state, ahead, now, .. } = self;
+        next_refresh(token, &self.summary.mailbox, state, *ahead, *now)
     }
 
     fn refresh_token(&self) -> String {

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::super::workshop::Workshop;
 use crate::clock;
-use crate::model::{AccessToken, Grant, Token, TokenState, Trouble, TroubleClass};
+use crate::model::{AccessToken, Standing, Token, TokenState, Trouble, TroubleClass};
 use crate::store::Store as _;
 
 /// What is told of a token; nothing of it is secret.
@@ -68,7 +68,7 @@ impl State {
             provider: token.provider.name.clone(),
             grant: token.grant.name(),
             mailbox: user.to_owned(),
-            word: word(token, state, now),
+            word: Standing::of(token, state, now).word(),
             expires_at,
             refreshed_at: state.refreshed_at,
             trouble: state.trouble.clone(),
@@ -93,21 +93,6 @@ impl State {
         let expires = self.expires_at.map_or_else(|| "-".to_owned(), time);
         let mailbox = if self.mailbox.is_empty() { "(any)".to_owned() } else { self.mailbox.clone() };
         [self.name.clone(), self.provider.clone(), self.grant.to_owned(), mailbox, self.word.to_owned(), expires]
-    }
-}
-
-/// How a token is, in a word or two.
-fn word(token: &Token, state: &TokenState, now: DateTime<Utc>) -> &'static str {
-    let moved = !token.owns(state);
-    match (&token.grant, &state.trouble, &state.refresh) {
-        (Grant::AppPassword(_), ..) => "password",
-        (grant, _, Some(_)) if moved && grant.lives_by_refresh() => "changed",
-        (_, Some(trouble), _) if trouble.class == TroubleClass::Ended => "needs authorization",
-        (_, Some(_), _) => "failing",
-        (Grant::RefreshToken, None, None) => "needs import",
-        (grant, None, None) if grant.lives_by_refresh() => "needs authorization",
-        _ if state.usable(now).is_some() => "good",
-        _ => "not used yet",
     }
 }
 
