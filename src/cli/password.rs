@@ -1,12 +1,12 @@
 use std::io::{BufRead, IsTerminal as _, Read as _};
 
 use anyhow::{Context as _, bail};
-use aws_lc_rs::rand;
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::say;
 use crate::account::hash_password;
+use crate::registry::generated;
 
 pub(super) fn run() -> anyhow::Result<()> {
     say(hash_password(&new(false)?)?.as_str())
@@ -15,7 +15,7 @@ pub(super) fn run() -> anyhow::Result<()> {
 /// A new password: made up, or asked for twice on a terminal, or one line from standard input.
 pub(super) fn new(generate: bool) -> anyhow::Result<SecretString> {
     if generate {
-        return generated();
+        return Ok(generated()?);
     }
     let password = ask("Password: ")?;
     if std::io::stdin().is_terminal() && ask("Again: ")?.expose_secret() != password.expose_secret() {
@@ -27,24 +27,6 @@ pub(super) fn new(generate: bool) -> anyhow::Result<SecretString> {
 /// Prints a password that was made up: this once.
 pub(super) fn tell(password: &SecretString, generated: bool) -> anyhow::Result<()> {
     if generated { say(format_args!("password (not shown again): {}", password.expose_secret())) } else { Ok(()) }
-}
-
-/// What nobody mistakes for another, also when it is typed at a scanner: no l and 1, no o and 0, no capitals. 32 of them,
-/// so that an octet chooses each with the same chance.
-const CHARACTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-
-/// 100 bits in groups of four.
-fn generated() -> anyhow::Result<SecretString> {
-    let mut octets = Zeroizing::new([0; 20]);
-    rand::fill(octets.as_mut()).ok().context("the system gives no randomness")?;
-    let mut text = Zeroizing::new(String::with_capacity(24));
-    for (index, octet) in octets.iter().enumerate() {
-        if index > 0 && index % 4 == 0 {
-            text.push('-');
-        }
-        text.push(char::from(CHARACTERS[usize::from(octet % 32)]));
-    }
-    Ok(text.as_str().into())
 }
 
 /// A secret from the terminal without echo, or one line from standard input. Never from the arguments: others can read
@@ -87,19 +69,6 @@ mod tests {
             assert_eq!(first_line(&mut &*input).unwrap().as_str(), line);
         }
         assert!(first_line(&mut &b"\xff\n"[..]).is_err());
-    }
-
-    #[test]
-    fn what_is_made_up_is_strong_and_easily_typed() {
-        let all: Vec<_> = (0..100).map(|_| generated().unwrap().expose_secret().to_owned()).collect();
-        for password in &all {
-            let groups: Vec<_> = password.split('-').collect();
-            assert!(groups.len() == 5 && groups.iter().all(|group| group.len() == 4), "{password}");
-            assert!(!password.contains(['l', 'o', '0', '1', 'I', 'O']), "{password}");
-        }
-        let used: std::collections::HashSet<_> = all.iter().flat_map(|password| password.chars()).collect();
-        assert_eq!(used.len(), 33, "all of them are used, and the dash");
-        assert_eq!(all.iter().collect::<std::collections::HashSet<_>>().len(), 100);
     }
 
     #[test]

@@ -8,13 +8,14 @@ use crate::activity;
 use crate::config::Config;
 use crate::consent::Party;
 use crate::model::Token;
-use crate::registry::{Declared, Registry};
+use crate::registry::{Actor, Declared, Registry};
 use crate::store::{SqliteStore, Store};
 use crate::token::{Notices, Tokens};
 
 pub(super) struct Workshop {
     pub(super) config: Arc<Config>,
     pub(super) store: Arc<SqliteStore>,
+    pub(super) registry: Registry,
     /// What was declared when it was opened.
     pub(super) declared: Arc<Declared>,
     providers: Providers,
@@ -31,7 +32,7 @@ impl Workshop {
         declared.broken.iter().for_each(super::warn);
         declared.errors.iter().for_each(super::warn);
         let providers = Providers::of(&config);
-        Ok(Self { config, store, declared, providers })
+        Ok(Self { config, store, registry, declared, providers })
     }
 
     /// A token and how its provider is reached.
@@ -52,6 +53,13 @@ impl Workshop {
         tokens.declare(declared);
         Ok(tokens)
     }
+}
+
+/// Whoever types: by the login, or by that which became root.
+pub(super) fn actor() -> Actor {
+    let login = || nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map(|user| user.name);
+    let from = std::env::var("SUDO_USER").ok().filter(|_| nix::unistd::getuid().is_root()).or_else(login);
+    Actor { who: "command line".into(), from: from.unwrap_or_default() }
 }
 
 /// Runs a command that waits for the network or the store.

@@ -102,6 +102,18 @@ impl Config {
         reader.finish(read)
     }
 
+    /// Where a token of the file stands: `FILE:LINE`, or the name of a variable.
+    #[must_use]
+    pub fn token_place(&self, name: &str) -> Option<String> {
+        self.tokens.iter().find(|token| token.name == name)?;
+        let find = |layers| {
+            let reader = Reader::new(layers);
+            let table = reader.root().named("tokens").into_iter().find(|(found, _)| found == name)?.1?;
+            layers.origin(table.origin("").path())
+        };
+        Some(self.reading.layers.as_ref().and_then(find).unwrap_or_else(|| "the configuration".to_owned()))
+    }
+
     /// Where an account of the file stands, by any of its user names.
     #[must_use]
     pub fn account_place(&self, user: &str) -> Option<&AccountPlace> {

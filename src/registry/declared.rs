@@ -166,6 +166,6 @@ fn read<T>(record: &Record, parse: impl FnOnce(&Settings) -> Result<T, ConfigErr
 }
 
 /// The settings of a record.
-pub(crate) fn settings(content: &str) -> Option<Settings> {
+pub(super) fn settings(content: &str) -> Option<Settings> {
     serde_json::from_str(content).ok()
 }

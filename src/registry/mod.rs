@@ -2,12 +2,25 @@
 //!
 //! Invariant: when a change returns, it is in force. The next login is served by it.
 
+mod accounts;
+mod change;
 mod declared;
+mod deed;
+mod fault;
+mod generated;
+mod passwords;
+mod portable;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
-pub(crate) use declared::settings;
+use declared::settings;
 pub use declared::{Declared, NoSuchToken};
+pub use deed::Actor;
+pub use fault::{ChangeError, Fault};
+pub use generated::{NoRandomness, generated};
+pub use passwords::{Terms, Which, mark};
+pub use tokens::SECRETS;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -100,6 +113,15 @@ impl Registry {
             order.hooks.iter().for_each(|hook| hook(&before, &now));
         }
         Ok(())
+    }
+
+    /// Looks after a change of its own. Where that fails, it is looked at again soon.
+    async fn declare(&self) -> Result<(), StoreError> {
+        let looked = self.look().await;
+        if looked.is_err() {
+            self.seen.store(u64::MAX, Ordering::Relaxed);
+        }
+        looked
     }
 
     /// Looks whenever another process has written, until told to stop.

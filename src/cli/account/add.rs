@@ -1,14 +1,11 @@
-use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::super::arguments::told;
-use super::super::workshop::Workshop;
+use super::super::workshop::{Workshop, actor};
 use super::super::{password, say};
-use crate::account::hash_password;
+use super::told::told;
 use crate::config::Settings;
-use crate::model::Account;
-use crate::store::{Kind, Saved, Store as _, Version};
+use crate::registry::Terms;
 
 /// What an account needs besides its password.
 #[derive(Debug, Args)]
@@ -52,29 +49,14 @@ const ARGUMENTS: [(&str, &str); 6] = [
 
 /// Nothing is asked for before all else is right, and nothing is saved before the password is there.
 pub(super) async fn add(shop: &Workshop, name: &str, fields: &Fields) -> anyhow::Result<()> {
-    let record = shop.store.record(Kind::Account, name).await?;
-    if record.version != Version::default() && shop.config.account_place(name).is_none() && !has(shop, name) {
-        bail!("there is an account {name:?} in the store that cannot be used; `gatepost account remove` removes it");
-    }
-    let mut settings = settings(fields);
-    let wrong = wrong(shop, name, &settings, &fields.aliases)?;
-    if !wrong.is_empty() {
-        bail!("the account {name:?} was not added:\n  {}", wrong.join("\n  "));
-    }
+    let settings = settings(fields);
+    let failed = |error| told(error, &format!("the account {name:?} was not added"), &ARGUMENTS);
+    shop.registry.may_add_account(name, &settings).await.map_err(failed)?;
     let password = password::new(fields.generate)?;
-    settings.insert(HASH.to_owned(), json!(hash_password(&password)?.as_str()));
-    match shop.store.put(record.with(Some(Value::Object(settings).to_string())), None).await? {
-        Saved::Done(_) => {}
-        Saved::Conflict => bail!("somebody else has just added an account {name:?}; nothing was changed"),
-    }
+    let first = Some((&password, Terms::default()));
+    shop.registry.add_account(&actor(), name, settings, first).await.map_err(failed)?;
     say(format_args!("{name}: added"))?;
     password::tell(&password, fields.generate)
-}
-
-pub(super) const HASH: &str = "password_hash";
-
-fn has(shop: &Workshop, name: &str) -> bool {
-    shop.declared.accounts.iter().any(|account| account.answers_to(name))
 }
 
 fn settings(fields: &Fields) -> Settings {
@@ -103,28 +85,4 @@ fn policy(sender: &str) -> Value {
         Some((policy, address)) => json!({ "policy": policy, "address": address }),
         None => json!({ "policy": sender }),
     }
-}
-
-/// All that is wrong, by the code that reads the file, and then with the names.
-fn wrong(shop: &Workshop, name: &str, settings: &Settings, aliases: &[String]) -> anyhow::Result<Vec<String>> {
-    if name.contains('*') {
-        return Ok(vec!["NAME: accounts with a pattern are declared in the file".to_owned()]);
-    }
-    // Its password is not there yet.
-    let mut complete = settings.clone();
-    complete.insert(HASH.to_owned(), json!(hash_password(&password::new(true)?)?.as_str()));
-    let read = shop.config.stored_account(name, &complete, &shop.declared.tokens);
-    let faults = read.err().map(|errors| errors.0).unwrap_or_default();
-    let names = std::iter::once(("NAME", name)).chain(aliases.iter().map(|alias| ("--alias", alias.as_str())));
-    let clash = |(argument, user): (&str, &str)| {
-        let owner = shop.declared.accounts.iter().find(|account| account.answers_to(user))?;
-        Some(format!("{argument}: the user name {user:?} already belongs to the account {}", shown(shop, owner)))
-    };
-    Ok(faults.iter().map(|fault| told(fault, &ARGUMENTS)).chain(names.filter_map(clash)).collect())
-}
-
-/// An account, and where it stands.
-pub(super) fn shown(shop: &Workshop, account: &Account) -> String {
-    let place = shop.config.account_place(&account.name).map_or("in the store", |place| place.line.as_str());
-    format!("{:?} ({place})", account.name)
 }

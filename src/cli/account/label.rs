@@ -1,15 +1,12 @@
 //! Passwords with a label: one for each program or device, each with its own limits.
 
-use anyhow::bail;
 use clap::Args;
-use serde_json::{Value, json};
 
-use super::super::arguments::told;
-use super::super::workshop::Workshop;
+use super::super::workshop::{Workshop, actor};
 use super::super::{password, say};
-use super::change::{LABELLED, change, count, labelled, not_in_the_file, old, readable, stored};
-use crate::account::hash_password;
-use crate::config::{ConfigErrors, Settings};
+use super::change::not_in_the_file;
+use super::told::told;
+use crate::registry::{ChangeError, Terms, Which};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Fields {
@@ -38,74 +35,32 @@ pub(super) async fn give(
     generate: bool,
 ) -> anyhow::Result<()> {
     not_in_the_file(shop, name, "add the hash that `gatepost hash-password` prints to its `passwords`")?;
-    let record = stored(shop, name).await?;
-    // Its password is not there yet.
-    let anything = hash_password(&password::new(true)?)?;
-    settle(shop, &record.name, &mut readable(&record)?, entry(anything.as_str(), label, fields))?;
+    let terms = terms(label, fields);
+    shop.registry.may_give_password(name, &terms).await.map_err(failed)?;
+    let name = shop.registry.account_name(name).await?;
     let password = password::new(generate)?;
-    let hash = hash_password(&password)?;
-    let name =
-        change(shop, name, |name, settings| settle(shop, name, settings, entry(hash.as_str(), label, fields))).await?;
+    shop.registry.give_password(&actor(), &name, &password, terms).await.map_err(failed)?;
     say(format_args!("{name}: the password {label:?} is new"))?;
     password::tell(&password, generate)
 }
 
 pub(super) async fn remove(shop: &Workshop, name: &str, label: &str) -> anyhow::Result<()> {
     not_in_the_file(shop, name, "take it out of its `passwords`")?;
-    let name = change(shop, name, |name, settings| {
-        let (gone, left): (Vec<_>, Vec<_>) = labelled(settings).into_iter().partition(|entry| is(entry, label));
-        if gone.is_empty() {
-            let labels: Vec<_> = left.iter().filter_map(|entry| entry["label"].as_str()).collect();
-            let known = if labels.is_empty() { "none".to_owned() } else { labels.join(", ") };
-            bail!("{name} has no password {label:?}; there are: {known}");
-        }
-        if left.is_empty() && old(settings).is_empty() {
-            bail!("{label:?} is the only password of {name}; `gatepost account disable` or `remove` ends its use");
-        }
-        put(settings, left);
-        Ok(())
-    })
-    .await?;
+    let name = shop.registry.account_name(name).await?;
+    let which = Which::Label(label.to_owned());
+    shop.registry.revoke_password(&actor(), &name, which).await.map_err(failed)?;
     say(format_args!("{name}: the password {label:?} is gone"))
 }
 
-/// Puts it where the one of the same label was, or behind the others; all that is wrong is told by its argument.
-fn settle(shop: &Workshop, name: &str, settings: &mut Settings, entry: Value) -> anyhow::Result<()> {
-    let mut all = labelled(settings);
-    let label = entry["label"].as_str().unwrap_or_default();
-    match all.iter().position(|other| is(other, label)) {
-        Some(at) => all[at] = entry,
-        None => all.push(entry),
-    }
-    put(settings, all);
-    count(name, settings)?;
-    match shop.config.stored_account(name, settings, &shop.declared.tokens) {
-        Ok(_) => Ok(()),
-        Err(ConfigErrors(errors)) => {
-            let errors: Vec<_> = errors.iter().map(|error| told(error, &ARGUMENTS)).collect();
-            bail!("the password was not changed:\n  {}", errors.join("\n  "))
-        }
-    }
+fn failed(error: ChangeError) -> anyhow::Error {
+    told(error, "the password was not changed", &ARGUMENTS)
 }
 
-fn entry(hash: &str, label: &str, fields: &Fields) -> Value {
-    let mut entry = json!({ "hash": hash, "label": label });
-    for (key, list) in [("protocols", &fields.protocols), ("networks", &fields.networks)] {
-        if !list.is_empty() {
-            entry[key] = json!(list);
-        }
+fn terms(label: &str, fields: &Fields) -> Terms {
+    Terms {
+        label: Some(label.to_owned()),
+        protocols: fields.protocols.clone(),
+        networks: fields.networks.clone(),
+        ..Terms::default()
     }
-    entry
-}
-
-fn put(settings: &mut Settings, labelled: Vec<Value>) {
-    if labelled.is_empty() {
-        settings.remove(LABELLED);
-    } else {
-        settings.insert(LABELLED.to_owned(), Value::Array(labelled));
-    }
-}
-
-fn is(entry: &Value, label: &str) -> bool {
-    entry["label"].as_str().is_some_and(|other| other.to_lowercase() == label.to_lowercase())
 }

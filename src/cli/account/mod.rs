@@ -4,6 +4,7 @@ mod add;
 mod change;
 mod label;
 mod list;
+mod told;
 
 use clap::Subcommand;
 

@@ -2,21 +2,20 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use super::super::arguments::told;
 use super::super::password::ask;
-use super::super::workshop::Workshop;
+use super::super::workshop::{Workshop, actor};
 use super::super::{prompt, say, warn};
 use crate::config::Settings;
-use crate::model::{ClientAuthentication, ClientCertificate, Grant, Token};
-use crate::store::{Kind, Record, Saved, Store as _};
+use crate::model::{Grant, Token};
+use crate::registry::ChangeError;
 
 /// What a token needs; on a terminal, what is missing is asked for. A file `-` is standard input: one line
 /// of a secret, all of a JSON file.
@@ -106,38 +105,34 @@ const ARGUMENTS: [(&str, &str); 5] = [
 ];
 
 /// Declares the token. Returns it, for what comes next.
-pub(super) async fn add(shop: &Workshop, name: &str, mut fields: Fields) -> anyhow::Result<Token> {
-    if shop.declared.tokens.iter().any(|token| token.name == name) {
-        bail!("there is a token {name:?} already; `gatepost token forget {name}` removes one of the store");
-    }
-    let record = shop.store.record(Kind::Token, name).await?;
-    if record.version != crate::store::Version::default() {
-        bail!("there is a token {name:?} in the store that cannot be used; `gatepost token forget {name}` removes it");
-    }
+pub(super) async fn add(shop: &Workshop, name: &str, mut fields: Fields) -> anyhow::Result<Arc<Token>> {
+    let failed = |error| failed(name, error);
+    shop.registry.may_add_token(name).await.map_err(failed)?;
     if prompt::is_terminal() {
         interview(shop, &mut fields)?;
     }
     let settings = settings(&fields)?;
-    let token = shop.config.stored_token(name, &settings).map_err(|errors| {
-        let wrong: Vec<_> = errors.0.iter().map(|error| told(error, &ARGUMENTS)).collect();
-        anyhow!("the token {name:?} was not added:\n  {}", wrong.join("\n  "))
-    })?;
+    let token = shop.registry.add_token(&actor(), name, settings).await.map_err(failed)?;
     if matches!(token.grant, Grant::Password(_)) {
         warn(
             "RFC 9700 forbids the password grant, and it fails with multi-factor authentication; use another where you can",
         );
     }
-    let settings = portable(settings, &token);
-    keep(shop, record, settings).await?;
     say(format_args!("{name}: added"))?;
     Ok(token)
 }
 
-async fn keep(shop: &Workshop, record: Record, settings: Settings) -> anyhow::Result<()> {
-    let name = record.name.clone();
-    match shop.store.put(record.with(Some(Value::Object(settings).to_string())), None).await? {
-        Saved::Done(_) => Ok(()),
-        Saved::Conflict => bail!("somebody else has just made a token {name:?}; nothing was changed"),
+/// Why it was not added, with the command that helps.
+fn failed(name: &str, error: ChangeError) -> anyhow::Error {
+    match error {
+        ChangeError::Wrong(faults) => {
+            let wrong: Vec<_> = faults.iter().map(|fault| told(fault, &ARGUMENTS)).collect();
+            anyhow!("the token {name:?} was not added:\n  {}", wrong.join("\n  "))
+        }
+        ChangeError::InFile { ref place, .. } => anyhow!("there is a token {name:?} already, in {place}"),
+        ChangeError::Exists { .. } => anyhow!("{error}; `gatepost token forget {name}` removes one of the store"),
+        ChangeError::Unusable { .. } => anyhow!("{error}; `gatepost token forget {name}` removes it"),
+        error => error.into(),
     }
 }
 
@@ -269,18 +264,4 @@ fn whole(file: Option<&Path>) -> anyhow::Result<Option<Value>> {
 fn absolute(file: &Path) -> anyhow::Result<String> {
     let path = std::path::absolute(file).with_context(|| format!("cannot find {}", file.display()))?;
     path.into_os_string().into_string().ok().context("the path is not UTF-8")
-}
-
-/// A certificate goes into the store with its key, so that the file is not needed any more.
-fn portable(mut settings: Settings, token: &Token) -> Settings {
-    if let ClientAuthentication::Certificate(certificate) = &token.client_authentication {
-        settings.insert("client_certificate".into(), json!(pem(certificate)));
-        settings.remove("client_certificate_password");
-    }
-    settings
-}
-
-fn pem(certificate: &ClientCertificate) -> String {
-    let body = STANDARD.encode(&certificate.certificate);
-    format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n{}", certificate.key.expose_secret())
 }

@@ -14,11 +14,11 @@ use self::state::State;
 use super::password::ask;
 use super::spinner::spin;
 use super::table::Table;
-use super::workshop::{Workshop, block_on};
+use super::workshop::{Workshop, actor, block_on};
 use super::{ConfigFile, prompt, say};
 use crate::lifecycle::StopSignal;
-use crate::model::{Grant, Token};
-use crate::store::{Kind, Saved, Store as _, Version};
+use crate::model::Grant;
+use crate::store::{Kind, Store as _, Version};
 use crate::token::import;
 
 #[derive(Debug, Subcommand)]
@@ -192,20 +192,13 @@ async fn refresh(name: &str, mailbox: Option<&str>, file: &ConfigFile) -> anyhow
 
 async fn forget(name: &str, yes: bool, file: &ConfigFile) -> anyhow::Result<()> {
     let shop = Workshop::open(file).await?;
-    let record = shop.store.record(Kind::Token, name).await?;
-    let declared = record.version != Version::default();
-    if !declared {
+    if shop.store.record(Kind::Token, name).await?.version == Version::default() {
         shop.declared.find(name)?;
     }
     let accounts: Vec<_> = shop.declared.accounts.iter().filter(|account| account.token.name == name).collect();
     let users = accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>().join(", ");
     let used = if accounts.is_empty() { String::new() } else { format!(" The accounts {users} use it.") };
     prompt::confirm(&format!("Drop the grant of token {name:?} for good?{used}"), yes)?;
-    for state in shop.store.names().await?.iter().filter(|state| Token::of_state(state).0 == name) {
-        shop.store.forget(state).await?;
-    }
-    if declared && shop.store.put(record.with(None), None).await? == Saved::Conflict {
-        bail!("somebody else has just changed token {name:?}; look at it, and try again");
-    }
+    shop.registry.forget_token(&actor(), name).await?;
     say(format_args!("{name}: forgotten"))
 }
