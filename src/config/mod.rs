@@ -115,7 +115,7 @@ impl Config {
         let listeners = listeners::read(root, minimum.or_else(|| root.has("tls").then(MinimumTls::default)));
         let store = store::read(root);
         let log = log::read(root);
-        let admin = root.table("admin").and_then(|table| admin::read(&table));
+        let admin = root.table("admin").and_then(|table| admin::read(&table, root.has("tls")));
         let limits = limits::read(root);
         let hostname = hostname(root);
         let default_domain = accounts::default_domain(root);

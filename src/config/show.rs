@@ -54,6 +54,12 @@ impl Page<'_> {
             self.text("address", &admin.address);
             self.optional("public_url", admin.public_url.as_ref());
             self.optional("password_hash", admin.password_hash.as_ref().map(|_| SECRET));
+            self.value("tls", &admin.tls.to_string());
+            if !admin.reverse_proxy.is_empty() {
+                self.list("reverse_proxy", &admin.reverse_proxy);
+            }
+            self.value("session_idle_seconds", &admin.session_idle.as_secs().to_string());
+            self.value("session_seconds", &admin.session.as_secs().to_string());
         }
         if let Some(tls) = &config.tls {
             self.table(&["tls"]);
