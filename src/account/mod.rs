@@ -3,6 +3,7 @@
 //! Invariant: nothing observable tells an unknown user from a wrong password, neither the answer nor the work done for it.
 
 mod directory;
+mod hashing;
 mod matched;
 mod names;
 mod password;
@@ -12,6 +13,7 @@ mod under_way;
 mod verifier;
 
 pub use directory::{Ambiguous, Directory};
+pub use hashing::{Hashing, Unhashed};
 pub use matched::Matched;
 pub use password::{HashingFailed, hash_password};
 pub use verifier::{Verdict, Verifier, VerifierSettings};

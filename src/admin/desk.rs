@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::sign_in::Porter;
 use crate::config::Config;
 use crate::consent::Find;
 use crate::doctor::Doctor;
@@ -25,6 +26,8 @@ pub struct Desk {
     pub doctor: Doctor,
     /// The token of a name, and how its provider is reached.
     pub find: Find,
+    /// Who lets administrators in.
+    pub porter: Arc<Porter>,
     /// A stop waits for what is being redeemed: a code is good once.
     pub busy: Busy,
     /// This machine's name, as clients and people know it.

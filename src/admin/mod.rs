@@ -8,6 +8,7 @@ mod callback;
 mod desk;
 #[allow(dead_code, reason = "sections come one by one")]
 mod form;
+mod guard;
 mod overview;
 #[allow(dead_code, reason = "sections come one by one")]
 mod page;
@@ -15,6 +16,7 @@ mod page;
 mod pager;
 #[allow(dead_code, reason = "sections come one by one")]
 mod problem;
+pub mod sign_in;
 #[cfg(test)]
 mod tests;
 #[allow(dead_code, reason = "sections come one by one")]
@@ -35,6 +37,7 @@ use axum::middleware::{from_fn_with_state, map_request_with_state};
 use axum::response::Redirect;
 use axum::routing::get;
 use tokio::sync::Semaphore;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_layer::Layer as _;
@@ -44,6 +47,7 @@ use crate::net::{Address, BindError, Listener};
 /// The open address.
 pub struct Admin {
     listener: Listener,
+    tls: Option<Arc<ServerConfig>>,
     router: Router,
 }
 
@@ -54,10 +58,11 @@ const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 impl Admin {
-    /// Opens the address. Behind a reverse proxy the path prefix of `public_url` may arrive or be cut off: both are served.
-    pub fn open(address: SocketAddr, desk: &Desk) -> Result<Self, BindError> {
+    /// Opens the address, with TLS where that is given. Behind a reverse proxy the path prefix of `public_url` may arrive or be cut
+    /// off: both are served.
+    pub fn open(address: SocketAddr, tls: Option<Arc<ServerConfig>>, desk: &Desk) -> Result<Self, BindError> {
         let listener = Listener::bind(address)?;
-        Ok(Self { listener, router: router(desk) })
+        Ok(Self { listener, tls, router: router(desk) })
     }
 
     /// Where it listens.
@@ -68,23 +73,31 @@ impl Admin {
 
     /// Serves until told to stop; what is being answered then is finished.
     pub async fn serve(self, stop: CancellationToken) {
-        let Self { listener, router } = self;
+        let Self { listener, tls, router } = self;
         let visits = TaskTracker::new();
         let permits = Arc::new(Semaphore::new(MOST));
-        let admit = |accepted| drop(visits.spawn(visit::serve(accepted, router.clone(), stop.clone())));
+        let admit = |accepted| drop(visits.spawn(visit::serve(accepted, tls.clone(), router.clone(), stop.clone())));
         listener.serve(permits, FULL.to_vec(), stop.clone(), admit).await;
         visits.close();
         visits.wait().await;
     }
 }
 
-/// All pages, with and without the path prefix: a reverse proxy may cut it off or not.
+/// All pages, with and without the path prefix: a reverse proxy may cut it off or not. What is merged into `closed` is for those
+/// alone who are signed in, whatever its handlers ask for.
 fn router(desk: &Desk) -> Router {
-    let pages = Router::new()
+    let closed = Router::new()
+        .merge(overview::routes())
+        .merge(sign_in::routes())
+        .route_layer(from_fn_with_state(desk.clone(), guard::signed_in));
+    let open = Router::new()
         .route("/oauth/callback", get(callback::callback))
         .merge(assets::routes())
-        .merge(overview::routes())
+        .merge(sign_in::open_routes());
+    let pages = closed
+        .merge(open)
         .layer(from_fn_with_state(desk.clone(), problem::explain))
+        .layer(from_fn_with_state(desk.clone(), guard::guard))
         .with_state(desk.clone());
     // Before a route is chosen, so around the router and not a layer of it.
     Router::new().fallback_service(map_request_with_state(Arc::<str>::from(desk.root()), without_prefix).layer(pages))

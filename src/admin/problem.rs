@@ -1,10 +1,12 @@
 //! What goes wrong with a request becomes a page that says what to do.
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 use super::Desk;
 use super::page::{Page, shown};
@@ -92,6 +94,14 @@ fn is_text(response: &Response) -> bool {
 }
 
 impl Problem {
+    /// As a page, or for a program.
+    pub(super) fn answer(&self, desk: &Desk, for_program: bool) -> Response {
+        if for_program {
+            return (self.status, Json(json!({ "error": self.text, "remedy": self.next }))).into_response();
+        }
+        self.page(desk, None)
+    }
+
     fn page(&self, desk: &Desk, visitor: Option<&Visitor>) -> Response {
         let page = match visitor {
             Some(visitor) => visitor.frame(desk, &self.title),

@@ -1,3 +1,7 @@
+//! The address as a client sees it; [`browser`] is for the tests of every section.
+
+pub(super) mod browser;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
@@ -44,15 +48,16 @@ pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
     let doctor = Doctor { tokens: tokens.clone(), reach: Arc::new(|_| None) };
     let (find, busy) = (Arc::new(|_: &str| None), Busy::default());
     let hostname = "mail.example.com".into();
+    let porter = Arc::new(sign_in::Porter::new(config.admin.as_ref().unwrap(), Arc::clone(&store)));
     let registry = Registry::open(Arc::clone(&config), Arc::clone(&store)).await.unwrap();
     let registry = Arc::new(registry);
-    let desk = Desk { store, config, registry, tokens, doctor, find, busy, hostname, started: clock::now() };
+    let desk = Desk { store, config, registry, tokens, doctor, find, porter, busy, hostname, started: clock::now() };
     (desk, directory)
 }
 
 async fn scene(public_url: &str) -> Scene {
     let (desk, directory) = desk(public_url).await;
-    let admin = Admin::open("127.0.0.1:0".parse().unwrap(), &desk).unwrap();
+    let admin = Admin::open("127.0.0.1:0".parse().unwrap(), None, &desk).unwrap();
     let (address, stop) = (admin.address().tcp().unwrap(), CancellationToken::new());
     let serving = tokio::spawn(admin.serve(stop.clone()));
     Scene { address, stop, serving, _directory: directory }
@@ -60,7 +65,7 @@ async fn scene(public_url: &str) -> Scene {
 
 async fn get(address: SocketAddr, target: &str) -> String {
     let mut tcp = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     tcp.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     tcp.read_to_string(&mut answer).await.unwrap();

@@ -1,15 +1,20 @@
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::time::timeout;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::net::Accepted;
+use crate::net::{Accepted, Stream, accept_tls};
 
 /// How long a client may take to say what it wants, also between two requests.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -19,11 +24,23 @@ const LONGEST: Duration = Duration::from_mins(5);
 const HEAD: usize = 32 * 1024;
 
 /// One connection. It holds its permit until it ends, and none lasts for ever.
-pub(super) async fn serve(accepted: Accepted, router: Router, stop: CancellationToken) {
+pub(super) async fn serve(accepted: Accepted, tls: Option<Arc<ServerConfig>>, router: Router, stop: CancellationToken) {
     let Accepted { socket, peer, permit: _permit } = accepted;
+    let stream = match tls {
+        None => Stream::Plain(socket),
+        Some(tls) => match accept_tls(socket, &tls, PATIENCE).await {
+            Ok(stream) => stream,
+            Err(fault) => return debug!(%peer, error = %fault, "admin.closed"),
+        },
+    };
+    let pages = TowerToHyperService::new(router);
+    let pages = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        pages.call(request)
+    });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEAD);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(socket), TowerToHyperService::new(router)));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), pages));
     let visit = async {
         tokio::select! {
             ended = connection.as_mut() => return ended,

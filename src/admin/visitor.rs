@@ -1,4 +1,6 @@
-use axum::extract::FromRequestParts;
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
@@ -24,6 +26,13 @@ impl Visitor {
         Page { here: Some(here), ..self.frame(desk, title) }
     }
 
+    /// Has the next page tell something. What cannot be kept is lost, and no harm.
+    pub(super) async fn tell(&self, desk: &Desk, notice: Notice) {
+        if let Err(fault) = desk.porter.tell(self, Some(notice)).await {
+            tracing::warn!(error = %fault, "store.failed");
+        }
+    }
+
     /// The frame of a page that belongs to no section.
     pub(super) fn frame(&self, desk: &Desk, title: impl Into<String>) -> Page {
         let page = Page::open(desk.root(), title);
@@ -41,5 +50,13 @@ impl FromRequestParts<Desk> for Visitor {
             .get::<Self>()
             .cloned()
             .ok_or_else(|| Redirect::to(&format!("{}/sign-in", desk.root())).into_response())
+    }
+}
+
+impl OptionalFromRequestParts<Desk> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Desk) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
     }
 }

@@ -24,6 +24,17 @@ pub(super) fn certificate(config: &Config) -> anyhow::Result<Option<Arc<ServerCe
     Ok(Some(Arc::new(certificate)))
 }
 
+/// TLS of the administration address, where it has it.
+pub(super) fn admin_tls(
+    config: &Config,
+    certificate: Option<&Arc<ServerCertificate>>,
+) -> anyhow::Result<Option<Arc<ServerConfig>>> {
+    let (Some(admin), Some(tls), Some(certificate)) = (&config.admin, &config.tls, certificate) else {
+        return Ok(None);
+    };
+    Ok(if admin.tls { Some(Tls::of(certificate)?.from(tls.minimum)) } else { None })
+}
+
 /// Opens every listener before any of them serves.
 pub(super) fn open(
     config: &Config,

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tracing::{error, info};
 
 use super::bounds;
 use super::serve::hostname;
 use crate::account::Directory;
+use crate::admin::sign_in::Porter;
 use crate::admin::{Admin, Desk};
 use crate::clock;
 use crate::config::Config;
@@ -110,7 +111,11 @@ impl Live {
     }
 
     /// Opens the administration address, where one is configured.
-    pub(super) fn open_admin(&self, registry: &Arc<Registry>) -> anyhow::Result<Option<Admin>> {
+    pub(super) fn open_admin(
+        &self,
+        registry: &Arc<Registry>,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> anyhow::Result<Option<Admin>> {
         let Some(admin) = &self.config.admin else { return Ok(None) };
         let service = Arc::clone(&self.service);
         let find = move |name: &str| {
@@ -125,11 +130,12 @@ impl Live {
             tokens: self.service.tokens.clone(),
             doctor: self.doctor(),
             find: Arc::new(find),
+            porter: Arc::new(Porter::new(admin, Arc::clone(&self.store) as Arc<dyn Store>)),
             busy: self.service.busy.clone(),
             hostname: self.service.hostname.as_str().into(),
             started: clock::now(),
         };
-        let opened = Admin::open(admin.address, &desk);
+        let opened = Admin::open(admin.address, tls, &desk);
         let opened = opened.context("[admin] address")?;
         info!(address = %opened.address(), "admin.listening");
         Ok(Some(opened))

@@ -1,6 +1,7 @@
 //! The command line: parse, call, print.
 
 mod account;
+mod admin;
 mod arguments;
 mod bounds;
 mod config;
@@ -57,6 +58,9 @@ enum Command {
     /// List, add, change and remove accounts
     #[command(subcommand, after_help = "Example:\n  gatepost account add evmail --token support --generate")]
     Account(account::Command),
+    /// Set the password of the pages, and make a link to set the first one
+    #[command(subcommand, after_help = "Example:\n  gatepost admin password --generate")]
+    Admin(admin::Command),
     /// Make and change the key that seals the store
     #[command(subcommand, after_help = "Example:\n  gatepost key generate --out gatepost.key")]
     Key(key::Command),
@@ -141,6 +145,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(file) => serve::run(&file),
         Command::Config(command) => config::run(&command),
         Command::Account(command) => account::run(command),
+        Command::Admin(command) => admin::run(command),
         Command::Key(command) => key::run(&command),
         Command::Token(command) => token::run(command),
         Command::Tls(command) => tls::run(&command),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,6 +29,8 @@ use crate::token::Tokens;
 #[derive(Debug)]
 pub struct Running {
     listeners: Vec<(Protocol, Address)>,
+    admin: Option<Address>,
+    invitation: Option<SecretString>,
     service: Arc<Service>,
     tasks: TaskTracker,
     refresher: CancellationToken,
@@ -63,7 +66,12 @@ impl Running {
         live.declare(&registry.declared())?;
         let certificate = listeners::certificate(&config)?;
         let opened = listeners::open(&config, &service, certificate.as_ref())?;
-        let admin = live.open_admin(&registry)?;
+        let admin = live.open_admin(&registry, listeners::admin_tls(&config, certificate.as_ref())?)?;
+        let admin_address = admin.as_ref().map(|admin| admin.address().clone());
+        let invitation = match &admin_address {
+            Some(address) => super::admin::invitation(&config, &live.store, address).await?,
+            None => None,
+        };
         let refresher = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(service.tokens.clone().refresh_ahead(refresher.clone()));
@@ -88,13 +96,25 @@ impl Running {
             listeners::serve(open, &tasks, &permits, &stop);
         }
         let patience = Duration::from_secs(config.limits.shutdown_seconds);
-        Ok(Self { listeners, service, tasks, refresher, patience })
+        Ok(Self { listeners, admin: admin_address, invitation, service, tasks, refresher, patience })
     }
 
     /// Where it listens, in the order of the configuration.
     #[must_use]
     pub fn listeners(&self) -> &[(Protocol, Address)] {
         &self.listeners
+    }
+
+    /// Where the pages are.
+    #[must_use]
+    pub const fn admin(&self) -> Option<&Address> {
+        self.admin.as_ref()
+    }
+
+    /// The link by which the administrator's first password is set, where there is none.
+    #[must_use]
+    pub const fn invitation(&self) -> Option<&SecretString> {
+        self.invitation.as_ref()
     }
 
     /// Stops: no new sessions, messages under way are finished, idle sessions are told goodbye.
@@ -127,6 +147,7 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
         for (protocol, address) in running.listeners() {
             info!(%protocol, %address, "service.listening");
         }
+        running.invitation().into_iter().for_each(super::admin::invite);
         let signal = stop.received().await;
         info!(signal, "service.stopping");
         running.stop().await;

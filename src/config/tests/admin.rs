@@ -21,7 +21,8 @@ fn beyond_loopback_it_wants_tls_or_a_proxy_that_is_named() {
     }
     let tls = with("address = \"0.0.0.0:8590\"\ntls = true") + TLS;
     assert!(load(&written(&tls), &[]).unwrap().admin.unwrap().tls);
-    let proxied = "address = \"0.0.0.0:8590\"\nreverse_proxy = \"10.0.0.5\"\npublic_url = \"https://mail.example.com/\"";
+    let proxied =
+        "address = \"0.0.0.0:8590\"\nreverse_proxy = \"10.0.0.5\"\npublic_url = \"https://mail.example.com/\"";
     let admin = load(&written(&with(proxied)), &[]).unwrap().admin.unwrap();
     assert_eq!(admin.reverse_proxy, ["10.0.0.5/32".parse().unwrap()]);
 }

@@ -1,0 +1,130 @@
+//! `gatepost admin …`: who may use the pages.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::workshop::block_on;
+use super::{ConfigFile, password, say, store as kept};
+use crate::account::hash_password;
+use crate::admin::sign_in::{AdminPassword, base, fit, new_link};
+use crate::clock;
+use crate::config::{Admin, Config};
+use crate::net::Address;
+use crate::store::{Deed, SqliteStore, Store};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Set the administrator's password
+    #[command(
+        after_help = "Asks twice on a terminal; otherwise reads one line from standard input. At least 12 characters.\nEverybody who is signed in to the pages is signed out. It works beside a running service.\n\nExample:\n  gatepost admin password --generate"
+    )]
+    Password {
+        /// Make up a strong password and print it, once
+        #[arg(long)]
+        generate: bool,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+    /// Print a link by which the first password is set in a browser
+    #[command(
+        after_help = "It is good once, for an hour, while there is no password, and replaces the link from before. The service prints one when\nit starts without a password. It works beside a running service.\n\nExample:\n  gatepost admin link"
+    )]
+    Link {
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Password { generate, file } => set(&file, generate),
+        Command::Link { file } => link(&file),
+    }
+}
+
+fn set(file: &ConfigFile, generate: bool) -> anyhow::Result<()> {
+    let (admin, store) = opened(file)?;
+    let record = AdminPassword::of(&admin, Arc::clone(&store) as Arc<dyn Store>);
+    // Nothing is asked for in vain.
+    record.changeable()?;
+    let password = password::new(generate)?;
+    fit(&password)?;
+    let hash = hash_password(&password)?;
+    block_on(async {
+        record.replace(&hash).await?;
+        note(store.as_ref(), "admin.password_changed").await
+    })?;
+    say("the administrator's password is set; whoever was signed in to the pages is signed out")?;
+    password::tell(&password, generate)
+}
+
+fn link(file: &ConfigFile) -> anyhow::Result<()> {
+    let (admin, store) = opened(file)?;
+    let record = AdminPassword::of(&admin, Arc::clone(&store) as Arc<dyn Store>);
+    let port = admin.address.port();
+    if port == 0 && admin.public_url.is_none() {
+        bail!("[admin] address has port 0, so that nobody knows where the pages are; write `public_url`");
+    }
+    let base = base(&admin, port).context("[admin] address makes no URL; write `public_url`")?;
+    let link = block_on(async {
+        if record.hash().await?.is_some() {
+            bail!("there is a password, and links are for the first one; `gatepost admin password` sets another");
+        }
+        note(store.as_ref(), "admin.link_made").await?;
+        Ok(new_link(store.as_ref(), &base).await?)
+    })?;
+    say(link.expose_secret())
+}
+
+fn opened(file: &ConfigFile) -> anyhow::Result<(Admin, Arc<SqliteStore>)> {
+    let config = file.load_for_command()?;
+    let admin = config.admin.clone();
+    let admin = admin.context("there is no [admin] table, and so there are no pages; add one (it may be empty)")?;
+    Ok((admin, Arc::new(kept::open(&config)?)))
+}
+
+async fn note(store: &dyn Store, what: &str) -> anyhow::Result<()> {
+    let deed = Deed {
+        at: clock::now(),
+        who: "command line".into(),
+        from: std::env::var("USER").unwrap_or_default(),
+        what: what.into(),
+        subject: String::new(),
+        detail: String::new(),
+    };
+    Ok(store.note(deed).await?)
+}
+
+/// The link of a service that starts without a password. Beyond loopback it does not start: whoever came first would be the
+/// administrator.
+pub(super) async fn invitation(
+    config: &Config,
+    store: &Arc<SqliteStore>,
+    address: &Address,
+) -> anyhow::Result<Option<SecretString>> {
+    let (Some(admin), Some(address)) = (&config.admin, address.tcp()) else { return Ok(None) };
+    let record = AdminPassword::of(admin, Arc::clone(store) as Arc<dyn Store>);
+    if record.hash().await?.is_some() {
+        return Ok(None);
+    }
+    if admin.is_beyond_loopback() {
+        bail!(
+            "[admin] address {address} is beyond loopback, and there is no administrator's password; set one with `gatepost admin password`"
+        );
+    }
+    let Some(base) = base(admin, address.port()) else { return Ok(None) };
+    Ok(Some(new_link(store.as_ref(), &base).await?))
+}
+
+/// Said to whoever starts the service, and not to the log, which others read and keep.
+pub(super) fn invite(link: &SecretString) {
+    let link = link.expose_secret();
+    let text = format!(
+        "gatepost: no administrator's password is set. Choose one in a browser within an hour, at\n\n    {link}\n\ngatepost: `gatepost admin link` prints a fresh link, `gatepost admin password` sets one here."
+    );
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
