@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::spinner::{make_room, spin};
 use super::workshop::{Workshop, block_on};
 use super::{ConfigFile, say};
-use crate::doctor::{Doctor, Outcome, Step, Verdict};
+use crate::doctor::{Doctor, Outcome, Recipient, Step, Verdict};
 use crate::lifecycle::StopSignal;
 use crate::model::{Account, Protocol, Token};
 use crate::upstream::Reach;
@@ -21,6 +21,9 @@ use crate::upstream::Reach;
 pub(super) struct Arguments {
     /// The account, or one of its aliases; all that are in use without it
     account: Option<String>,
+    /// Send a test message to this address by the account, and show what the provider answers
+    #[arg(long, value_name = "ADDRESS", requires = "account")]
+    send_to: Option<String>,
     /// As JSON: a list of steps
     #[arg(long)]
     json: bool,
@@ -33,18 +36,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 async fn examine(arguments: &Arguments) -> anyhow::Result<()> {
+    let to = arguments.send_to.as_deref().map(Recipient::parse).transpose().context("--send-to")?;
     let shop = Workshop::open(&arguments.file).await?;
     let one = arguments.account.as_deref().map(|name| find(&shop.declared.accounts, name)).transpose()?;
     if shop.declared.accounts.is_empty() {
         bail!("there is no account yet; declare one as [accounts.NAME]");
     }
     let doctor = doctor(&shop)?;
-    let mut report = Report::new(arguments.json);
+    let mut report = Report::new(arguments.json, if to.is_some() { "message" } else { "login" });
     let tell = |step| report.tell(step);
     let work = async {
-        match one {
-            Some(account) => doctor.examine_one(account, tell).await,
-            None => doctor.examine(&shop.declared.accounts, tell).await,
+        match (one, &to) {
+            (Some(account), Some(to)) => doctor.send(account, to, tell).await,
+            (Some(account), None) => doctor.examine_one(account, tell).await,
+            (None, _) => doctor.examine(&shop.declared.accounts, tell).await,
         }
     };
     let mut signals = StopSignal::listen().context("cannot listen for signals")?;
@@ -84,6 +89,8 @@ fn find<'a>(accounts: &'a [Account], name: &str) -> anyhow::Result<&'a Account> 
 struct Report {
     /// Those told so far, where they are told as JSON.
     steps: Option<Vec<Value>>,
+    /// What is tried, in a word.
+    what: &'static str,
     colour: bool,
     account: String,
     /// The first line that could not be written.
@@ -91,16 +98,16 @@ struct Report {
 }
 
 impl Report {
-    fn new(as_json: bool) -> Self {
+    fn new(as_json: bool, what: &'static str) -> Self {
         // https://no-color.org
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = std::io::stdout().is_terminal() && !plain;
-        Self { steps: as_json.then(Vec::new), colour, account: String::new(), printed: Ok(()) }
+        Self { steps: as_json.then(Vec::new), what, colour, account: String::new(), printed: Ok(()) }
     }
 
     fn tell(&mut self, step: Step) {
         if let Some(steps) = &mut self.steps {
-            steps.push(as_json(&step));
+            steps.push(step.json());
         } else if self.printed.is_ok() {
             self.printed = self.print(step);
         }
@@ -126,10 +133,10 @@ impl Report {
             say(serde_json::to_string_pretty(&steps)?)?;
         } else if failed == 0 {
             let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
-            say(format_args!("{} tried, none failed{warned}", counted(chains, "login")))?;
+            say(format_args!("{} tried, none failed{warned}", counted(chains, self.what)))?;
         }
         if failed > 0 {
-            bail!("{failed} of {} failed", counted(chains, "login"));
+            bail!("{failed} of {} failed", counted(chains, self.what));
         }
         Ok(())
     }
@@ -162,18 +169,4 @@ const fn mark(outcome: Outcome, colour: bool) -> &'static str {
         (Outcome::Warning, false) => "warning",
         (Outcome::Failed, false) => "FAILED ",
     }
-}
-
-fn as_json(step: &Step) -> Value {
-    json!({
-        "account": step.account,
-        "protocol": step.protocol.map(Protocol::name),
-        "step": step.stage.name(),
-        "outcome": step.outcome.name(),
-        "ms": u64::try_from(step.took.as_millis()).unwrap_or(u64::MAX),
-        "known": step.known,
-        "detail": step.detail,
-        "cause": step.advice.as_ref().map(|advice| &advice.cause),
-        "remedy": step.advice.as_ref().map(|advice| &advice.remedy),
-    })
 }

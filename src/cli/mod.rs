@@ -72,7 +72,7 @@ enum Command {
     Tls(tls::Command),
     /// Find out why an account does not work
     #[command(
-        after_help = "For each protocol of the account: DNS, TCP, TLS, token, login, and a command that changes nothing.\nNothing is sent. It works beside a running service. Exits with 1 when something failed.\n\nExample:\n  gatepost doctor support@example.com"
+        after_help = "For each protocol of the account: DNS, TCP, TLS, token, login, and a command that changes nothing.\nNothing is sent, but with --send-to, which sends one small message as the account's sender policy has it.\nIt works beside a running service. Exits with 1 when something failed.\n\nExample:\n  gatepost doctor support@example.com\n  gatepost doctor support@example.com --send-to me@example.com"
     )]
     Doctor(doctor::Arguments),
     /// Hash the password that a program will use

@@ -6,7 +6,9 @@ use super::step::Finding;
 use super::token::{self, Holding};
 use super::{Advice, Doctor, Outcome, Stage, Step, Verdict, command, server};
 use crate::model::{Account, Protocol};
-use crate::upstream::Target;
+use crate::net::Link;
+use crate::proto::Input;
+use crate::upstream::{Reach, Target};
 
 /// The chains of an examination, and what they have found out so far.
 pub(super) struct Chains<'a, T> {
@@ -30,13 +32,13 @@ enum Subject {
 }
 
 /// Where a chain is.
-struct Place<'a> {
-    account: &'a Account,
-    protocol: Protocol,
+pub(super) struct Place<'a> {
+    pub(super) account: &'a Account,
+    pub(super) protocol: Protocol,
 }
 
 /// The chain has failed.
-struct Stopped;
+pub(super) struct Stopped;
 
 impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
     pub(super) fn new(doctor: &'a Doctor, tell: T) -> Self {
@@ -74,23 +76,46 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
     async fn chain(&mut self, place: &Place<'_>) -> Result<(), Stopped> {
         let Place { account, protocol } = *place;
         let (token, user) = (&account.token, account.upstream_user(protocol));
-        if token.is_stand_in() {
-            return self.orphan(place);
-        }
-        let Some(reach) = (self.doctor.reach)(token) else { return self.undeclared(place) };
+        let reach = self.reach(place)?;
         let Some(target) = reach.target(token, protocol, user) else { return self.undeclared(place) };
-        self.server(place, &target).await?;
+        let (link, input) = self.enter(place, &target).await?;
+        let begun = Instant::now();
+        let answered = command::try_one(link, input, &target, protocol, token).await;
+        self.tell(place, Stage::Command, &answered, Some(begun.elapsed()))
+    }
+
+    /// How the account's provider is reached, as long as there is one.
+    pub(super) fn reach(&mut self, place: &Place<'_>) -> Result<Reach, Stopped> {
+        let token = &place.account.token;
+        let gone = if token.is_stand_in() {
+            self.orphan(place)
+        } else {
+            match (self.doctor.reach)(token) {
+                Some(reach) => return Ok(reach),
+                None => self.undeclared(place),
+            }
+        };
+        Err(gone.err().unwrap_or(Stopped))
+    }
+
+    /// Everything up to the login.
+    pub(super) async fn enter(&mut self, place: &Place<'_>, target: &Target<'_>) -> Result<(Link, Input), Stopped> {
+        let Place { account, protocol } = *place;
+        let (token, user) = (&account.token, target.user);
+        self.server(place, target).await?;
         let name = self.token(place, user).await?;
         let Some(holding) = self.tokens.get(&name) else { return Err(Stopped) };
         let Some(access) = &holding.access else { return Err(Stopped) };
-        let patient =
-            Patient { tokens: &self.doctor.tokens, token, target: &target, protocol, claims: &holding.claims };
+        let patient = Patient { tokens: &self.doctor.tokens, token, target, protocol, claims: &holding.claims };
         let begun = Instant::now();
         let logged = login::log_in(&patient, access).await;
         let took = begun.elapsed();
         let Logged { link, input, fresh, finding } = match logged {
             Ok(logged) => logged,
-            Err(refused) => return self.tell(place, Stage::Sasl, &refused, Some(took)),
+            Err(refused) => {
+                self.tell(place, Stage::Sasl, &refused, Some(took))?;
+                return Err(Stopped);
+            }
         };
         if let Some(fresh) = fresh
             && let Some(holding) = self.tokens.get_mut(&name)
@@ -98,9 +123,7 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
             holding.replace(fresh);
         }
         self.tell(place, Stage::Sasl, &finding, Some(took))?;
-        let begun = Instant::now();
-        let answered = command::try_one(link, input, &target, protocol, token).await;
-        self.tell(place, Stage::Command, &answered, Some(begun.elapsed()))
+        Ok((link, input))
     }
 
     /// DNS, TCP and TLS.
@@ -174,7 +197,7 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
         self.tell(place, Stage::Account, &finding, None)
     }
 
-    fn undeclared(&mut self, place: &Place<'_>) -> Result<(), Stopped> {
+    pub(super) fn undeclared(&mut self, place: &Place<'_>) -> Result<(), Stopped> {
         let provider = &place.account.token.provider.name;
         let advice = Advice::new("the configuration has changed meanwhile", "run it again");
         let finding = Finding::failed(format!("the provider {provider:?} is not declared any more"), advice);
@@ -182,7 +205,7 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
     }
 
     /// Without a time it was known before.
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         place: &Place<'_>,
         stage: Stage,

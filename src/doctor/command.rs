@@ -1,26 +1,16 @@
 //! One command that changes nothing, on a session that is logged in: some refusals come only here.
 
-use std::io;
-use std::time::Duration;
-
 use tokio::time::timeout;
 
 use super::Advice;
 use super::claims::Claims;
 use super::refusal::{Case, refusal};
+use super::session::{LINE, Session, Unanswered, printable};
 use super::step::Finding;
 use crate::model::{Family, Protocol, Token};
 use crate::net::Link;
-use crate::proto::smtp::Reply;
-use crate::proto::{Input, Line, Violation};
+use crate::proto::{Input, Violation};
 use crate::upstream::Target;
-
-/// A session and its patience for one command.
-struct Session {
-    link: Link,
-    input: Input,
-    limit: Duration,
-}
 
 /// How a command ended.
 enum Answered {
@@ -30,17 +20,7 @@ enum Answered {
     No(String),
 }
 
-/// Why there was no answer.
-#[derive(Debug, thiserror::Error)]
-enum Unanswered {
-    #[error("the connection broke: {0}")]
-    Io(#[from] io::Error),
-    #[error("the server {0}")]
-    Violation(#[from] Violation),
-}
-
-/// Longest line of an answer, in octets, and the most lines.
-const LINE: usize = 16 * 1024;
+/// The most lines of an answer.
 const LINES: usize = 200;
 
 pub(super) async fn try_one(
@@ -143,46 +123,6 @@ impl Session {
         };
         Ok(Answered::Yes(format!("MAIL FROM:<{sender}>, taken back{late}")))
     }
-
-    async fn ask(&mut self, line: &str) -> Result<Reply, Unanswered> {
-        self.link.send(line.as_bytes()).await?;
-        loop {
-            if let Some(reply) = Reply::read(&mut self.input)? {
-                return Ok(reply);
-            }
-            self.more().await?;
-        }
-    }
-
-    async fn line(&mut self) -> Result<Vec<u8>, Unanswered> {
-        loop {
-            match self.input.line(LINE) {
-                Line::Whole(line) | Line::Malformed(line) => return Ok(line.to_vec()),
-                Line::TooLong => return Err(Violation::LineTooLong { limit: LINE }.into()),
-                Line::Incomplete => self.more().await?,
-            }
-        }
-    }
-
-    async fn more(&mut self) -> Result<(), Unanswered> {
-        let chunk = self.link.read(self.limit).await?;
-        if chunk.is_empty() {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
-        self.input.push(&chunk);
-        Ok(())
-    }
-
-    /// Says goodbye; what comes of it does not matter any more.
-    async fn leave(mut self, protocol: Protocol) {
-        let goodbye: &[u8] = match protocol {
-            Protocol::Imap => b"D2 LOGOUT\r\n",
-            Protocol::Pop3 | Protocol::Smtp => b"QUIT\r\n",
-        };
-        if self.link.send(goodbye).await.is_ok() {
-            self.link.close().await;
-        }
-    }
 }
 
 /// The address to name as sender: the user, else the mailbox, if either is one.
@@ -198,14 +138,4 @@ fn messages_of(count: &str) -> String {
 
 fn no(said: &[u8]) -> Answered {
     Answered::No(printable(said))
-}
-
-/// One line for people. A word that is long enough to hold a token is left out: servers repeat what they did not understand.
-fn printable(text: &[u8]) -> String {
-    const LONGEST: usize = 400;
-    const LONGEST_WORD: usize = 64;
-    let text = String::from_utf8_lossy(text);
-    let words = text.split_whitespace().map(|word| if word.len() > LONGEST_WORD { "…" } else { word });
-    let line = words.collect::<Vec<_>>().join(" ");
-    line.chars().map(|c| if c.is_control() { '?' } else { c }).take(LONGEST).collect()
 }

@@ -1,21 +1,26 @@
 //! Why an account does not work: DNS, TCP, TLS, token, SASL and one harmless command, for each of its protocols.
 //!
 //! A chain stops at its first failure, which has a cause and a next step. What was found out once (a host, a server, a
-//! token) is not asked again: later chains tell it as known. Nothing is sent, no mailbox is changed, and nothing secret is
-//! told. It works beside a running service, by the same leases.
+//! token) is not asked again: later chains tell it as known. No mailbox is changed, nothing is sent unless a test message is
+//! asked for, and nothing secret is told. It works beside a running service, by the same leases.
 
 mod advice;
 mod chain;
 mod claims;
 mod command;
 mod login;
+mod message;
 mod refusal;
+mod rounds;
 mod server;
+mod session;
 mod step;
 #[cfg(test)]
 mod tests;
 mod token;
 
+pub use message::{NoAddress, Recipient};
+pub use rounds::{Crowded, End, Rounds, Seen, Work};
 pub use step::{Advice, Outcome, Stage, Step};
 
 use std::fmt;
@@ -70,6 +75,18 @@ impl Doctor {
             chains.disabled(account);
         }
         chains.account(account).await;
+        chains.verdict
+    }
+}
+
+impl Doctor {
+    /// Sends one test message by an account, as its sender policy has it, also while the account is disabled.
+    pub async fn send(&self, account: &Account, to: &Recipient, tell: impl FnMut(Step) + Send) -> Verdict {
+        let mut chains = Chains::new(self, tell);
+        if account.disabled {
+            chains.disabled(account);
+        }
+        chains.message(account, to).await;
         chains.verdict
     }
 }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::model::Protocol;
 
 /// One step of an examination, over.
@@ -21,6 +23,24 @@ pub struct Step {
     pub detail: String,
     /// What to do; always there where something failed.
     pub advice: Option<Advice>,
+}
+
+impl Step {
+    /// As programs read it.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        json!({
+            "account": self.account,
+            "protocol": self.protocol.map(Protocol::name),
+            "step": self.stage.name(),
+            "outcome": self.outcome.name(),
+            "ms": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            "known": self.known,
+            "detail": self.detail,
+            "cause": self.advice.as_ref().map(|advice| &advice.cause),
+            "remedy": self.advice.as_ref().map(|advice| &advice.remedy),
+        })
+    }
 }
 
 /// Why, and what now. Each is one line without its full stop.
@@ -49,6 +69,14 @@ pub enum Stage {
     Sasl,
     /// A command that changes nothing.
     Command,
+    /// The sender of a test message.
+    Mail,
+    /// Its recipient.
+    Rcpt,
+    /// The announcement of its text.
+    Data,
+    /// Its text: what is told is the server's own answer.
+    Message,
 }
 
 impl Stage {
@@ -63,6 +91,10 @@ impl Stage {
             Self::Token => "token",
             Self::Sasl => "sasl",
             Self::Command => "command",
+            Self::Mail => "mail",
+            Self::Rcpt => "rcpt",
+            Self::Data => "data",
+            Self::Message => "message",
         }
     }
 }

@@ -1,3 +1,5 @@
+mod rounds;
+
 use chrono::TimeDelta;
 
 use super::advice::{left, upstream};

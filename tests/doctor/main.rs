@@ -5,6 +5,7 @@
 mod egress;
 mod login;
 mod scene;
+mod send;
 mod server;
 mod token;
 mod whole;
