@@ -3,10 +3,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::sign_in::Porter;
+use crate::activity::Activity;
 use crate::config::Config;
 use crate::consent::Find;
 use crate::doctor::Doctor;
 use crate::lifecycle::Busy;
+use crate::net::ServerCertificate;
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::token::Tokens;
@@ -20,6 +22,8 @@ pub struct Desk {
     pub config: Arc<Config>,
     /// What is declared, and every change of it.
     pub registry: Arc<Registry>,
+    /// What is going on.
+    pub activity: Arc<Activity>,
     /// Token life.
     pub tokens: Tokens,
     /// Who examines accounts.
@@ -30,6 +34,8 @@ pub struct Desk {
     pub porter: Arc<Porter>,
     /// A stop waits for what is being redeemed: a code is good once.
     pub busy: Busy,
+    /// The certificate of the listeners with TLS.
+    pub certificate: Option<Arc<ServerCertificate>>,
     /// This machine's name, as clients and people know it.
     pub hostname: Arc<str>,
     /// Since when the service runs.

@@ -6,6 +6,8 @@
 mod assets;
 mod callback;
 mod desk;
+#[allow(dead_code, unused_imports, reason = "pictures come with the overview")]
+mod draw;
 #[allow(dead_code, reason = "sections come one by one")]
 mod form;
 mod guard;

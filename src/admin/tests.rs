@@ -51,7 +51,9 @@ pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
     let porter = Arc::new(sign_in::Porter::new(config.admin.as_ref().unwrap(), Arc::clone(&store)));
     let registry = Registry::open(Arc::clone(&config), Arc::clone(&store)).await.unwrap();
     let registry = Arc::new(registry);
-    let desk = Desk { store, config, registry, tokens, doctor, find, porter, busy, hostname, started: clock::now() };
+    let (activity, certificate, started) = (Arc::default(), None, clock::now());
+    let desk =
+        Desk { store, config, registry, activity, tokens, doctor, find, porter, busy, certificate, hostname, started };
     (desk, directory)
 }
 

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio_rustls::rustls::{ClientConfig, ServerConfig};
+use tokio_rustls::rustls::ClientConfig;
 use tracing::{error, info};
 
-use super::bounds;
 use super::serve::hostname;
+use super::{bounds, listeners};
 use crate::account::Directory;
 use crate::admin::sign_in::Porter;
 use crate::admin::{Admin, Desk};
@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::consent::Party;
 use crate::doctor::Doctor;
 use crate::model::{Provider, Token};
-use crate::net;
+use crate::net::{self, ServerCertificate};
 use crate::oauth::{Http, HttpSettings};
 use crate::registry::{Declared, Registry};
 use crate::session::Service;
@@ -114,7 +114,7 @@ impl Live {
     pub(super) fn open_admin(
         &self,
         registry: &Arc<Registry>,
-        tls: Option<Arc<ServerConfig>>,
+        certificate: Option<&Arc<ServerCertificate>>,
     ) -> anyhow::Result<Option<Admin>> {
         let Some(admin) = &self.config.admin else { return Ok(None) };
         let service = Arc::clone(&self.service);
@@ -127,15 +127,17 @@ impl Live {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             config: Arc::clone(&self.config),
             registry: Arc::clone(registry),
+            activity: Arc::clone(&self.service.activity),
             tokens: self.service.tokens.clone(),
             doctor: self.doctor(),
             find: Arc::new(find),
             porter: Arc::new(Porter::new(admin, Arc::clone(&self.store) as Arc<dyn Store>)),
             busy: self.service.busy.clone(),
+            certificate: certificate.map(Arc::clone),
             hostname: self.service.hostname.as_str().into(),
             started: clock::now(),
         };
-        let opened = Admin::open(admin.address, tls, &desk);
+        let opened = Admin::open(admin.address, listeners::admin_tls(&self.config, certificate)?, &desk);
         let opened = opened.context("[admin] address")?;
         info!(address = %opened.address(), "admin.listening");
         Ok(Some(opened))

@@ -66,7 +66,7 @@ impl Running {
         live.declare(&registry.declared())?;
         let certificate = listeners::certificate(&config)?;
         let opened = listeners::open(&config, &service, certificate.as_ref())?;
-        let admin = live.open_admin(&registry, listeners::admin_tls(&config, certificate.as_ref())?)?;
+        let admin = live.open_admin(&registry, certificate.as_ref())?;
         let admin_address = admin.as_ref().map(|admin| admin.address().clone());
         let invitation = match &admin_address {
             Some(address) => super::admin::invitation(&config, &live.store, address).await?,
