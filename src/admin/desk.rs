@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
 
 use super::sign_in::Porter;
 use crate::activity::Activity;
@@ -36,6 +37,8 @@ pub struct Desk {
     pub busy: Busy,
     /// The certificate of the listeners with TLS.
     pub certificate: Option<Arc<ServerCertificate>>,
+    /// Ends answers that go on and on.
+    pub stop: CancellationToken,
     /// This machine's name, as clients and people know it.
     pub hostname: Arc<str>,
     /// Since when the service runs.

@@ -51,9 +51,22 @@ pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
     let porter = Arc::new(sign_in::Porter::new(config.admin.as_ref().unwrap(), Arc::clone(&store)));
     let registry = Registry::open(Arc::clone(&config), Arc::clone(&store)).await.unwrap();
     let registry = Arc::new(registry);
-    let (activity, certificate, started) = (Arc::default(), None, clock::now());
-    let desk =
-        Desk { store, config, registry, activity, tokens, doctor, find, porter, busy, certificate, hostname, started };
+    let (activity, certificate, stop, started) = (Arc::default(), None, CancellationToken::new(), clock::now());
+    let desk = Desk {
+        store,
+        config,
+        registry,
+        activity,
+        tokens,
+        doctor,
+        find,
+        porter,
+        busy,
+        certificate,
+        stop,
+        hostname,
+        started,
+    };
     (desk, directory)
 }
 

@@ -134,6 +134,7 @@ impl Live {
             porter: Arc::new(Porter::new(admin, Arc::clone(&self.store) as Arc<dyn Store>)),
             busy: self.service.busy.clone(),
             certificate: certificate.map(Arc::clone),
+            stop: self.service.stop.clone(),
             hostname: self.service.hostname.as_str().into(),
             started: clock::now(),
         };
