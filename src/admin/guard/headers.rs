@@ -12,7 +12,7 @@ use super::origin::is_https_only;
 /// Nothing but our own style sheet, script and pictures; no frames, no other bases.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-const PERMISSIONS: &str = "accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
                            hid=(), microphone=(), midi=(), payment=(), serial=(), usb=()";
 /// A year.
 const HTTPS_ONLY: &str = "max-age=31536000";
