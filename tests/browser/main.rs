@@ -7,6 +7,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stderr, reason = "a skipped test has to be seen")]
 
+mod crowd;
 #[path = "../real/gatepost.rs"]
 #[allow(dead_code, reason = "the tests without a browser need more of it")]
 mod gatepost;
@@ -21,4 +22,17 @@ use stage::Stage;
 #[test]
 fn the_callback_page() {
     Stage::default().play("callback");
+}
+
+/// A measurement: `tests/bench-pages`.
+#[test]
+#[ignore = "measures a release build"]
+fn pages_of_a_crowd() {
+    Stage { set_up: true, crowd: true, ..Stage::default() }.play("crowd");
+}
+
+/// First start to first relayed message.
+#[test]
+fn the_journey() {
+    Stage::default().play("journey");
 }

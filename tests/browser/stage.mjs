@@ -52,6 +52,9 @@ export const command = (args, input = '') => execFileSync(stage.program, [...arg
 // The service's log and whatever else it said to standard error.
 export const log = () => fs.readFileSync(path.join(stage.directory, 'log'), 'utf8');
 
+// A label, which may say that the field is required.
+const labelled = (label) => new RegExp(`^\\s*${label.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*(\\(required\\))?\\s*$`);
+
 // Somebody in front of a browser of their own.
 export class Person {
   // `settings` are Playwright's for a context: javaScriptEnabled, viewport and so on.
@@ -91,7 +94,7 @@ export class Person {
   // Fills in a form as its labels say: text, a choice, or true and false for a box.
   async fills(fields, within = this.page) {
     for (const [label, value] of Object.entries(fields)) {
-      const field = within.getByLabel(label, { exact: true }).first();
+      const field = within.getByLabel(labelled(label)).first();
       if (typeof value === 'boolean') await field.setChecked(value);
       else if ((await field.evaluate((element) => element.tagName)) === 'SELECT') await field.selectOption(value);
       else await field.fill(value);
@@ -169,9 +172,10 @@ export async function play(scenes) {
     console.log(`FAIL ${now}\n${error.stack}`);
     await Promise.all(people.map(leftBehind));
     process.exitCode = 1;
-  } finally {
-    await browser.close();
   }
+  await browser.close();
+  // Whatever else the play has opened ends with it.
+  process.exit();
 }
 
 async function leftBehind({ page, alarms }, number) {

@@ -8,16 +8,19 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use crate::gatepost::{Gatepost, PROGRAM, mail_servers};
+use crate::crowd;
+use crate::gatepost::{Gatepost, PASSWORD, PROGRAM, mail_servers, password_hash};
 use crate::peers::{Peers, modules, peers, say};
 
 /// How the service of a play differs from one that nobody has set up.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Stage {
-    /// More lines of `[admin]`.
-    pub(crate) admin: &'static str,
-    /// More tables of the configuration.
+    /// Somebody has set it up: the administrator's password is [`PASSWORD`].
+    pub(crate) set_up: bool,
+    /// More tables of the configuration; `OUTSIDE` in it is the port of the play's own server.
     pub(crate) more: &'static str,
+    /// Its store holds 500 tokens and 2,000 accounts, and what is measured is printed.
+    pub(crate) crowd: bool,
     /// The path below which a reverse proxy serves it.
     pub(crate) prefix: &'static str,
 }
@@ -28,12 +31,18 @@ impl Stage {
         let Some(peers) = playable() else { return };
         let [admin, outside, ports @ ..] = free::<5>();
         let gatepost = Gatepost::with(&self.configuration(peers, admin, outside, ports), &[], &[]);
+        if self.crowd {
+            crowd::fill(gatepost.directory.path());
+        }
         let mut node = Command::new("node");
         node.arg(format!("tests/browser/plays/{name}.mjs"));
         node.env("GATEPOST_STAGE", self.told(peers, &gatepost, admin, outside, name).to_string());
         let output = node.output().unwrap();
         let [said, errors] =
             [&output.stdout, &output.stderr].map(|octets| String::from_utf8_lossy(octets).into_owned());
+        if self.crowd {
+            say(&said);
+        }
         assert!(output.status.success(), "{name}: {}\n{said}\n{errors}", output.status);
         gatepost.tells_none_of([] as [&str; 0]);
     }
@@ -48,6 +57,7 @@ impl Stage {
             "smtp": gatepost.smtp,
             "imap": gatepost.imap,
             "pop3": gatepost.pop3,
+            "password": PASSWORD,
             "program": PROGRAM,
             "directory": gatepost.directory.path(),
             "oauth": format!("https://localhost:{}", peers.port(0)),
@@ -61,7 +71,7 @@ impl Stage {
     fn public_url(self, admin: u16, outside: u16) -> String {
         match self.prefix {
             "" => format!("http://localhost:{admin}/"),
-            prefix => format!("http://localhost:{outside}{prefix}/"),
+            prefix => format!("https://localhost:{outside}{prefix}/"),
         }
     }
 
@@ -77,7 +87,7 @@ level = "debug"
 [admin]
 address = "127.0.0.1:{admin}"
 public_url = "{public_url}"
-{more_of_admin}
+{password}
 [providers.real]
 authorization_url = "https://localhost:{oauth}/auth"
 token_url = "https://localhost:{oauth}/token"
@@ -88,10 +98,10 @@ ca = "{ca}"
 {more}
 "#,
             public_url = self.public_url(admin, outside),
-            more_of_admin = self.admin,
+            password = if self.set_up { format!("password_hash = \"{}\"", password_hash()) } else { String::new() },
             ca = ca.display(),
             servers = mail_servers(peers, false),
-            more = self.more,
+            more = self.more.replace("OUTSIDE", &outside.to_string()),
         );
         for (protocol, port) in ["smtp", "imap", "pop3"].into_iter().zip(ports) {
             let _ = writeln!(text, "[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:{port}\"");

@@ -8,6 +8,7 @@
 //                                         device code, password
 //                web                      secret "web-s3cret": code at https://gatepost.example/mail/oauth/callback and
 //                                         what /redirect adds; password
+//                expired                  the same as web, but its secret is no longer good
 //                cert                     private_key_jwt (PS256, RS256): app-only for user30@example.test, and code
 //                (none)                   jwt-bearer by the service account
 //   issuers:     https://localhost:PORT, and https://localhost:PORT/plain by RFC 8414 alone
@@ -51,6 +52,7 @@ const clients = [
   ...['confidential', 'steady', 'rotating'].map((name) => ({ client_id: name, client_secret: 'conf-s3cret', grant_types: ['authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/'], token_endpoint_auth_method: 'client_secret_post' })),
   ...['public', 'fickle'].map((name) => ({ client_id: name, application_type: 'native', grant_types: ['authorization_code', 'refresh_token', DEVICE_CODE, PASSWORD], redirect_uris: ['http://127.0.0.1/', 'http://localhost/'], token_endpoint_auth_method: 'none' })),
   { client_id: 'web', client_secret: 'web-s3cret', grant_types: ['authorization_code', 'refresh_token', PASSWORD], redirect_uris: ['https://gatepost.example/mail/oauth/callback'], token_endpoint_auth_method: 'client_secret_post' },
+  { client_id: 'expired', client_secret: 'web-s3cret', client_secret_expires_at: 1, grant_types: ['authorization_code', 'refresh_token'], redirect_uris: ['https://gatepost.example/mail/oauth/callback'], token_endpoint_auth_method: 'client_secret_post' },
   { client_id: 'cert', application_type: 'native', grant_types: ['client_credentials', 'authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/', 'http://localhost/'], token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk()] } },
   { client_id: 'service-account', grant_types: [JWT_BEARER], token_endpoint_auth_method: 'none', ...without },
   { client_id: 'resource-server', client_secret: 'rs-secret', grant_types: [], token_endpoint_auth_method: 'client_secret_basic', ...without },
