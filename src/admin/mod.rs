@@ -3,6 +3,7 @@
 //! Pages are made here from what the other rooms know; nothing is decided here that the command line would decide otherwise.
 //! Each section has a module with its routes. They work without scripts, which only improve them.
 
+mod accounts;
 mod assets;
 mod callback;
 mod desk;
@@ -90,6 +91,7 @@ impl Admin {
 fn router(desk: &Desk) -> Router {
     let closed = Router::new()
         .merge(overview::routes())
+        .merge(accounts::routes())
         .merge(sign_in::routes())
         .route_layer(from_fn_with_state(desk.clone(), guard::signed_in));
     let open = Router::new()

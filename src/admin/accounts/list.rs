@@ -1,0 +1,71 @@
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::address;
+use super::view::{self, Origin};
+use crate::admin::Desk;
+use crate::admin::page::{Badge, Page, Section, shown};
+use crate::admin::pager::{Asked, Pager};
+use crate::admin::visitor::Visitor;
+use crate::model::Account;
+use crate::registry::Declared;
+
+#[derive(Template)]
+#[template(path = "accounts/list.html")]
+struct List {
+    page: Page,
+    action: String,
+    query: String,
+    rows: Vec<Row>,
+    pager: Pager,
+    /// What is declared and gave no account, each with its reason.
+    broken: Vec<String>,
+    none: bool,
+}
+
+struct Row {
+    name: String,
+    path: String,
+    aliases: String,
+    token: String,
+    protocols: String,
+    in_file: bool,
+    state: Badge,
+}
+
+pub(super) async fn list(State(desk): State<Desk>, visitor: Visitor, Query(asked): Query<Asked>) -> Response {
+    let declared = desk.registry.declared();
+    let query = asked.q.trim().to_owned();
+    let found = found(&declared, &query);
+    let action = format!("{}/accounts", desk.root());
+    let pager = Pager::new(action.clone(), vec![("q", query.clone())], asked.page, found.len());
+    let rows = pager.rows(found).into_iter().map(|account| row(&desk, &declared, account)).collect();
+    let broken = declared.broken.iter().filter(|text| !text.starts_with("token ")).cloned().collect();
+    let page = visitor.page(&desk, Section::Accounts, "Accounts");
+    shown(StatusCode::OK, &List { page, action, query, rows, pager, broken, none: declared.accounts.is_empty() })
+}
+
+/// Those that have the text in one of their names, or in the name of their token.
+fn found<'a>(declared: &'a Declared, query: &str) -> Vec<&'a Account> {
+    let query = query.to_lowercase();
+    let has = |text: &str| text.to_lowercase().contains(&query);
+    let all = declared.accounts.iter();
+    let mut found: Vec<_> =
+        all.filter(|account| query.is_empty() || account.names().any(has) || has(&account.token.name)).collect();
+    found.sort_by_cached_key(|account| account.name.to_lowercase());
+    found
+}
+
+fn row(desk: &Desk, declared: &Declared, account: &Account) -> Row {
+    Row {
+        name: account.name.clone(),
+        path: address::path(&account.name),
+        aliases: account.aliases.join(", "),
+        token: account.token.name.clone(),
+        protocols: view::protocols(&account.protocols),
+        in_file: !Origin::of(desk, account).is_store(),
+        state: view::state(declared, account),
+    }
+}
