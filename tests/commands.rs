@@ -14,6 +14,8 @@ mod label;
 mod place;
 #[path = "commands/tls.rs"]
 mod tls;
+#[path = "commands/token.rs"]
+mod token;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;

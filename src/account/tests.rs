@@ -145,6 +145,30 @@ async fn every_name_costs_the_same_number_of_hashes() {
     }
 }
 
+fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+#[tokio::test]
+async fn a_password_opens_nothing_once_it_has_expired_also_when_it_is_remembered() {
+    let mut account = account("a", &[], &["short", "long"]);
+    account.passwords[0].expires = Some(now());
+    let directory = Directory::new([account]).unwrap();
+    let verifier = verifier(1, 10);
+    let a_second = chrono::TimeDelta::seconds(1);
+    for (password, at, allowed, expired) in
+        [("short", now() - a_second, true, false), ("short", now(), false, true), ("long", now(), true, false)]
+    {
+        let Verdict::Granted(account, matched) = verifier.verify(&directory, "a", &password.into()).await else {
+            panic!("{password}")
+        };
+        let from = "192.0.2.1".parse().unwrap();
+        assert_eq!(matched.allowed(&account, Protocol::Smtp, from, at).is_some(), allowed, "{password} {at}");
+        assert_eq!(matched.has_expired(&account, at), expired, "{password} {at}");
+    }
+    assert_eq!(verifier.hashes_computed(), 4);
+}
+
 /// One password for two programs, each in its network; another for a third.
 fn limited() -> Account {
     let of = |text: &str, label: &str, protocols: &[Protocol], network: &str| Password {
@@ -181,7 +205,7 @@ async fn a_password_is_held_to_its_limits_also_when_it_is_remembered() {
         ] {
             let verdict = verifier.verify(&directory, "a", &password.into()).await;
             let Verdict::Granted(account, matched) = verdict else { panic!("{password}: {verdict:?}") };
-            let allowed = matched.allowed(&account, protocol, from.parse().unwrap());
+            let allowed = matched.allowed(&account, protocol, from.parse().unwrap(), now());
             assert_eq!(
                 allowed.map(|(_, password)| password.label.as_deref()),
                 expected,
@@ -198,8 +222,8 @@ async fn a_password_is_held_to_its_limits_also_when_it_is_remembered() {
     else {
         panic!("denied")
     };
-    assert!(matched.allowed(&account, Protocol::Imap, inside.parse().unwrap()).is_none());
-    assert!(matched.allowed(&account, Protocol::Pop3, inside.parse().unwrap()).is_some());
+    assert!(matched.allowed(&account, Protocol::Imap, inside.parse().unwrap(), now()).is_none());
+    assert!(matched.allowed(&account, Protocol::Pop3, inside.parse().unwrap(), now()).is_some());
     assert_eq!(verifier.hashes_computed(), 12);
 }
 

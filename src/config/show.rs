@@ -2,6 +2,8 @@ use std::fmt::{Display, Write as _};
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use chrono::SecondsFormat;
+
 use super::accounts::Unknown;
 use super::document::Step;
 use super::layers::Layers;
@@ -150,7 +152,7 @@ impl Page<'_> {
         self.list("scopes", &token.scopes);
         self.optional("redirect_uri", token.redirect_uri.as_ref());
         self.optional("client_secret_ends", token.secret_ends.map(|ends| ends.format("%Y-%m-%d")));
-        for (key, set) in [("delegate", token.delegate), ("testing", token.testing)] {
+        for (key, set) in [("delegate", token.delegate), ("testing", token.testing), ("disabled", token.disabled)] {
             if set {
                 self.value(key, "true");
             }
@@ -285,7 +287,8 @@ fn password(password: &Password) -> String {
     let label = password.label.as_ref().map(|label| ("label", quoted(label)));
     let protocols = (!password.protocols.is_empty()).then(|| ("protocols", listed(&password.protocols)));
     let networks = (!password.networks.is_empty()).then(|| ("networks", listed(&password.networks)));
-    inline([("hash", quoted(SECRET))].into_iter().chain(label).chain(networks).chain(protocols))
+    let expires = password.expires.map(|at| ("expires", quoted(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true))));
+    inline([("hash", quoted(SECRET))].into_iter().chain(label).chain(networks).chain(protocols).chain(expires))
 }
 
 fn listed(values: &[impl Display]) -> String {

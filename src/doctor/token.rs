@@ -117,6 +117,10 @@ fn why(fault: &TokenError, token: &Token, state: &TokenState) -> (String, Advice
             let remedy = format!("take the change back, or run `gatepost token authorize {name}`");
             (format!("the endpoint or the client of {name:?} has changed"), Advice::new(cause, remedy))
         }
+        TokenError::Disabled(_) => {
+            let remedy = format!("enable it with `gatepost token enable {name}`, or give the account another token");
+            (format!("{name:?} is disabled"), Advice::new("somebody has switched it off", remedy))
+        }
         TokenError::Unknown(_) => {
             (format!("{name:?} is not declared any more"), Advice::new("the configuration has changed", "run it again"))
         }

@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 
+use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
 use super::{PasswordHash, Protocol};
@@ -15,21 +16,29 @@ pub struct Password {
     pub protocols: Vec<Protocol>,
     /// Where from; empty means from wherever the account may.
     pub networks: Vec<IpNet>,
+    /// From when on it opens nothing any more.
+    pub expires: Option<DateTime<Utc>>,
 }
 
 impl Password {
-    /// Whether it may be used by this protocol from this address, as far as it has a say itself.
+    /// Whether it may be used by this protocol from this address now, as far as it has a say itself.
     #[must_use]
-    pub fn allows(&self, protocol: Protocol, from: IpAddr) -> bool {
+    pub fn allows(&self, protocol: Protocol, from: IpAddr, now: DateTime<Utc>) -> bool {
         let known_protocol = self.protocols.is_empty() || self.protocols.contains(&protocol);
-        known_protocol && (self.networks.is_empty() || within(&self.networks, from))
+        !self.has_expired(now) && known_protocol && (self.networks.is_empty() || within(&self.networks, from))
+    }
+
+    /// Whether its time is over.
+    #[must_use]
+    pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
     }
 }
 
 /// One without a name or limits.
 impl From<PasswordHash> for Password {
     fn from(hash: PasswordHash) -> Self {
-        Self { hash, label: None, protocols: Vec::new(), networks: Vec::new() }
+        Self { hash, label: None, protocols: Vec::new(), networks: Vec::new(), expires: None }
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Standing {
     NotImported,
     /// What is held belongs to another endpoint or client than is declared now; it is never sent.
     Changed,
+    /// Somebody has switched it off.
+    Disabled,
 }
 
 impl Standing {
@@ -29,6 +31,7 @@ impl Standing {
     pub fn of(token: &Token, state: &TokenState, now: DateTime<Utc>) -> Self {
         let moved = !token.owns(state);
         match (&token.grant, &state.trouble, &state.refresh) {
+            _ if token.disabled => Self::Disabled,
             (Grant::AppPassword(_), ..) => Self::Password,
             (grant, _, Some(_)) if moved && grant.lives_by_refresh() => Self::Changed,
             (_, Some(trouble), _) if trouble.class == TroubleClass::Ended => Self::Ended,
@@ -51,6 +54,7 @@ impl Standing {
             Self::Ended | Self::Ungranted => "needs authorization",
             Self::NotImported => "needs import",
             Self::Changed => "changed",
+            Self::Disabled => "disabled",
         }
     }
 }
@@ -67,7 +71,8 @@ pub fn next_refresh(
 ) -> Option<DateTime<Utc>> {
     let given = !token.grant.lives_by_refresh() || state.refresh.is_some();
     let nobody = token.is_per_mailbox() && user.is_empty();
-    if !given || nobody || matches!(Standing::of(token, state, now), Standing::Password | Standing::Changed) {
+    let never = matches!(Standing::of(token, state, now), Standing::Password | Standing::Changed | Standing::Disabled);
+    if !given || nobody || never {
         return None;
     }
     let due = state.due(spread(ahead, &token.state_name(user))).unwrap_or(now).max(now);
@@ -125,6 +130,7 @@ mod tests {
             (&code, failed(good.clone(), TroubleClass::Transient), Standing::Failing),
             (&code, failed(good.clone(), TroubleClass::Ended), Standing::Ended),
             (&app, TokenState::default(), Standing::Unused),
+            (&Token { disabled: true, ..code.clone() }, good.clone(), Standing::Disabled),
             (&super::tests::token(Grant::RefreshToken), TokenState::default(), Standing::NotImported),
             (&super::tests::token(Grant::AppPassword("x".into())), TokenState::default(), Standing::Password),
         ] {

@@ -32,6 +32,8 @@ pub struct Token {
     pub testing: bool,
     /// When the client's secret ends, as far as somebody said so.
     pub secret_ends: Option<DateTime<Utc>>,
+    /// Switched off: it is neither used nor refreshed, and what it holds is kept.
+    pub disabled: bool,
 }
 
 /// How a token is obtained.
@@ -162,6 +164,7 @@ impl Token {
             delegate: false,
             testing: false,
             secret_ends: None,
+            disabled: false,
         }
     }
 

@@ -206,7 +206,7 @@ fn entry(hash: &str, label: &str, terms: &Terms) -> Value {
             entry[key] = json!(list);
         }
     }
-    if let Some(expires) = &terms.expires {
+    if let Some(expires) = terms.expires.as_deref().map(str::trim).filter(|expires| !expires.is_empty()) {
         entry["expires"] = json!(expires);
     }
     entry

@@ -160,7 +160,10 @@ impl Dialogue<'_> {
         let directory = service.directory.load_full();
         match service.verifier.verify(&directory, &credentials.user, &credentials.password).await {
             Verdict::Granted(account, matched) if account.allows(protocol, from) => {
-                let (password, _) = matched.allowed(&account, protocol, from).ok_or(Refused::PasswordNotAllowed)?;
+                let now = clock::now();
+                let expired = matched.has_expired(&account, now);
+                let refused = if expired { Refused::PasswordExpired } else { Refused::PasswordNotAllowed };
+                let (password, _) = matched.allowed(&account, protocol, from, now).ok_or(refused)?;
                 Ok(Admitted { account, password: Some(password) })
             }
             Verdict::Granted(..) => Err(Refused::NotAllowed),

@@ -12,6 +12,7 @@ pub(super) enum Refused {
     BadCredentials,
     NotAllowed,
     PasswordNotAllowed,
+    PasswordExpired,
     /// While the upstream was asked.
     Revoked,
     Unusable,
@@ -43,6 +44,10 @@ impl Refused {
             Self::Revoked => {
                 let text = "this account or password was changed just now, and no longer allows this";
                 (LoginFailure::NotAllowed(ClientText::new(text)), "account or password changed during the login")
+            }
+            Self::PasswordExpired => {
+                let text = "this password has expired; ask the administrator for another";
+                (LoginFailure::NotAllowed(ClientText::new(text)), "right password, but it has expired")
             }
             Self::Unusable => {
                 let text = "this account cannot be used now; ask the administrator";

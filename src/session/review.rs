@@ -3,6 +3,7 @@
 use super::service::Service;
 use crate::account::Directory;
 use crate::activity::{Line, Login};
+use crate::clock;
 use crate::model::{Account, Protocol};
 
 impl Service {
@@ -33,7 +34,9 @@ fn is_same(before: &Account, now: &Account, protocol: Protocol) -> bool {
 fn opens(now: &Account, line: &Line) -> bool {
     let Login { protocol, peer, .. } = line.login;
     let Some(before) = line.password() else { return false };
-    now.passwords.iter().any(|password| password.hash == before.hash && password.allows(protocol, peer.ip()))
+    now.passwords
+        .iter()
+        .any(|password| password.hash == before.hash && password.allows(protocol, peer.ip(), clock::now()))
 }
 
 #[cfg(test)]

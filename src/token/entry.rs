@@ -116,7 +116,7 @@ impl Entry {
     /// When the token has to be looked at, so far ahead of its expiry. `None`: not before someone gives a grant.
     pub(super) fn due(&self, ahead: TimeDelta, changes: u64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let cached = self.cached.load();
-        if matches!(self.token.grant, Grant::AppPassword(_)) {
+        if self.token.disabled || matches!(self.token.grant, Grant::AppPassword(_)) {
             return None;
         }
         let Some(cached) = cached.as_ref().filter(|cached| cached.changes == changes) else { return Some(now) };

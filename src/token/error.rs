@@ -7,6 +7,9 @@ pub enum TokenError {
     /// No such token is declared.
     #[error("token {0:?} is not declared")]
     Unknown(String),
+    /// Somebody has switched it off.
+    #[error("token {0:?} is disabled; `gatepost token enable {0}` switches it on again")]
+    Disabled(String),
     /// It was never given.
     #[error("token {token:?} holds no grant yet; {remedy}")]
     Empty {
@@ -81,6 +84,7 @@ impl TokenError {
     #[must_use]
     pub fn for_client(&self) -> String {
         match self {
+            Self::Disabled(token) => format!("token '{token}' is disabled, ask the administrator"),
             Self::Unknown(token)
             | Self::Empty { token, .. }
             | Self::Moved { token, .. }

@@ -88,7 +88,7 @@ impl Tokens {
 
     /// A token to log in with. At once when one is cached; otherwise after a refresh, or with the reason why not.
     pub async fn access_token(&self, name: &str, user: &str) -> Result<AccessToken, TokenError> {
-        let entry = self.entry(name, user)?;
+        let entry = self.enabled(name, user)?;
         if let Some(password) = entry.app_password() {
             return Ok(password);
         }
@@ -115,7 +115,7 @@ impl Tokens {
     /// A token to log in with after an upstream refused this one: newer, by one forced refresh that all who were refused
     /// share. The same again means that a refresh has just been tried.
     pub async fn renewed(&self, name: &str, user: &str, refused: &AccessToken) -> Result<AccessToken, TokenError> {
-        let entry = self.entry(name, user)?;
+        let entry = self.enabled(name, user)?;
         if let Some(password) = entry.app_password() {
             return Ok(password);
         }
@@ -131,7 +131,7 @@ impl Tokens {
 
     /// A new token now, at an administrator's wish: no back-off holds it up, and a quarantined refresh token is tried again.
     pub async fn refresh(&self, name: &str, user: &str) -> Result<AccessToken, TokenError> {
-        let entry = self.entry(name, user)?;
+        let entry = self.enabled(name, user)?;
         match entry.app_password() {
             Some(password) => Ok(password),
             None => self.0.obtain(&entry, Want::Since(clock::now())).await,
@@ -173,6 +173,12 @@ impl Tokens {
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.0
+    }
+
+    /// The same of a token that may be used.
+    fn enabled(&self, name: &str, user: &str) -> Result<Arc<Entry>, TokenError> {
+        let entry = self.entry(name, user)?;
+        if entry.token.disabled { Err(TokenError::Disabled(name.to_owned())) } else { Ok(entry) }
     }
 
     /// The state of a token for a user; a service account gets one for each mailbox that an account names.

@@ -23,8 +23,8 @@ async fn each_program_gets_its_own_and_loses_it_alone() {
     let only_smtp = [YES[0], NOT_ALLOWED[1], NOT_ALLOWED[2]];
     place.soon("office", "scan one", only_smtp).await;
     place.soon("office", "own one", YES).await;
-    let scanner = json!({ "label": "scanner", "protocols": ["smtp"], "networks": ["127.0.0.0/8"] });
-    let own = json!({ "label": null, "protocols": [], "networks": [] });
+    let scanner = json!({ "label": "scanner", "protocols": ["smtp"], "networks": ["127.0.0.0/8"], "expires": null });
+    let own = json!({ "label": null, "protocols": [], "networks": [], "expires": null });
     assert_eq!(passwords(&place, "office"), json!([own, scanner]));
     let log = place.read("log");
     let login = log.lines().find(|line| line.contains("session.login\"") && line.contains("\"password\"")).unwrap();
@@ -46,6 +46,26 @@ async fn each_program_gets_its_own_and_loses_it_alone() {
     place.soon("office", "scan two", WRONG).await;
     place.soon("office", "own two", YES).await;
     assert_eq!(passwords(&place, "office"), json!([own]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_refused_from_its_day_on() {
+    let mut place = Place::new().await;
+    place.fed(&["account", "add", "office", "--token", "support"], "own one");
+    let give = |label, expires| ["account", "password", "office", "--label", label, "--expires", expires];
+    place.fed(&give("old", "2020-01-31"), "old one");
+    place.fed(&give("new", "2120-01-31T18:00:00Z"), "new one");
+    let expires: Vec<_> =
+        passwords(&place, "office").as_array().unwrap().iter().map(|password| password["expires"].clone()).collect();
+    assert_eq!(expires, [Value::Null, "2020-01-31T00:00:00Z".into(), "2120-01-31T18:00:00Z".into()]);
+    place.serve();
+    place.soon("office", "new one", YES).await;
+    place.soon("office", "old one", NOT_ALLOWED).await;
+    place.soon("office", "other", WRONG).await;
+    assert!(place.read("log").contains("right password, but it has expired"));
+    let told = place.fails(1, &give("old", "soon"), &[]);
+    assert!(told.contains("\n  --expires: found \"soon\"; allowed: a day such as"), "{told}");
+    place.fails(64, &["account", "password", "office", "--expires", "2027-01-31"], &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

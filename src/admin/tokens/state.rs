@@ -101,6 +101,9 @@ fn told(standing: Standing, token: &Token, usable: bool) -> (Tone, String) {
         Standing::Ended => (Tone::Bad, "The grant has ended; logins are put off until somebody gives it again."),
         Standing::Ungranted => (Tone::Warn, "Nobody has signed in for it yet; logins are put off until then."),
         Standing::NotImported => (Tone::Warn, "No refresh token has been imported yet; logins are put off until then."),
+        Standing::Disabled => {
+            (Tone::Idle, "It is switched off: it is not refreshed, and the logins of its accounts are put off.")
+        }
         Standing::Changed => {
             (Tone::Bad, "What is held was issued by another endpoint or to another client than is set now.")
         }
@@ -126,6 +129,7 @@ fn next(standing: Standing, token: &Token, state: &TokenState) -> Option<String>
             trouble.map(|remedy| format!("It is tried again by itself. If it stays so: {remedy}"))
         }
         Standing::Failing | Standing::Ended => trouble,
+        Standing::Disabled => Some("Enable it again, or give its accounts another token".into()),
         Standing::Ungranted => Some("Press \"Get token\" and sign in as the mailbox".into()),
         Standing::NotImported => Some("Import the refresh token on this token's page".into()),
         Standing::Changed if matches!(token.grant, Grant::RefreshToken) => {

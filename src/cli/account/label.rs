@@ -19,6 +19,9 @@ pub(in crate::cli) struct Fields {
     /// With --label: from these networks only, such as 10.0.0.0/8; may be repeated
     #[arg(long = "network", value_name = "NETWORK", requires = "label")]
     networks: Vec<String>,
+    /// With --label: refused from then on, from the beginning of a day (UTC) or from a time such as 2027-01-31T18:00:00Z
+    #[arg(long, value_name = "DATE", requires = "label")]
+    expires: Option<String>,
     /// Take the password of this label out
     #[arg(long, value_name = "LABEL", conflicts_with_all = ["keep_old", "generate"])]
     pub(super) remove_label: Option<String>,
@@ -61,6 +64,7 @@ fn terms(label: &str, fields: &Fields) -> Terms {
         label: Some(label.to_owned()),
         protocols: fields.protocols.clone(),
         networks: fields.networks.clone(),
-        ..Terms::default()
+        expires: fields.expires.clone(),
+        keep_old: false,
     }
 }

@@ -1,3 +1,4 @@
+use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 use super::super::say;
@@ -85,6 +86,7 @@ fn password(password: &Password) -> Value {
         "label": password.label,
         "protocols": password.protocols.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "networks": password.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "expires": password.expires.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
     })
 }
 

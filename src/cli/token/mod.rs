@@ -18,6 +18,7 @@ use super::workshop::{Workshop, actor, block_on};
 use super::{ConfigFile, prompt, say};
 use crate::lifecycle::StopSignal;
 use crate::model::Grant;
+use crate::registry::ChangeError;
 use crate::store::{Kind, Store as _, Version};
 use crate::token::import;
 
@@ -87,6 +88,24 @@ pub(super) enum Command {
         #[command(flatten)]
         file: ConfigFile,
     },
+    /// Switch a token of the store off: it is neither used nor refreshed, and keeps what it holds
+    #[command(
+        after_help = "The next login of its accounts is told to try later; sessions under way go on.\n\nExample:\n  gatepost token disable support"
+    )]
+    Disable {
+        /// The token's name
+        name: String,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+    /// Switch a disabled token of the store on again
+    #[command(after_help = "Example:\n  gatepost token enable support")]
+    Enable {
+        /// The token's name
+        name: String,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
     /// Put a refresh token from elsewhere into the store
     #[command(
         after_help = "Asks without echo on a terminal; otherwise reads one line from standard input.\nA running service uses it at the next login.\n\nExample:\n  gatepost token import support < refresh-token.txt"
@@ -119,6 +138,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Refresh { name, mailbox, file } => block_on(refresh(&name, mailbox.as_deref(), &file)),
         Command::Forget { name, yes, file } => block_on(forget(&name, yes, &file)),
+        Command::Disable { name, file } => block_on(disable(&name, true, &file)),
+        Command::Enable { name, file } => block_on(disable(&name, false, &file)),
         Command::Import { name, file } => block_on(import_token(&name, &file)),
         Command::List { json, file } => block_on(list(json, &file)),
     }
@@ -131,6 +152,7 @@ async fn import_token(name: &str, file: &ConfigFile) -> anyhow::Result<()> {
         bail!("token {name:?} is obtained by {} and needs no refresh token", token.grant.name());
     }
     import(shop.store.as_ref(), token, ask("Refresh token: ")?).await?;
+    shop.registry.note(&actor(), Kind::Token, "token.imported", name, "").await;
     say(format_args!("{name}: imported; it is used at the next login"))
 }
 
@@ -188,6 +210,17 @@ async fn refresh(name: &str, mailbox: Option<&str>, file: &ConfigFile) -> anyhow
         Err(signal) => bail!("ended by {signal}; what the provider answered meanwhile was kept"),
     };
     say(format_args!("{name}: refreshed; it expires at {}", state::time(access.expires_at())))
+}
+
+async fn disable(name: &str, disabled: bool, file: &ConfigFile) -> anyhow::Result<()> {
+    let shop = Workshop::open(file).await?;
+    let edit = if disabled { "write `disabled = true`" } else { "take `disabled = true` out" };
+    match shop.registry.disable_token(&actor(), name, disabled).await {
+        Err(error @ ChangeError::InFile { .. }) => bail!("{error}; {edit} there"),
+        Err(error @ ChangeError::Unusable { .. }) => bail!("{error}; `gatepost token forget {name}` removes it"),
+        changed => changed?,
+    }
+    say(format_args!("{name}: {}", if disabled { "disabled" } else { "enabled" }))
 }
 
 async fn forget(name: &str, yes: bool, file: &ConfigFile) -> anyhow::Result<()> {

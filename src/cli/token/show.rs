@@ -63,6 +63,8 @@ impl Page<'_> {
                 format!("{} (since {}, {} in a row)", trouble.summary, time(trouble.since), trouble.failures),
             ));
             lines.push(("next step", trouble.remedy.clone()));
+        } else if summary.word == "disabled" {
+            lines.push(("next step", format!("gatepost token enable {}", token.name)));
         } else if summary.word == "changed" {
             let remedy = format!("gatepost token authorize {}, or take the change back", token.name);
             lines.push(("error", format!("the grant belongs to another endpoint or client than {}", token.binding())));

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+
 use super::super::listeners::PROTOCOLS;
 use super::super::reader::Table;
 use super::hashes;
@@ -46,6 +48,7 @@ fn password(table: &Table<'_>, account: &[Protocol], labels: &mut HashSet<String
     let label = label(table, labels);
     let protocols = protocols(table, account);
     let networks = if table.absent("networks") { Some(Vec::new()) } else { table.networks("networks") };
+    let expires = if table.absent("expires") { Some(None) } else { expiry(table).map(Some) };
     for key in ["protocols", "networks"] {
         if table.is_empty_list(key) {
             let hint = "leave the key out to allow what the account is for, or take the password out".to_owned();
@@ -53,7 +56,16 @@ fn password(table: &Table<'_>, account: &[Protocol], labels: &mut HashSet<String
         }
     }
     table.finish();
-    Some(Password { hash: hash?, label: Some(label?), protocols: protocols?, networks: networks? })
+    Some(Password { hash: hash?, label: Some(label?), protocols: protocols?, networks: networks?, expires: expires? })
+}
+
+/// The beginning of a day, or a time.
+fn expiry(table: &Table<'_>) -> Option<DateTime<Utc>> {
+    let text = table.text_or_date("expires")?;
+    let day = NaiveDate::parse_from_str(&text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
+    let time = || DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc());
+    let allowed = "a day such as \"2027-01-31\", from whose beginning (UTC) it is refused, or a time such as \"2027-01-31T18:00:00Z\"";
+    day.or_else(|_| time()).ok().or_else(|| table.wrong("expires", &text, allowed))
 }
 
 fn hash(table: &Table<'_>) -> Option<PasswordHash> {

@@ -51,6 +51,7 @@ pub(super) fn token(name: &str, table: &Table<'_>, providers: &Known) -> Option<
     let redirect_uri = client::redirect_uri(table);
     let delegate = table.boolean("delegate").unwrap_or(false);
     let testing = table.boolean("testing").unwrap_or(false);
+    let disabled = table.boolean("disabled").unwrap_or(false);
     let secret_ends = date(table, "client_secret_ends");
     table.finish();
     if table.errors() != before {
@@ -71,6 +72,7 @@ pub(super) fn token(name: &str, table: &Table<'_>, providers: &Known) -> Option<
         delegate,
         testing,
         secret_ends,
+        disabled,
     })
 }
 

@@ -100,3 +100,22 @@ async fn what_is_wrong_is_told_by_its_key_and_never_with_a_secret() {
     assert_eq!(keys(registry.add_token(by(), "a\u{7}", google("a@example.com")).await.unwrap_err()), ["name"]);
     assert_eq!(trail(&registry).await, [""; 0]);
 }
+
+#[tokio::test]
+async fn a_token_is_switched_off_and_stays_so_while_it_is_edited() {
+    let place = place();
+    let registry = registry(&place).await;
+    registry.add_token(by(), "sales", google("sales@example.com")).await.unwrap();
+    for _ in 0..2 {
+        registry.disable_token(by(), "sales", true).await.unwrap();
+    }
+    let (seen, _) = registry.token_settings("sales").await.unwrap().unwrap();
+    let token = registry.edit_token(by(), "sales", seen, google("other@example.com")).await.unwrap();
+    assert!(token.disabled);
+    registry.disable_token(by(), "sales", false).await.unwrap();
+    assert!(!registry.declared().find("sales").unwrap().disabled);
+    let in_file = registry.disable_token(by(), "support", true).await.unwrap_err();
+    assert!(matches!(in_file, ChangeError::InFile { .. }), "{in_file}");
+    let deeds = trail(&registry).await;
+    assert_eq!(deeds[1..], ["token.disabled sales: ", "token.changed sales: mailbox", "token.enabled sales: "]);
+}

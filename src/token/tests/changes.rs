@@ -48,6 +48,33 @@ async fn what_one_endpoint_issued_is_not_sent_to_another() {
     assert_eq!(scene.endpoint.requests().len(), 1);
 }
 
+#[tokio::test]
+async fn a_disabled_token_is_neither_used_nor_refreshed_and_keeps_what_it_holds() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 1, Some("r2")));
+    tokens.access_token(NAME, USER).await.unwrap();
+    let off = Token { disabled: true, ..scene.token(Grant::RefreshToken) };
+    tokens.declare([(Arc::new(off), http())]);
+    let refused = tokens.access_token(NAME, USER).await.unwrap_err();
+    assert_eq!(refused, TokenError::Disabled(NAME.into()));
+    assert_eq!(refused.for_client(), "token 'support' is disabled, ask the administrator");
+    assert_eq!(tokens.refresh(NAME, USER).await.unwrap_err(), refused);
+    let held = tokens.state(NAME, USER).await.unwrap();
+    assert!(held.refresh.is_some());
+    for entry in tokens.shared().entries().values() {
+        assert_eq!(entry.due(TimeDelta::days(1), 0, clock::now()), None);
+    }
+    assert_eq!((scene.endpoint.requests().len(), material(&store).await), (1, (some("r2"), None)));
+
+    tokens.declare([(Arc::new(scene.token(Grant::RefreshToken)), http())]);
+    scene.endpoint.next(granted("a2", 3600, None));
+    assert_eq!(tokens.refresh(NAME, USER).await.unwrap().secret().expose_secret(), "a2");
+    let password = Grant::AppPassword("app".into());
+    tokens.declare([(Arc::new(Token { disabled: true, ..scene.token(password) }), http())]);
+    assert_eq!(tokens.access_token(NAME, USER).await.unwrap_err(), refused);
+}
+
 /// Neither from quarantine, and not at an administrator's wish.
 #[tokio::test]
 async fn what_was_quarantined_under_another_client_stays_there() {
