@@ -6,6 +6,7 @@
 mod accounts;
 mod assets;
 mod callback;
+mod confirm;
 mod desk;
 #[allow(dead_code, unused_imports, reason = "pictures come with the overview")]
 mod draw;
@@ -22,7 +23,6 @@ mod problem;
 pub mod sign_in;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "sections come one by one")]
 mod tokens;
 mod visit;
 #[allow(dead_code, reason = "sections come one by one")]
@@ -93,6 +93,7 @@ fn router(desk: &Desk) -> Router {
         .merge(overview::routes())
         .merge(accounts::routes())
         .merge(sign_in::routes())
+        .merge(tokens::routes())
         .route_layer(from_fn_with_state(desk.clone(), guard::signed_in));
     let open = Router::new()
         .route("/oauth/callback", get(callback::callback))

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::Desk;
 use super::page::{Notice, Page, Section};
+use crate::registry::Actor;
 
 /// The administrator who is signed in. A handler that takes one is closed to everybody else.
 #[derive(Clone, Debug)]
@@ -24,6 +25,11 @@ impl Visitor {
     /// The frame of a page of a section.
     pub(super) fn page(&self, desk: &Desk, here: Section, title: impl Into<String>) -> Page {
         Page { here: Some(here), ..self.frame(desk, title) }
+    }
+
+    /// Who does what is done, for the trail.
+    pub(super) fn actor(&self) -> Actor {
+        Actor { who: "administrator".to_owned(), from: self.from.clone() }
     }
 
     /// Has the next page tell something. What cannot be kept is lost, and no harm.

@@ -174,7 +174,7 @@ pub(in crate::admin) fn for_pages(remedy: &str, token: &str) -> String {
     text
 }
 
-fn capital(text: &str) -> String {
+pub(in crate::admin) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

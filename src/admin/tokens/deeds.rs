@@ -1,0 +1,120 @@
+//! What is done to a token with one button.
+
+use axum::extract::{Form, Path, State as Shared};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{address, state};
+use crate::admin::Desk;
+use crate::admin::confirm;
+use crate::admin::page::{Notice, Section};
+use crate::admin::problem::Problem;
+use crate::admin::visitor::Visitor;
+use crate::registry::ChangeError;
+use crate::store::Kind;
+use crate::token;
+
+#[derive(Deserialize)]
+pub(super) struct Import {
+    /// No Debug: it is the secret.
+    #[serde(default)]
+    refresh_token: String,
+}
+
+pub(super) async fn ask_to_forget(
+    Shared(desk): Shared<Desk>,
+    visitor: Visitor,
+    Path(segment): Path<String>,
+) -> Result<Response, Problem> {
+    let declared = desk.registry.declared();
+    let name = address::name(&declared, &segment);
+    let path = address::path(name);
+    let users = declared.accounts.iter().filter(|account| account.token.name == name).count();
+    let used = match users {
+        0 => "No account uses it.".to_owned(),
+        1 => "One account uses it; its programs are told to try again later until it has another token.".to_owned(),
+        users => format!(
+            "{users} accounts use it; their programs are told to try again later until they have another token."
+        ),
+    };
+    let what = if desk.config.token_place(name).is_some() {
+        "What it holds is dropped for good: the access token, and the refresh token with it. Its declaration stands in the \
+         configuration file and stays; it can be got again afterwards."
+    } else {
+        "Its settings and what it holds are dropped for good: client secret, access token and refresh token."
+    };
+    let text = format!("{what} The grant itself lives on at the provider until it is revoked there. {used}");
+    let page = visitor.page(&desk, Section::Tokens, format!("Forget the token {name}?"));
+    Ok(confirm::confirm(page, text, "Forget it", format!("{path}/forget"), path))
+}
+
+pub(super) async fn forget(Shared(desk): Shared<Desk>, visitor: Visitor, Path(segment): Path<String>) -> Response {
+    let declared = desk.registry.declared();
+    let name = address::name(&declared, &segment);
+    let in_file = desk.config.token_place(name).is_some();
+    match desk.registry.forget_token(&visitor.actor(), name).await {
+        Ok(()) if in_file => done(&desk, &visitor, name, format!("What the token {name} held is forgotten.")).await,
+        // Pressed twice, or by two people: it is gone, which is what they want.
+        Ok(()) | Err(ChangeError::Unknown { .. }) => {
+            visitor.tell(&desk, Notice::done(format!("The token {name} is forgotten."))).await;
+            Redirect::to(&format!("{}/tokens", desk.root())).into_response()
+        }
+        Err(fault) => failed(&desk, &visitor, name, &fault).await,
+    }
+}
+
+pub(super) async fn import(
+    Shared(desk): Shared<Desk>,
+    visitor: Visitor,
+    Path(segment): Path<String>,
+    Form(Import { refresh_token }): Form<Import>,
+) -> Result<Response, Problem> {
+    let declared = desk.registry.declared();
+    let name = address::name(&declared, &segment);
+    let token = declared.find(name).map_err(|_| Problem::missing("token", name))?;
+    let text = refresh_token.trim();
+    if !token.grant.lives_by_refresh() || text.is_empty() || text.chars().any(char::is_control) {
+        let next = "Paste the whole refresh token, one line of text, and press the button again.";
+        visitor.tell(&desk, Notice::failed("No refresh token was imported: none was pasted.", next)).await;
+        return Ok(back(&desk, name));
+    }
+    Ok(import_for(&desk, &visitor, token, text.into()).await)
+}
+
+/// Keeps a refresh token; what was held before is kept aside.
+pub(super) async fn import_for(
+    desk: &Desk,
+    visitor: &Visitor,
+    token: &crate::model::Token,
+    secret: SecretString,
+) -> Response {
+    match token::import(desk.store.as_ref(), token, secret).await {
+        Ok(()) => {
+            desk.registry.note(&visitor.actor(), Kind::Token, "token.imported", &token.name, "").await;
+            let text =
+                "The refresh token is imported. It is used at the next login, or when you press \"Refresh now\".";
+            done(desk, visitor, &token.name, text.to_owned()).await
+        }
+        Err(fault) => {
+            let next = "Nothing was changed. Mend that, and import it again.";
+            visitor.tell(desk, Notice::failed(state::capital(&fault.to_string()), next)).await;
+            back(desk, &token.name)
+        }
+    }
+}
+
+async fn done(desk: &Desk, visitor: &Visitor, name: &str, text: String) -> Response {
+    visitor.tell(desk, Notice::done(text)).await;
+    back(desk, name)
+}
+
+async fn failed(desk: &Desk, visitor: &Visitor, name: &str, fault: &ChangeError) -> Response {
+    let text = format!("Nothing was changed: {fault}.");
+    visitor.tell(desk, Notice::failed(text, format!("{}.", state::capital(&fault.remedy())))).await;
+    back(desk, name)
+}
+
+fn back(desk: &Desk, name: &str) -> Response {
+    Redirect::to(&format!("{}{}", desk.root(), address::path(name))).into_response()
+}

@@ -1,0 +1,176 @@
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State as Shared};
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+
+use super::facts::{self, End};
+use super::state::State;
+use super::words::Moment;
+use super::{address, ahead, list};
+use crate::admin::Desk;
+use crate::admin::page::{Badge, Page, Section, Tone, shown};
+use crate::admin::problem::Problem;
+use crate::admin::visitor::Visitor;
+use crate::clock;
+use crate::consent::redirect_url;
+use crate::model::{Grant, Token, TokenState};
+use crate::registry::Declared;
+use crate::store::{Opened, Stored};
+
+#[derive(Template)]
+#[template(path = "tokens/show.html")]
+struct Show {
+    page: Page,
+    name: String,
+    /// The address of this page.
+    base: String,
+    /// Where the file declares it; it can be changed here where none does.
+    place: Option<String>,
+    now: Vec<Now>,
+    facts: Vec<(&'static str, String)>,
+    ends: Vec<End>,
+    redirect: Option<String>,
+    accounts: Vec<(String, String)>,
+    more_accounts: usize,
+    can: Can,
+}
+
+/// How it is for a mailbox.
+struct Now {
+    /// Empty where one state serves all.
+    mailbox: String,
+    state: State,
+    expires: Option<Moment>,
+    refreshed: Option<Moment>,
+    next_refresh: Option<Moment>,
+}
+
+/// What can be done with it.
+struct Can {
+    /// A person is asked.
+    consent: bool,
+    /// The provider is asked.
+    refresh: bool,
+    import: bool,
+}
+
+#[derive(Template)]
+#[template(path = "tokens/unusable.html")]
+struct Unusable {
+    page: Page,
+    base: String,
+    badge: Badge,
+    reasons: Vec<String>,
+}
+
+/// Accounts and mailboxes that a page tells; the lists have all.
+const MOST: usize = 100;
+
+pub(super) async fn show(
+    Shared(desk): Shared<Desk>,
+    visitor: Visitor,
+    Path(segment): Path<String>,
+) -> Result<Response, Problem> {
+    let declared = desk.registry.declared();
+    let name = address::name(&declared, &segment);
+    let page = visitor.page(&desk, Section::Tokens, format!("Token {name}"));
+    let base = format!("{}{}", desk.root(), address::path(name));
+    let Ok(token) = declared.find(name) else {
+        if !list::unusable(&desk, &declared).await?.contains(name) {
+            return Err(Problem::missing("token", name));
+        }
+        let quoted = format!("{name:?}");
+        let reasons = declared.broken.iter().filter(|text| text.contains(&quoted)).cloned().collect();
+        let badge = Badge::new(Tone::Bad, "unusable");
+        return Ok(shown(StatusCode::OK, &Unusable { page, base, badge, reasons }));
+    };
+    let show = Show::of(&desk, &declared, token, (page, base)).await?;
+    Ok(shown(StatusCode::OK, &show))
+}
+
+impl Show {
+    async fn of(
+        desk: &Desk,
+        declared: &Declared,
+        token: &Arc<Token>,
+        (page, base): (Page, String),
+    ) -> Result<Self, Problem> {
+        let states = states(desk, token).await?;
+        let time = clock::now();
+        let settings = desk.registry.token_settings(&token.name).await.ok().flatten();
+        let own = match &states[..] {
+            [(_, Ok(stored))] => stored.state.clone(),
+            _ => TokenState::default(),
+        };
+        let users: Vec<_> = declared.accounts.iter().filter(|account| account.token.name == token.name).collect();
+        let account = |name: &str| (name.to_owned(), format!("{}/accounts/{}", desk.root(), address::segment(name)));
+        Ok(Self {
+            page,
+            name: token.name.clone(),
+            base,
+            place: desk.config.token_place(&token.name),
+            now: states.iter().take(MOST).map(|(name, opened)| Now::of(desk, token, name, opened, time)).collect(),
+            facts: facts::facts(token, &own, settings.map(|(_, settings)| settings).as_ref(), time),
+            ends: facts::ends(token, &own, time),
+            redirect: redirect(desk, token),
+            accounts: users.iter().take(MOST).map(|user| account(&user.name)).collect(),
+            more_accounts: users.len().saturating_sub(MOST),
+            can: Can::of(token),
+        })
+    }
+}
+
+/// All that the store has of it; nothing yet is one, too.
+async fn states(desk: &Desk, token: &Token) -> Result<Vec<(String, Opened)>, Problem> {
+    if !token.is_per_mailbox() {
+        let opened = desk.store.token(&token.name).await;
+        return Ok(vec![(token.name.clone(), opened)]);
+    }
+    let mut names = desk.store.names().await?;
+    names.retain(|name| Token::of_state(name).0 == token.name);
+    let mut states = Vec::new();
+    for name in names.into_iter().take(MOST) {
+        let opened = desk.store.token(&name).await;
+        states.push((name, opened));
+    }
+    if states.is_empty() {
+        states.push((token.state_name(&token.mailbox), Ok(Stored::default())));
+    }
+    Ok(states)
+}
+
+/// As it has to be registered at the provider.
+fn redirect(desk: &Desk, token: &Token) -> Option<String> {
+    let public = desk.config.admin.as_ref()?.public_url.as_ref()?;
+    matches!(token.grant, Grant::AuthorizationCode).then(|| redirect_url(token, public).to_string())
+}
+
+impl Now {
+    fn of(desk: &Desk, token: &Token, name: &str, opened: &Opened, now: DateTime<Utc>) -> Self {
+        let mailbox = Token::of_state(name).1.unwrap_or_default().to_owned();
+        let user = if mailbox.is_empty() { &token.mailbox } else { &mailbox };
+        let state = State::of(token, user, opened, ahead(desk), now);
+        let moment = |at: Option<DateTime<Utc>>| at.map(|at| Moment::new(at, now));
+        Self {
+            expires: moment(state.expires_at),
+            refreshed: moment(state.refreshed_at),
+            next_refresh: moment(state.next_refresh),
+            mailbox,
+            state,
+        }
+    }
+}
+
+impl Can {
+    fn of(token: &Token) -> Self {
+        let per_mailbox = token.is_per_mailbox() && token.mailbox.is_empty();
+        Self {
+            consent: token.grant.asks_a_person(),
+            refresh: !matches!(token.grant, Grant::AppPassword(_)) && !per_mailbox,
+            import: token.grant.lives_by_refresh(),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::super::tests::browser::Browser;
+use super::super::tests::desk;
+use super::*;
+use crate::config::Settings;
+use crate::registry::Actor;
+
+const PUBLIC: &str = "https://mail.example.com/gatepost/";
+
+fn settings(mailbox: &str) -> Settings {
+    let settings = json!({
+        "provider": "google", "grant": "authorization_code", "mailbox": mailbox, "client_id": "client.apps",
+        "client_secret": "s3cret-of-the-client", "client_secret_ends": "2090-01-31"
+    });
+    settings.as_object().unwrap().clone()
+}
+
+fn me() -> Actor {
+    Actor { who: "administrator".into(), from: String::new() }
+}
+
+#[tokio::test]
+async fn a_token_is_listed_shown_with_all_that_is_known_and_forgotten() {
+    let (desk, _directory) = desk(PUBLIC).await;
+    desk.registry.add_token(&me(), "support", settings("support@example.com")).await.unwrap();
+    let mut browser = Browser::signed_in(&desk).await;
+    let list = browser.get("/tokens?q=SUPPORT").await.text;
+    assert!(list.contains("href=\"/gatepost/tokens/support\"") && list.contains("needs authorization"), "{list}");
+    assert!(browser.get("/tokens?q=nothing").await.text.contains("No token has nothing"));
+    let page = browser.get("/tokens/support").await.text;
+    for said in [
+        "https://mail.example.com/gatepost/oauth/callback",
+        "action=\"/gatepost/tokens/support/authorize\"",
+        "support@example.com",
+        "client.apps",
+        "https://mail.google.com/",
+        "Press &#34;Get token&#34;",
+        "The client secret",
+        "2090-01-31",
+        "None yet.",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert!(!page.contains("s3cret"), "{page}");
+    let asked = browser.get("/tokens/support/forget").await.text;
+    assert!(asked.contains("No account uses it") && asked.contains("action=\"/gatepost/tokens/support/forget\""));
+    for _ in 0..2 {
+        let done = browser.post("/tokens/support/forget", &[]).await;
+        assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/gatepost/tokens"));
+    }
+    assert!(browser.get("/tokens").await.text.contains("The token support is forgotten."));
+    assert_eq!(browser.get("/tokens/support").await.status, StatusCode::NOT_FOUND);
+    let deeds = desk.store.deeds(None, 10).await.unwrap();
+    assert_eq!(deeds.iter().filter(|noted| noted.deed.what == "token.forgotten").count(), 1, "{deeds:?}");
+}
+
+#[tokio::test]
+async fn any_name_has_its_pages_and_does_no_harm() {
+    let (desk, _directory) = desk(PUBLIC).await;
+    let names =
+        ["add", "..", "a/b%2F?#", "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "{{ 7 * 7 }}"];
+    for name in names {
+        desk.registry.add_token(&me(), name, settings("<b>@example.com")).await.unwrap();
+    }
+    let mut browser = Browser::signed_in(&desk).await;
+    let list = browser.get("/tokens").await.text;
+    for name in names {
+        let link = format!("href=\"/gatepost{}\"", address::path(name));
+        assert!(list.contains(&link), "{link}: {list}");
+        for page in ["", "/forget"] {
+            let answer = browser.get(&format!("{}{page}", address::path(name))).await;
+            assert_eq!(answer.status, StatusCode::OK, "{name}");
+            let text = answer.text.to_lowercase();
+            assert!(!text.contains("<script>a") && !text.contains("<img") && !text.contains("<b>"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_imported_and_never_shown() {
+    let (desk, _directory) = desk(PUBLIC).await;
+    let token = desk.registry.add_token(&me(), "support", settings("support@example.com")).await.unwrap();
+    let mut browser = Browser::signed_in(&desk).await;
+    browser.post("/tokens/support/import", &[("refresh_token", " ")]).await;
+    assert!(browser.get("/tokens/support").await.text.contains("No refresh token was imported"));
+    let done = browser.post("/tokens/support/import", &[("refresh_token", "1//imported\n")]).await;
+    assert_eq!(done.header("location"), "/gatepost/tokens/support");
+    let page = browser.get("/tokens/support").await.text;
+    assert!(page.contains("The refresh token is imported") && !page.contains("1//imported"), "{page}");
+    let state = desk.store.token(&token.name).await.unwrap().state;
+    assert!(state.refresh.is_some_and(|secret| secrecy::ExposeSecret::expose_secret(&secret) == "1//imported"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_shown_with_its_reason() {
+    let (desk, _directory) = desk(PUBLIC).await;
+    let record = desk.store.record(crate::store::Kind::Token, "old").await.unwrap();
+    let _ = desk.store.put(record.with(Some("{\"provider\":\"nowhere\"}".into())), None).await.unwrap();
+    desk.registry.look().await.unwrap();
+    let mut browser = Browser::signed_in(&desk).await;
+    assert!(browser.get("/tokens").await.text.contains("unusable"));
+    let page = browser.get("/tokens/old").await.text;
+    assert!(page.contains("no provider") && page.contains("/tokens/old/edit"), "{page}");
+    browser.post("/tokens/old/forget", &[]).await;
+    assert_eq!(browser.get("/tokens/old").await.status, StatusCode::NOT_FOUND);
+}
