@@ -21,7 +21,7 @@ const HOSTILE: [&str; 8] = [
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
     "'-alert(1)-'",
-    "{{7*7}}${7*7}",
+    "{{7+7}}${7+7}",
     "\u{202e}gpj.exe\u{2066}",
     "a/b%2F..%2Fc?d#e&amp;f+g h",
     "javascript:alert(1)",
