@@ -8,7 +8,6 @@ mod assets;
 mod callback;
 mod confirm;
 mod desk;
-#[allow(dead_code, unused_imports, reason = "pictures come with the overview")]
 mod draw;
 #[allow(dead_code, reason = "sections come one by one")]
 mod form;

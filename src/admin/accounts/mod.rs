@@ -6,7 +6,7 @@ mod servers;
 mod show;
 #[cfg(test)]
 mod tests;
-mod view;
+pub(super) mod view;
 
 use axum::Router;
 use axum::routing::get;

@@ -37,7 +37,7 @@ pub(super) fn state(declared: &Declared, account: &Account) -> Badge {
 }
 
 /// As people write it.
-pub(super) const fn title(protocol: Protocol) -> &'static str {
+pub(in crate::admin) const fn title(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Smtp => "SMTP",
         Protocol::Imap => "IMAP",
@@ -45,7 +45,7 @@ pub(super) const fn title(protocol: Protocol) -> &'static str {
     }
 }
 
-pub(super) fn protocols(protocols: &[Protocol]) -> String {
+pub(in crate::admin) fn protocols(protocols: &[Protocol]) -> String {
     protocols.iter().copied().map(title).collect::<Vec<_>>().join(", ")
 }
 

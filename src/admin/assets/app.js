@@ -54,25 +54,56 @@ function once(event) {
   event.target.dataset.sent = "yes";
 }
 
+// A page is fetched once for all of its parts that are due.
+const asked = new Map();
+function fetched(url) {
+  if (!asked.has(url)) {
+    asked.set(url, (async () => {
+      const answer = await fetch(url, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+      return answer.redirected || !answer.ok ? null : new DOMParser().parseFromString(await answer.text(), "text/html");
+    })());
+    setTimeout(() => asked.delete(url), 1000);
+  }
+  return asked.get(url);
+}
+
+// Nobody looks at a page that is hidden.
+const seen = () => document.hidden ? new Promise((done) => document.addEventListener("visibilitychange", done, { once: true })) : undefined;
+
+// Somebody is in the middle of it: with the keyboard, or selecting text.
+function inUse(element) {
+  const selection = getSelection();
+  return element.contains(document.activeElement) || (!selection.isCollapsed && selection.containsNode(element, true));
+}
+
+// What was opened stays open, and what was scrolled aside stays there.
+function renew(element, next) {
+  for (const details of element.querySelectorAll("details[id][open]")) next.querySelector(`#${CSS.escape(details.id)}`)?.setAttribute("open", "");
+  const aside = [...element.querySelectorAll(".table")].map((table) => table.scrollLeft);
+  element.replaceWith(next);
+  next.querySelectorAll(".table").forEach((table, index) => { table.scrollLeft = aside[index] || 0; });
+  ready(next);
+  tick();
+}
+
 // <div id data-poll="SECONDS">: its content is fetched anew from the page it stands in, until it has no data-poll any more.
 async function poll(element) {
   const wait = Number(element.dataset.poll) * 1000;
   if (!element.id || !(wait > 0)) return;
   await new Promise((done) => setTimeout(done, wait));
+  await seen();
   if (!document.getElementById(element.id)) return;
   let next;
   try {
-    const answer = await fetch(element.dataset.from || location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
-    if (answer.redirected || !answer.ok) { location.reload(); return; }
-    next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(element.id);
+    const page = await fetched(element.dataset.from || location.href);
+    next = page?.getElementById(element.id);
   } catch {
     return poll(element); // the network may come back
   }
   if (!next) { location.reload(); return; }
-  if (next.outerHTML !== element.outerHTML && !element.contains(document.activeElement)) {
-    element.replaceWith(next);
+  if (next.outerHTML !== element.outerHTML && !inUse(element)) {
+    renew(element, next);
     element = next;
-    ready(element);
   } else {
     element.dataset.poll = next.dataset.poll || "";
   }

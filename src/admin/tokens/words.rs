@@ -33,7 +33,7 @@ impl Moment {
 }
 
 /// Whose mailbox it opens.
-pub(super) fn mailbox(token: &Token, used: usize) -> String {
+pub(in crate::admin) fn mailbox(token: &Token, used: usize) -> String {
     match (token.mailbox.as_str(), used) {
         ("", 0) => "each account's own".to_owned(),
         ("", 1) => "each account's own; one so far".to_owned(),

@@ -1,0 +1,105 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::super::page::Tone;
+use super::super::tokens::state::State;
+use super::super::tokens::words::Moment;
+use super::super::tokens::{address, words};
+use crate::model::Token;
+use crate::store::{Opened, Stored};
+
+/// What the store has, by the names of tokens: of a service account for each mailbox.
+pub(super) type Held<'a> = HashMap<&'a str, Vec<(Option<&'a str>, &'a Opened)>>;
+
+/// A token and how it is.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) token: Arc<Token>,
+    /// Of several mailboxes, that of the one that is worst off.
+    pub(super) state: State,
+    pub(super) mailbox: String,
+}
+
+/// A token in the table.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) provider: String,
+    pub(super) mailbox: String,
+    pub(super) state: State,
+    pub(super) expires: Option<Moment>,
+    pub(super) refreshed: Option<Moment>,
+    pub(super) next_refresh: Option<Moment>,
+}
+
+pub(super) fn held(states: &[(String, Opened)]) -> Held<'_> {
+    let mut held: Held<'_> = HashMap::new();
+    for (name, opened) in states {
+        let (token, user) = Token::of_state(name);
+        held.entry(token).or_default().push((user, opened));
+    }
+    held
+}
+
+/// How every token is: those in trouble first, then by their names.
+pub(super) fn standings(tokens: &[Arc<Token>], held: &Held<'_>, ahead: TimeDelta, now: DateTime<Utc>) -> Vec<Standing> {
+    let nothing = Ok(Stored::default());
+    let mut all: Vec<_> = tokens.iter().map(|token| standing(token, held, &nothing, (ahead, now))).collect();
+    all.sort_by(|a, b| (rank(&a.state), &a.token.name).cmp(&(rank(&b.state), &b.token.name)));
+    all
+}
+
+fn standing(
+    token: &Arc<Token>,
+    held: &Held<'_>,
+    nothing: &Opened,
+    (ahead, now): (TimeDelta, DateTime<Utc>),
+) -> Standing {
+    let of_token = held.get(token.name.as_str()).map_or(&[][..], Vec::as_slice);
+    let state = |user: &str, opened: &Opened| State::of(token, user, opened, ahead, now);
+    let states = of_token.iter().map(|(user, opened)| state(user.unwrap_or(&token.mailbox), opened));
+    let worst = states.min_by_key(rank).unwrap_or_else(|| state(&token.mailbox, nothing));
+    Standing {
+        token: Arc::clone(token),
+        state: worst,
+        mailbox: words::mailbox(token, of_token.iter().filter(|(user, _)| user.is_some()).count()),
+    }
+}
+
+/// Those who have to be helped come first.
+fn rank(state: &State) -> u8 {
+    match (state.needs_you, state.badge.tone) {
+        (true, Tone::Bad) => 0,
+        (true, _) => 1,
+        (false, Tone::Bad | Tone::Warn) => 2,
+        (false, Tone::Good | Tone::Idle) => 3,
+    }
+}
+
+impl Standing {
+    /// Whether somebody looks for it; `wanted` is in small letters.
+    pub(super) fn is_wanted(&self, wanted: &str) -> bool {
+        let Token { name, provider, mailbox, .. } = &*self.token;
+        [name, &provider.name, mailbox, &self.mailbox, &self.state.badge.text]
+            .iter()
+            .any(|text| text.to_lowercase().contains(wanted))
+    }
+
+    pub(super) fn row(&self, now: DateTime<Utc>) -> Row {
+        let when = |at: Option<DateTime<Utc>>| at.map(|at| Moment::new(at, now));
+        let State { expires_at, refreshed_at, next_refresh, .. } = self.state;
+        Row {
+            name: self.token.name.clone(),
+            path: address::path(&self.token.name),
+            provider: self.token.provider.name.clone(),
+            mailbox: self.mailbox.clone(),
+            expires: when(expires_at),
+            refreshed: when(refreshed_at),
+            next_refresh: when(next_refresh),
+            state: self.state.clone(),
+        }
+    }
+}
