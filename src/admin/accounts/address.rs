@@ -3,6 +3,9 @@ use url::form_urlencoded;
 use crate::model::Account;
 use crate::registry::Declared;
 
+/// The page that adds one.
+pub(super) const ADD: &str = "/accounts/add";
+
 /// Stands before a name that would be another address: a page of ours, or a step up.
 const APART: &str = "~";
 const OTHERS: [&str; 3] = ["add", ".", ".."];
@@ -12,9 +15,14 @@ pub(in crate::admin) fn path(name: &str) -> String {
     if OTHERS.contains(&name) {
         return format!("/accounts/{APART}{name}");
     }
+    format!("/accounts/{}", segment(name))
+}
+
+/// A name in the path of an address.
+pub(in crate::admin) fn segment(name: &str) -> String {
     // Of a query, where a blank is a plus.
     let encoded: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("/accounts/{}", encoded.replace('+', "%20"))
+    encoded.replace('+', "%20")
 }
 
 /// The name that a segment stands for.

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::address;
-use super::view::{self, Origin};
+use super::view::{self, Moment, Origin};
 use crate::admin::Desk;
 use crate::admin::page::{Badge, Page, Section, shown};
 use crate::admin::pager::{Asked, Pager};
@@ -21,8 +21,14 @@ struct List {
     rows: Vec<Row>,
     pager: Pager,
     /// What is declared and gave no account, each with its reason.
-    broken: Vec<String>,
+    broken: Vec<Broken>,
     none: bool,
+}
+
+/// Why a declaration cannot be used, and the page that removes it, if that can be done here.
+struct Broken {
+    text: String,
+    path: Option<String>,
 }
 
 struct Row {
@@ -30,9 +36,13 @@ struct Row {
     path: String,
     aliases: String,
     token: String,
+    token_path: String,
     protocols: String,
     in_file: bool,
     state: Badge,
+    sessions: usize,
+    login: Option<Moment>,
+    message: Option<Moment>,
 }
 
 pub(super) async fn list(State(desk): State<Desk>, visitor: Visitor, Query(asked): Query<Asked>) -> Response {
@@ -42,9 +52,22 @@ pub(super) async fn list(State(desk): State<Desk>, visitor: Visitor, Query(asked
     let action = format!("{}/accounts", desk.root());
     let pager = Pager::new(action.clone(), vec![("q", query.clone())], asked.page, found.len());
     let rows = pager.rows(found).into_iter().map(|account| row(&desk, &declared, account)).collect();
-    let broken = declared.broken.iter().filter(|text| !text.starts_with("token ")).cloned().collect();
+    let broken = broken(&desk, &declared);
     let page = visitor.page(&desk, Section::Accounts, "Accounts");
     shown(StatusCode::OK, &List { page, action, query, rows, pager, broken, none: declared.accounts.is_empty() })
+}
+
+/// Tokens have a page of their own.
+fn broken(desk: &Desk, declared: &Declared) -> Vec<Broken> {
+    let of_accounts = declared.broken.iter().filter(|text| !text.starts_with("token "));
+    let is_of = |text: &str, name: &&String| text.starts_with(&format!("account {name:?}"));
+    of_accounts
+        .map(|text| {
+            let stored = declared.unusable.iter().filter(|name| desk.config.account_place(name).is_none());
+            let path = stored.clone().find(|name| is_of(text, name)).map(|name| address::path(name));
+            Broken { text: text.clone(), path }
+        })
+        .collect()
 }
 
 /// Those that have the text in one of their names, or in the name of their token.
@@ -59,13 +82,18 @@ fn found<'a>(declared: &'a Declared, query: &str) -> Vec<&'a Account> {
 }
 
 fn row(desk: &Desk, declared: &Declared, account: &Account) -> Row {
+    let last = desk.activity.uses.last(&account.name);
     Row {
         name: account.name.clone(),
         path: address::path(&account.name),
         aliases: account.aliases.join(", "),
         token: account.token.name.clone(),
+        token_path: view::token_path(account),
         protocols: view::protocols(&account.protocols),
         in_file: !Origin::of(desk, account).is_store(),
         state: view::state(declared, account),
+        sessions: desk.activity.roll.open_of(&account.name),
+        login: last.login.map(Moment::of),
+        message: last.message.map(Moment::of),
     }
 }

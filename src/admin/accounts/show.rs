@@ -2,30 +2,47 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono::TimeDelta;
+use url::form_urlencoded;
 
 use super::address;
 use super::servers::{self, Server};
-use super::view::{self, Origin};
+use super::sessions::{self, Row as Session};
+use super::view::{self, Moment, Origin};
 use crate::admin::Desk;
 use crate::admin::page::{Badge, Page, Section, shown};
 use crate::admin::problem::Problem;
+use crate::admin::tokens::state::State as TokenState;
 use crate::admin::visitor::Visitor;
+use crate::clock;
 use crate::model::{Account, Password, Protocol};
-use crate::registry::Declared;
+use crate::registry::{Declared, mark};
+use crate::store::{Kind, Version};
 
 #[derive(Template)]
 #[template(path = "accounts/show.html")]
 struct Show {
     page: Page,
+    path: String,
     name: String,
-    facts: Vec<(&'static str, String)>,
-    token: String,
     state: Badge,
+    disabled: bool,
     origin: Origin,
+    token: String,
+    token_path: String,
+    /// How the token is; none where there is none.
+    held: Option<TokenState>,
+    facts: Vec<(&'static str, String)>,
+    login: Option<Moment>,
+    message: Option<Moment>,
     servers: Vec<Server>,
     /// What the account is for, and nobody listens for.
     unserved: String,
     passwords: Vec<Row>,
+    sessions: Vec<Session>,
+    open: usize,
+    /// All of its sessions.
+    all_sessions: String,
 }
 
 /// One of its passwords.
@@ -33,6 +50,18 @@ struct Row {
     label: Option<String>,
     protocols: String,
     networks: String,
+    used: Option<Moment>,
+    /// The page that revokes it, behind the account's.
+    revoke: String,
+}
+
+/// What is in the store and cannot be used.
+#[derive(Template)]
+#[template(path = "accounts/broken.html")]
+struct Broken {
+    page: Page,
+    path: String,
+    reasons: Vec<String>,
 }
 
 pub(super) async fn show(
@@ -42,37 +71,79 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let declared = desk.registry.declared();
     let name = address::name(&declared, &segment);
-    let account = address::find(&declared, name).ok_or_else(|| Problem::missing("account", name))?;
+    let Some(account) = address::find(&declared, name) else { return broken(&desk, &declared, &visitor, name).await };
     let page = visitor.page(&desk, Section::Accounts, format!("Account {}", account.name));
-    Ok(shown(StatusCode::OK, &Show::of(&desk, &declared, account, page)))
+    let held = held(&desk, &declared, account).await;
+    Ok(shown(StatusCode::OK, &Show::of(&desk, &declared, account, (page, held))))
+}
+
+async fn broken(desk: &Desk, declared: &Declared, visitor: &Visitor, name: &str) -> Result<Response, Problem> {
+    if desk.store.record(Kind::Account, name).await?.version == Version::default() {
+        return Err(Problem::missing("account", name));
+    }
+    let page = visitor.page(desk, Section::Accounts, format!("Account {name}"));
+    let own = format!("account {name:?}");
+    let reasons = declared.broken.iter().filter(|text| text.starts_with(&own)).cloned().collect();
+    Ok(shown(StatusCode::OK, &Broken { page, path: address::path(name), reasons }))
+}
+
+/// How its token is, for the mailbox of this account.
+async fn held(desk: &Desk, declared: &Declared, account: &Account) -> Option<TokenState> {
+    let token = declared.find(&account.token.name).ok()?;
+    let user = account.upstream_user(account.protocols.first().copied().unwrap_or(Protocol::Imap));
+    let opened = desk.store.token(&token.state_name(user)).await;
+    let ahead = i64::try_from(desk.config.limits.refresh_ahead_seconds).unwrap_or_default();
+    Some(TokenState::of(token, user, &opened, TimeDelta::seconds(ahead), clock::now()))
 }
 
 impl Show {
-    fn of(desk: &Desk, declared: &Declared, account: &Account, page: Page) -> Self {
+    fn of(desk: &Desk, declared: &Declared, account: &Account, (page, held): (Page, Option<TokenState>)) -> Self {
+        let name = account.name.clone();
+        let last = desk.activity.uses.last(&name);
+        let (sessions, open) = sessions::of(desk, &name);
         Self {
             page,
-            name: account.name.clone(),
-            facts: facts(account),
-            token: account.token.name.clone(),
+            path: address::path(&name),
             state: view::state(declared, account),
+            disabled: account.disabled,
             origin: Origin::of(desk, account),
+            token: account.token.name.clone(),
+            token_path: view::token_path(account),
+            held,
+            facts: facts(account),
+            login: last.login.map(Moment::of),
+            message: last.message.map(Moment::of),
             servers: servers::servers(desk, account),
             unserved: view::protocols(&servers::unserved(&desk.config, account)),
-            passwords: account.passwords.iter().map(Row::of).collect(),
+            passwords: account.passwords.iter().map(|password| Row::of(desk, &name, password)).collect(),
+            sessions,
+            open,
+            all_sessions: query("/sessions", "q", &name),
+            name,
         }
     }
 }
 
 impl Row {
-    fn of(password: &Password) -> Self {
+    fn of(desk: &Desk, account: &str, password: &Password) -> Self {
         const SAME: &str = "as the account";
+        const REVOKE: &str = "/passwords/revoke";
         let protocols: Vec<_> = password.protocols.iter().copied().map(view::title).collect();
+        let label = password.label.as_deref();
+        let (key, value) = label.map_or_else(|| ("mark", mark(&password.hash)), |label| ("label", label.to_owned()));
         Self {
             label: password.label.clone(),
             protocols: view::joined(&protocols, SAME),
             networks: view::joined(&password.networks, SAME),
+            used: desk.activity.uses.password(account, label).map(Moment::of),
+            revoke: query(REVOKE, key, &value),
         }
     }
+}
+
+fn query(path: &str, key: &str, value: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair(key, value).finish();
+    format!("{path}?{query}")
 }
 
 fn facts(account: &Account) -> Vec<(&'static str, String)> {

@@ -1,9 +1,19 @@
 //! Accounts in words.
 
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::address;
 use crate::admin::Desk;
 use crate::admin::page::{Badge, Tone};
 use crate::model::{Account, Protocol, SenderPolicy};
 use crate::registry::Declared;
+
+/// A time for machines and for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) exact: String,
+    pub(super) text: String,
+}
 
 /// Where an account is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +22,13 @@ pub(super) enum Origin {
     Store,
     /// In a file, which only people change.
     File { place: String, listed: bool },
+}
+
+impl Moment {
+    pub(super) fn of(time: DateTime<Utc>) -> Self {
+        let exact = time.to_rfc3339_opts(SecondsFormat::Secs, true);
+        Self { exact, text: time.format("%Y-%m-%d %H:%M UTC").to_string() }
+    }
 }
 
 impl Origin {
@@ -34,6 +51,11 @@ pub(super) fn state(declared: &Declared, account: &Account) -> Badge {
         false if declared.find(&account.token.name).is_err() => Badge::new(Tone::Bad, "Token missing"),
         false => Badge::new(Tone::Good, "Enabled"),
     }
+}
+
+/// The page of its token.
+pub(super) fn token_path(account: &Account) -> String {
+    format!("/tokens/{}", address::segment(&account.token.name))
 }
 
 /// As people write it.

@@ -1,0 +1,118 @@
+//! What is done to an account with one button.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+
+use super::address;
+use super::confirm::Confirm;
+use super::form;
+use crate::admin::Desk;
+use crate::admin::page::{Notice, Section, shown};
+use crate::admin::problem::Problem;
+use crate::admin::visitor::Visitor;
+use crate::registry::ChangeError;
+
+/// The name of an account that can be changed here.
+pub(super) fn changeable(desk: &Desk, segment: &str) -> Result<String, Problem> {
+    let declared = desk.registry.declared();
+    let name = address::name(&declared, segment);
+    let account = address::find(&declared, name).ok_or_else(|| Problem::missing("account", name))?;
+    match desk.config.account_place(&account.name) {
+        None => Ok(account.name.clone()),
+        Some(place) => {
+            let text = format!(
+                "The account {:?} is declared in {}, and files are for people to change.",
+                account.name, place.line
+            );
+            let next = "Edit that place, and restart Gatepost.";
+            Err(Problem::new(StatusCode::CONFLICT, "Not here", text, next))
+        }
+    }
+}
+
+/// Back to the account, with what became of it.
+pub(super) async fn answer(
+    desk: &Desk,
+    visitor: &Visitor,
+    account: &str,
+    result: Result<(), ChangeError>,
+    done: &str,
+) -> Result<Response, Problem> {
+    back(desk, visitor, &address::path(account), result, done).await
+}
+
+async fn back(
+    desk: &Desk,
+    visitor: &Visitor,
+    to: &str,
+    result: Result<(), ChangeError>,
+    done: &str,
+) -> Result<Response, Problem> {
+    let notice = match result {
+        Ok(()) => Notice::done(done),
+        Err(ChangeError::Store(fault)) => return Err(fault.into()),
+        Err(error) => Notice::failed(
+            format!("{}.", form::sentence(&error.to_string())),
+            format!("{}.", form::sentence(&error.remedy())),
+        ),
+    };
+    visitor.tell(desk, notice).await;
+    Ok(Redirect::to(&format!("{}{to}", desk.root())).into_response())
+}
+
+pub(super) async fn disable(
+    State(desk): State<Desk>,
+    visitor: Visitor,
+    Path(segment): Path<String>,
+) -> Result<Response, Problem> {
+    let account = changeable(&desk, &segment)?;
+    let done = desk.registry.disable_account(&visitor.actor(), &account, true).await;
+    let told = "The account is disabled: its programs are refused, and its sessions end.";
+    answer(&desk, &visitor, &account, done, told).await
+}
+
+pub(super) async fn enable(
+    State(desk): State<Desk>,
+    visitor: Visitor,
+    Path(segment): Path<String>,
+) -> Result<Response, Problem> {
+    let account = changeable(&desk, &segment)?;
+    let done = desk.registry.disable_account(&visitor.actor(), &account, false).await;
+    answer(&desk, &visitor, &account, done, "The account is enabled: its programs may log in again.").await
+}
+
+/// Asks before it is removed, also one that cannot be used.
+pub(super) async fn ask(State(desk): State<Desk>, visitor: Visitor, Path(segment): Path<String>) -> Response {
+    let name = removable(&desk, &segment);
+    let path = address::path(&name);
+    let confirm = Confirm {
+        page: visitor.page(&desk, Section::Accounts, format!("Remove the account {name}?")),
+        text:
+            "Its programs are refused from then on, its sessions end at once, and its passwords are gone for good. Its \
+               token and the mailbox stay as they are."
+                .to_owned(),
+        action: format!("{path}/remove"),
+        hidden: Vec::new(),
+        button: "Remove it",
+        back: path,
+    };
+    shown(StatusCode::OK, &confirm)
+}
+
+pub(super) async fn remove(
+    State(desk): State<Desk>,
+    visitor: Visitor,
+    Path(segment): Path<String>,
+) -> Result<Response, Problem> {
+    let name = removable(&desk, &segment);
+    let removed = desk.registry.remove_account(&visitor.actor(), &name).await;
+    let told = format!("The account {name} is removed.");
+    back(&desk, &visitor, "/accounts", removed, &told).await
+}
+
+fn removable(desk: &Desk, segment: &str) -> String {
+    let declared = desk.registry.declared();
+    let name = address::name(&declared, segment);
+    address::find(&declared, name).map_or(name, |account| account.name.as_str()).to_owned()
+}
