@@ -3,6 +3,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
+use super::keys::Ring;
 use super::sign_in::Porter;
 use crate::activity::Activity;
 use crate::config::Config;
@@ -33,6 +34,8 @@ pub struct Desk {
     pub find: Find,
     /// Who lets administrators in.
     pub porter: Arc<Porter>,
+    /// The keys of the API.
+    pub ring: Arc<Ring>,
     /// A stop waits for what is being redeemed: a code is good once.
     pub busy: Busy,
     /// The certificate of the listeners with TLS.

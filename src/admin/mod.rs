@@ -4,6 +4,7 @@
 //! Each section has a module with its routes. They work without scripts, which only improve them.
 
 mod accounts;
+mod api;
 mod assets;
 mod callback;
 mod confirm;
@@ -12,6 +13,7 @@ mod draw;
 #[allow(dead_code, reason = "sections come one by one")]
 mod form;
 mod guard;
+pub mod keys;
 mod overview;
 #[allow(dead_code, reason = "sections come one by one")]
 mod page;
@@ -91,11 +93,13 @@ fn router(desk: &Desk) -> Router {
     let closed = Router::new()
         .merge(overview::routes())
         .merge(accounts::routes())
+        .merge(keys::routes())
         .merge(sign_in::routes())
         .merge(tokens::routes())
         .route_layer(from_fn_with_state(desk.clone(), guard::signed_in));
     let open = Router::new()
         .route("/oauth/callback", get(callback::callback))
+        .merge(api::routes(desk))
         .merge(assets::routes())
         .merge(sign_in::open_routes());
     let pages = closed

@@ -49,6 +49,7 @@ pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
     let (find, busy) = (Arc::new(|_: &str| None), Busy::default());
     let hostname = "mail.example.com".into();
     let porter = Arc::new(sign_in::Porter::new(config.admin.as_ref().unwrap(), Arc::clone(&store)));
+    let ring = Arc::new(keys::Ring::new(Arc::clone(&store)));
     let registry = Registry::open(Arc::clone(&config), Arc::clone(&store)).await.unwrap();
     let registry = Arc::new(registry);
     let (activity, certificate, stop, started) = (Arc::default(), None, CancellationToken::new(), clock::now());
@@ -61,6 +62,7 @@ pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
         doctor,
         find,
         porter,
+        ring,
         busy,
         certificate,
         stop,

@@ -1,4 +1,6 @@
-//! `gatepost admin …`: who may use the pages.
+//! `gatepost admin …`: who may use the pages and the API.
+
+mod key;
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -7,13 +9,14 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::workshop::block_on;
+use super::workshop::{actor, block_on};
 use super::{ConfigFile, password, say, store as kept};
 use crate::account::hash_password;
 use crate::admin::sign_in::{AdminPassword, base, fit, new_link};
 use crate::clock;
 use crate::config::{Admin, Config};
 use crate::net::Address;
+use crate::registry::Actor;
 use crate::store::{Deed, SqliteStore, Store};
 
 #[derive(Debug, Subcommand)]
@@ -37,12 +40,16 @@ pub(super) enum Command {
         #[command(flatten)]
         file: ConfigFile,
     },
+    /// Add, list and remove keys of the API
+    #[command(subcommand, after_help = "Example:\n  gatepost admin key add monitoring --scope read")]
+    Key(key::Command),
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Password { generate, file } => set(&file, generate),
         Command::Link { file } => link(&file),
+        Command::Key(command) => key::run(command),
     }
 }
 
@@ -88,15 +95,9 @@ fn opened(file: &ConfigFile) -> anyhow::Result<(Admin, Arc<SqliteStore>)> {
 }
 
 async fn note(store: &dyn Store, what: &str) -> anyhow::Result<()> {
-    let deed = Deed {
-        at: clock::now(),
-        who: "command line".into(),
-        from: std::env::var("USER").unwrap_or_default(),
-        what: what.into(),
-        subject: String::new(),
-        detail: String::new(),
-    };
-    Ok(store.note(deed).await?)
+    let Actor { who, from } = actor();
+    let (subject, detail) = (String::new(), String::new());
+    Ok(store.note(Deed { at: clock::now(), who, from, what: what.into(), subject, detail }).await?)
 }
 
 /// The link of a service that starts without a password. Beyond loopback it does not start: whoever came first would be the

@@ -12,6 +12,7 @@ use tracing::{error, info};
 use super::serve::hostname;
 use super::{bounds, listeners};
 use crate::account::Directory;
+use crate::admin::keys::Ring;
 use crate::admin::sign_in::Porter;
 use crate::admin::{Admin, Desk};
 use crate::clock;
@@ -132,6 +133,7 @@ impl Live {
             doctor: self.doctor(),
             find: Arc::new(find),
             porter: Arc::new(Porter::new(admin, Arc::clone(&self.store) as Arc<dyn Store>)),
+            ring: Arc::new(Ring::new(Arc::clone(&self.store) as Arc<dyn Store>)),
             busy: self.service.busy.clone(),
             certificate: certificate.map(Arc::clone),
             stop: self.service.stop.clone(),

@@ -14,7 +14,7 @@ mod tests;
 pub use link::{LINK_LIFE, base, new_link};
 pub use password::{AdminPassword, PasswordError, SHORTEST, fit};
 pub use porter::Porter;
-pub(super) use secret::same;
+pub(super) use secret::{hashed, random, same};
 
 use axum::Extension;
 use axum::Router;

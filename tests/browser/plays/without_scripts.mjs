@@ -1,4 +1,0 @@
-// The same with JavaScript switched off.
-import { journey } from '../journey.mjs';
-
-await journey({ javaScriptEnabled: false });
