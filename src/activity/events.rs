@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::broadcast;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tracing::Level;
 
 /// How many events are kept.
@@ -11,11 +11,29 @@ pub const KEPT: usize = 1000;
 /// How far a listener may fall behind; one that is further behind misses the oldest, and is told how many.
 const BEHIND: usize = 1024;
 
+/// How many may listen at a time.
+pub const WATCHERS: usize = 16;
+
 /// What was told lately, and to whom it is told now.
 #[derive(Debug)]
 pub struct Events {
     ring: Mutex<Ring>,
     live: broadcast::Sender<Arc<Event>>,
+    watchers: Arc<Semaphore>,
+}
+
+/// Somebody who listens.
+#[derive(Debug)]
+pub struct Watch {
+    /// What was told before.
+    pub due: VecDeque<Arc<Event>>,
+    /// How many of those before are not known any more.
+    pub missed: u64,
+    /// The event behind which it begins.
+    pub after: u64,
+    /// What is told from now on.
+    pub live: broadcast::Receiver<Arc<Event>>,
+    _place: OwnedSemaphorePermit,
 }
 
 #[derive(Debug)]
@@ -59,7 +77,7 @@ pub struct Filter {
 impl Default for Events {
     fn default() -> Self {
         let ring = Mutex::new(Ring { next: 1, kept: VecDeque::with_capacity(KEPT) });
-        Self { ring, live: broadcast::Sender::new(BEHIND) }
+        Self { ring, live: broadcast::Sender::new(BEHIND), watchers: Arc::new(Semaphore::new(WATCHERS)) }
     }
 }
 
@@ -93,18 +111,36 @@ impl Events {
         wanted
     }
 
+    /// The number of the latest event; 0 where nothing was told yet.
+    #[must_use]
+    pub fn latest(&self) -> u64 {
+        self.lock().next - 1
+    }
+
     /// Hears what is told from now on.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.live.subscribe()
     }
 
-    /// What was told after this event as far as it is kept, and hears what is told from now on; nothing lies between.
+    /// How many listen now.
     #[must_use]
-    pub fn since(&self, id: u64) -> (Vec<Arc<Event>>, broadcast::Receiver<Arc<Event>>) {
+    pub fn listeners(&self) -> usize {
+        self.live.receiver_count()
+    }
+
+    /// Hears what was told after this event, as far as it is kept, and what is told from now on; nothing lies between. None:
+    /// too many are listening.
+    #[must_use]
+    pub fn watch(&self, after: Option<u64>) -> Option<Watch> {
+        let place = Arc::clone(&self.watchers).try_acquire_owned().ok()?;
         let ring = self.lock();
-        let missed = ring.kept.iter().filter(|event| event.id > id).map(Arc::clone).collect();
-        (missed, self.live.subscribe())
+        let latest = ring.next - 1;
+        // A number that was never given is one of another run: all that is known is news.
+        let after = after.map_or(latest, |after| if after > latest { 0 } else { after });
+        let due: VecDeque<_> = ring.kept.iter().filter(|event| event.id > after).map(Arc::clone).collect();
+        let missed = due.front().map_or(0, |first| first.id - after - 1);
+        Some(Watch { due, missed, after, live: self.live.subscribe(), _place: place })
     }
 
     fn lock(&self) -> MutexGuard<'_, Ring> {

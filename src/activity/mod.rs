@@ -13,7 +13,7 @@ mod roll;
 mod uses;
 
 pub use counts::{Counts, Minute, Tally};
-pub use events::{Event, Events, Filter, KEPT};
+pub use events::{Event, Events, Filter, KEPT, WATCHERS, Watch};
 pub use fields::{Fields, json, plain, readable};
 pub use label::{SessionId, process_name};
 pub use roll::{Entered, Line, Login, Roll, Seen, Why};

@@ -159,14 +159,23 @@ fn what_is_told_is_kept_counted_and_noted() {
 async fn listeners_miss_nothing_or_are_told_how_much() {
     let activity: Arc<Activity> = Arc::default();
     recorded(&activity, || (1..=5).for_each(|number| info!(number, "x")));
-    let (missed, mut live) = activity.events.since(3);
-    assert_eq!(missed.iter().map(|event| event.id).collect::<Vec<_>>(), [4, 5]);
+    let Watch { due, missed, mut live, .. } = activity.events.watch(Some(3)).unwrap();
+    assert_eq!((due.iter().map(|event| event.id).collect::<Vec<_>>(), missed), (vec![4, 5], 0));
     recorded(&activity, || info!("y"));
     assert_eq!(live.recv().await.unwrap().id, 6);
     recorded(&activity, || (0..2000).for_each(|number| info!(number, "z")));
     assert_eq!(activity.events.recent(&Filter::default()).len(), KEPT);
     assert!(matches!(live.recv().await, Err(RecvError::Lagged(left_out)) if left_out > 900));
     assert!(live.recv().await.is_ok());
+    let late = activity.events.watch(Some(3)).unwrap();
+    assert_eq!((late.due.len(), late.missed), (KEPT, 2006 - 1000 - 3));
+    let of_another_run = activity.events.watch(Some(9999)).unwrap();
+    assert_eq!((of_another_run.due.len(), of_another_run.after), (KEPT, 0));
+    let new = activity.events.watch(None).unwrap();
+    assert_eq!((new.due.len(), new.missed, new.after), (0, 0, 2006));
+    drop(late);
+    let others: Vec<_> = (0..WATCHERS).map_while(|_| activity.events.watch(None)).collect();
+    assert_eq!(others.len(), WATCHERS - 2, "listeners are bounded");
 }
 
 #[tokio::test]

@@ -6,10 +6,13 @@
 mod accounts;
 mod api;
 mod assets;
+mod audit;
 mod callback;
 mod confirm;
 mod desk;
 mod draw;
+mod events;
+mod figures;
 #[allow(dead_code, reason = "sections come one by one")]
 mod form;
 mod guard;
@@ -21,6 +24,7 @@ mod page;
 mod pager;
 #[allow(dead_code, reason = "sections come one by one")]
 mod problem;
+mod sessions;
 pub mod sign_in;
 #[cfg(test)]
 mod tests;
@@ -94,6 +98,9 @@ fn router(desk: &Desk) -> Router {
         .merge(overview::routes())
         .merge(accounts::routes())
         .merge(keys::routes())
+        .merge(sessions::routes())
+        .merge(events::routes())
+        .merge(audit::routes())
         .merge(sign_in::routes())
         .merge(tokens::routes())
         .route_layer(from_fn_with_state(desk.clone(), guard::signed_in));

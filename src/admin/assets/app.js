@@ -127,6 +127,106 @@ function lint(form) {
   });
 }
 
+// <table data-live="URL" data-most="ROWS">: rows come as they happen, the newest on top. They are put in a few times a second,
+// however many come, and go when there are too many. #live-state says how it stands, #live-pause holds it.
+function live(table) {
+  const state = document.getElementById("live-state");
+  const pause = document.getElementById("live-pause");
+  const body = table.tBodies[0];
+  const most = Number(table.dataset.most);
+  let queue = [], timer = 0, paused = false, worry = 0;
+  const say = (text, again) => {
+    clearTimeout(worry);
+    state.textContent = text;
+    if (!again) return;
+    const link = document.createElement("a");
+    link.href = "";
+    link.textContent = "Load again";
+    state.append(" ", link);
+  };
+  const flush = () => {
+    timer = 0;
+    if (paused) return;
+    const rows = document.createDocumentFragment();
+    for (const item of queue.reverse()) rows.append(item.name ? eventRow(item) : gapRow(item));
+    queue = [];
+    body.prepend(rows);
+    while (body.rows.length > most) body.rows[body.rows.length - 1].remove();
+    document.getElementById("no-events")?.remove();
+  };
+  const put = (item) => {
+    queue.push(item);
+    if (queue.length > most) queue.shift();
+    timer ||= setTimeout(flush, 250);
+  };
+  const source = new EventSource(table.dataset.live);
+  source.addEventListener("open", () => say(paused ? "Paused." : "New events appear here by themselves."));
+  source.addEventListener("message", (message) => put(JSON.parse(message.data)));
+  source.addEventListener("left-out", (message) => put({ leftOut: message.data }));
+  source.addEventListener("over", () => {
+    source.close();
+    pause.hidden = true;
+    say("You are not signed in any more; nothing new appears here.", true);
+  });
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) {
+      pause.hidden = true;
+      say("Nothing new appears here: you are not signed in any more, or too many pages are following the events.", true);
+    } else {
+      clearTimeout(worry);
+      worry = setTimeout(() => say("The connection is lost; trying again."), 3000);
+    }
+  });
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.setAttribute("aria-pressed", String(paused));
+    say(paused ? "Paused." : "New events appear here by themselves.");
+    flush();
+  });
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+}
+
+function cell(row, label, ...content) {
+  const cell = row.insertCell();
+  cell.dataset.label = label;
+  cell.append(...content);
+}
+
+function tagged(tag, text, kind) {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  if (kind) element.className = kind;
+  return element;
+}
+
+function eventRow(event) {
+  const row = document.createElement("tr");
+  const badge = tagged("span", "", `badge ${event.tone}`);
+  const mark = tagged("span", event.mark);
+  mark.setAttribute("aria-hidden", "true");
+  badge.append(mark, ` ${event.level}`);
+  cell(row, "When", event.at);
+  cell(row, "Level", badge);
+  cell(row, "Event", tagged("code", event.name));
+  cell(row, "Account", event.account);
+  cell(row, "Token", event.token);
+  cell(row, "Details", ...event.details.flatMap(([name, value]) => {
+    const detail = tagged("span", "", "detail");
+    detail.append(tagged("b", name), ` ${value}`);
+    return [detail, " "];
+  }));
+  return row;
+}
+
+function gapRow({ leftOut }) {
+  const row = document.createElement("tr");
+  cell(row, "Left out", `${leftOut} events are left out here: they came faster than this page could follow.`);
+  row.cells[0].colSpan = 6;
+  return row;
+}
+
 function ready(within) {
   copies(within);
 }
@@ -136,6 +236,7 @@ addEventListener("pageshow", () => { for (const form of document.querySelectorAl
 ready(document);
 for (const element of document.querySelectorAll("[data-poll]")) poll(element);
 for (const form of document.querySelectorAll("[data-lint]")) lint(form);
+for (const table of document.querySelectorAll("[data-live]")) live(table);
 document.querySelector("[data-focus]")?.focus();
 tick();
 setInterval(tick, 1000);

@@ -22,6 +22,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, COOKIE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -77,7 +78,7 @@ async fn admitted(desk: &Desk, request: Request, host: Option<&str>, for_program
         if !is_safe(&head.method) {
             origin::check(desk, &head.headers, host)?;
         }
-        if let Some(visitor) = visitor(desk, &head.headers, caller).await? {
+        if let Some(visitor) = visitor(desk, &head, caller).await? {
             told(desk, &head.method, &head.headers, &visitor).await?;
             head.extensions.insert(visitor);
         }
@@ -97,9 +98,13 @@ async fn whole(body: Body) -> Result<Body, Problem> {
     read.map(Body::from).map_err(|_| large())
 }
 
-async fn visitor(desk: &Desk, headers: &HeaderMap, caller: Caller) -> Result<Option<Visitor>, Problem> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+/// Pages look for news by themselves: an open one is nobody who is there, and keeps no session alive.
+async fn visitor(desk: &Desk, head: &Parts, caller: Caller) -> Result<Option<Visitor>, Problem> {
+    let lines = head.headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let Some(secret) = cookie::found(lines) else { return Ok(None) };
+    if is_safe(&head.method) && is_by_itself(&head.headers) {
+        return Ok(desk.porter.onlooker(secret, caller.ip).await?);
+    }
     Ok(desk.porter.visitor(secret, caller.ip).await?)
 }
 
@@ -120,10 +125,15 @@ fn is_navigation(headers: &HeaderMap) -> bool {
     }
 }
 
+/// Asked by a script, where a browser says so.
+fn is_by_itself(headers: &HeaderMap) -> bool {
+    headers.contains_key("sec-fetch-mode") && !is_navigation(headers)
+}
+
 /// Sent to sign in, and from there back to where they wanted to go. Scripts are told so in a word.
 fn stranger(desk: &Desk, request: &Request) -> Response {
     let root = desk.root();
-    if !is_navigation(request.headers()) && request.headers().contains_key("sec-fetch-mode") {
+    if is_by_itself(request.headers()) {
         return (StatusCode::UNAUTHORIZED, "You are not signed in any more; load this page again.").into_response();
     }
     if !is_safe(request.method()) {

@@ -105,6 +105,16 @@ impl Porter {
         self.sessions.visitor(secret, from, now).await
     }
 
+    /// Who this secret was given to, without noting that somebody is there: for what browsers ask by themselves.
+    pub(in crate::admin) async fn onlooker(&self, secret: &str, from: IpAddr) -> Result<Option<Visitor>, StoreError> {
+        self.sessions.onlooker(secret, from, clock::now()).await
+    }
+
+    /// Whether one is still signed in, which is not to say that somebody is there.
+    pub(in crate::admin) async fn is_in(&self, visitor: &Visitor) -> Result<bool, StoreError> {
+        self.sessions.is_in(&visitor.id, clock::now()).await
+    }
+
     /// Lets one out.
     pub(in crate::admin) async fn sign_out(&self, visitor: &Visitor, from: IpAddr) -> Result<(), StoreError> {
         self.sessions.end(&visitor.id).await?;

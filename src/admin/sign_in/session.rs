@@ -89,9 +89,30 @@ impl Sessions {
             Some(kept) => Some(kept),
             None => self.look(&id, now).await?,
         };
-        let visitor =
-            |kept: Kept| Visitor { from: from.to_string(), csrf: hashed("csrf", secret), notice: kept.notice, id };
-        Ok(found.map(visitor))
+        Ok(found.map(|kept| kept.visitor(id, secret, from)))
+    }
+
+    /// The same, without noting that someone is there.
+    pub(super) async fn onlooker(
+        &self,
+        secret: &str,
+        from: IpAddr,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Visitor>, StoreError> {
+        if secret.len() > LONGEST {
+            return Ok(None);
+        }
+        let id = id(secret);
+        let found = match self.remembered(&id, now) {
+            Some(kept) => Some(kept),
+            None => self.good(&id, now).await?.map(|(_, kept)| kept),
+        };
+        Ok(found.map(|kept| kept.visitor(id, secret, from)))
+    }
+
+    /// Whether one goes on.
+    pub(super) async fn is_in(&self, id: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        Ok(self.good(id, now).await?.is_some())
     }
 
     /// Ends one.
@@ -124,12 +145,7 @@ impl Sessions {
 
     async fn look(&self, id: &str, now: DateTime<Utc>) -> Result<Option<Kept>, StoreError> {
         let changes = self.store.foreign_changes();
-        let Some((record, kept)) = self.stored(id).await? else { return Ok(None) };
-        let password = self.password.hash().await?;
-        if !self.lasts(&kept, now) || password.is_none_or(|hash| fingerprint(&hash) != kept.password) {
-            self.end(id).await?;
-            return Ok(None);
-        }
+        let Some((record, kept)) = self.good(id, now).await? else { return Ok(None) };
         let kept = self.touched(record, kept, now).await;
         let mut known = self.known();
         if known.len() >= MOST {
@@ -137,6 +153,17 @@ impl Sessions {
         }
         known.insert(id.to_owned(), Known { kept: kept.clone(), looked: now, changes });
         Ok(Some(kept))
+    }
+
+    /// One of the store that has not ended; one that has is removed.
+    async fn good(&self, id: &str, now: DateTime<Utc>) -> Result<Option<(Record, Kept)>, StoreError> {
+        let Some((record, kept)) = self.stored(id).await? else { return Ok(None) };
+        let password = self.password.hash().await?;
+        if !self.lasts(&kept, now) || password.is_none_or(|hash| fingerprint(&hash) != kept.password) {
+            self.end(id).await?;
+            return Ok(None);
+        }
+        Ok(Some((record, kept)))
     }
 
     /// Notes that someone is there. Where it cannot be noted, as on a full disk, the pages work all the same.
@@ -180,6 +207,12 @@ impl Sessions {
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn visitor(self, id: String, secret: &str, from: IpAddr) -> Visitor {
+        Visitor { id, from: from.to_string(), csrf: hashed("csrf", secret), notice: self.notice }
     }
 }
 
