@@ -1,5 +1,6 @@
 // What administrators do on the pages, as people do it.
-import { check, eventually, log, stage } from './stage.mjs';
+import fs from 'node:fs';
+import { ask, check, command, eventually, log, stage } from './stage.mjs';
 
 export const PASSWORD = 'a good and long password';
 
@@ -23,4 +24,49 @@ export async function signsIn(person, password = stage.password) {
 async function isIn({ page }) {
   await page.getByRole('navigation', { name: 'Sections' }).waitFor();
   check(page.url().startsWith(stage.url), `not at home: ${page.url()}`);
+}
+
+// Has the OAuth server take this redirect URI, as its administrator would who copied it from the page.
+export const registers = (redirect, client = 'web') => ask(`/redirect?client=${client}&uri=${encodeURIComponent(redirect)}`);
+
+// What stands beside a copy button.
+export const shown = async ({ page }, label) => (await page.getByLabel(label, { exact: true }).first().textContent()).trim();
+
+// From a token's page through the provider's, and back to it.
+export async function getsToken(person, mailbox, decision = 'Accept') {
+  await person.presses('Get token');
+  await reachesProvider(person);
+  await person.consents(mailbox, decision);
+  await person.page.waitForURL((url) => url.href.startsWith(stage.url));
+}
+
+// By itself, or by its link: whichever is quicker.
+export async function reachesProvider({ page }) {
+  const there = page.waitForURL((url) => url.href.startsWith(stage.oauth));
+  const link = page.getByRole('link', { name: /^Continue to/ });
+  await Promise.race([there, link.click({ timeout: 5_000 }).catch(() => {})]);
+  await there;
+}
+
+// An account with a password that is made up; returns the password.
+export async function addsAccount(person, name, token) {
+  await person.opens('accounts/add');
+  await person.fills({ 'User name': name, Token: token });
+  await person.presses('Add the account');
+  await person.reads('It is shown this once');
+  return shown(person, 'Password');
+}
+
+// Presses a button twice, as fast as a nervous hand.
+export async function doublePresses({ page }, name) {
+  await page.getByRole('button', { name, exact: true }).first().dblclick();
+  await page.waitForLoadState();
+}
+
+// A token that is typed in; ends on its page.
+export async function addsToken(person, { name, mailbox, client, secret }) {
+  fs.writeFileSync(`${stage.directory}/secret`, `${secret}\n`);
+  command(['token', 'add', name, '--provider', 'real', '--grant', 'authorization_code', '--mailbox', mailbox, '--client-id', client, '--client-secret-file', 'secret']);
+  await new Promise((resolve) => { setTimeout(resolve, 500); });
+  await person.opens(`tokens/${name}`);
 }

@@ -8,7 +8,7 @@ export const HOSTILE = [
   '<script>alert(1)</script>',
   '"><img src=x onerror=alert(1)>',
   "'-alert(1)-'",
-  '{{7*7}}${7*7}',
+  '{{7+7}}${7+7}',
   '\u202egpj.exe\u2066',
   'a/b%2F..%2Fc?d#e&amp;f+g h',
   'javascript:alert(1)',

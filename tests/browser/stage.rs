@@ -14,18 +14,19 @@ use crate::peers::{Peers, modules, peers, say};
 
 /// How the service of a play differs from one that nobody has set up.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Stage {
+pub(crate) struct Stage<'a> {
     /// Somebody has set it up: the administrator's password is [`PASSWORD`].
     pub(crate) set_up: bool,
-    /// More tables of the configuration; `OUTSIDE` in it is the port of the play's own server.
-    pub(crate) more: &'static str,
+    /// More tables of the configuration. In it, OUTSIDE is the port of the play's own server, CA the file of its authority,
+    /// and HASH of [`PASSWORD`].
+    pub(crate) more: &'a str,
     /// Its store holds 500 tokens and 2,000 accounts, and what is measured is printed.
     pub(crate) crowd: bool,
     /// The path below which a reverse proxy serves it.
     pub(crate) prefix: &'static str,
 }
 
-impl Stage {
+impl Stage<'_> {
     /// Plays it; panics with what the play said when it fails.
     pub(crate) fn play(self, name: &str) {
         let Some(peers) = playable() else { return };
@@ -78,6 +79,9 @@ impl Stage {
     /// Neither a token nor an account: those are made on the pages.
     fn configuration(self, peers: &Peers, admin: u16, outside: u16, ports: [u16; 3]) -> String {
         let (oauth, ca) = (peers.port(0), peers.directory.join("ca.pem"));
+        let hash = password_hash();
+        let more = self.more.replace("OUTSIDE", &outside.to_string()).replace("CA", &ca.display().to_string());
+        let more = more.replace("HASH", &hash);
         let mut text = format!(
             r#"[store]
 key = {{ file = "gatepost.key" }}
@@ -98,10 +102,9 @@ ca = "{ca}"
 {more}
 "#,
             public_url = self.public_url(admin, outside),
-            password = if self.set_up { format!("password_hash = \"{}\"", password_hash()) } else { String::new() },
+            password = if self.set_up { format!("password_hash = \"{hash}\"") } else { String::new() },
             ca = ca.display(),
             servers = mail_servers(peers, false),
-            more = self.more.replace("OUTSIDE", &outside.to_string()),
         );
         for (protocol, port) in ["smtp", "imap", "pop3"].into_iter().zip(ports) {
             let _ = writeln!(text, "[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:{port}\"");
