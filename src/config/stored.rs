@@ -97,7 +97,14 @@ impl Config {
     ) -> Result<Vec<Account>, ConfigErrors> {
         let layers = self.layers("accounts", "account", name, settings)?;
         let reader = Reader::new(&layers);
-        let read = accounts::read(&reader.root(), &declared(tokens), unknown);
+        let own = settings.get("token").and_then(Value::as_str);
+        let declared = match unknown {
+            // A mistake tells what else there is.
+            Unknown::IsWrong => declared(tokens),
+            // For thousands of accounts, a copy of all names for each would be millions.
+            _ => tokens.iter().filter(|token| own == Some(token.name.as_str())).map(named).collect(),
+        };
+        let read = accounts::read(&reader.root(), &declared, unknown);
         let read = if read.is_empty() { None } else { Some(read) };
         reader.finish(read)
     }
@@ -141,7 +148,11 @@ impl Config {
 }
 
 fn declared(tokens: &[Arc<Token>]) -> tokens::Declared {
-    tokens.iter().map(|token| (token.name.clone(), Some(Arc::clone(token)))).collect()
+    tokens.iter().map(named).collect()
+}
+
+fn named(token: &Arc<Token>) -> (String, Option<Arc<Token>>) {
+    (token.name.clone(), Some(Arc::clone(token)))
 }
 
 /// A TOML value; the escapes of its texts are JSON's.

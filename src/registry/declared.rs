@@ -22,6 +22,8 @@ pub struct Declared {
     pub errors: Option<ConfigErrors>,
     /// The tokens of the store as read, so that one that did not change stays the same.
     stored: HashMap<String, (Version, Arc<Token>)>,
+    /// The accounts of the store as read, by record: one that did not change is not read again while its token stays the same.
+    read: HashMap<String, (Version, Vec<Account>)>,
     /// Every declaration of the store as it was read.
     versions: Vec<(Kind, String, Version)>,
 }
@@ -51,7 +53,7 @@ impl Declared {
         let mut names: HashSet<_> = declared.accounts.iter().flat_map(folded).collect();
         for record in store.records(Kind::Account).await? {
             declared.versions.push((record.kind, record.name.clone(), record.version));
-            declared.account(config, &record, &mut names);
+            declared.account(config, &record, &mut names, before);
         }
         declared.tell_of_orphans();
         declared.tell_of_guests(config);
@@ -94,13 +96,19 @@ impl Declared {
         }
     }
 
-    fn account(&mut self, config: &Config, record: &Record, names: &mut HashSet<String>) {
-        let Record { name, .. } = record;
+    fn account(&mut self, config: &Config, record: &Record, names: &mut HashSet<String>, before: &Self) {
+        let Record { name, version, .. } = record;
         if names.contains(&Account::folded(name)) {
             return self.broken.push(format!("account {name:?} of the store: another account has this name"));
         }
-        match read(record, |settings| config.stored_account_anyway(name, settings, &self.tokens)) {
+        let known = before.read.get(name).filter(|(known, accounts)| known == version && self.has_tokens_of(accounts));
+        let accounts = known.map_or_else(
+            || read(record, |settings| config.stored_account_anyway(name, settings, &self.tokens)),
+            |(_, accounts)| Ok(accounts.clone()),
+        );
+        match accounts {
             Ok(accounts) => {
+                self.read.insert(name.clone(), (*version, accounts.clone()));
                 for account in accounts {
                     if folded(&account).any(|name| names.contains(&name)) {
                         let name = account.name;
@@ -118,6 +126,11 @@ impl Declared {
                 self.unusable.extend(aliases(record));
             }
         }
+    }
+
+    /// Whether the very tokens of these accounts are declared still.
+    fn has_tokens_of(&self, accounts: &[Account]) -> bool {
+        accounts.iter().all(|account| self.tokens.iter().any(|token| Arc::ptr_eq(token, &account.token)))
     }
 
     /// Accounts whose token was forgotten, or cannot be read: their programs are told to try again later.

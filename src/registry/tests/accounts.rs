@@ -198,3 +198,26 @@ async fn what_is_wrong_is_told_by_its_key() {
     };
     assert_eq!((faults[0].key.as_str(), faults[0].text.contains("\"b\"")), ("protocols", true), "{faults:?}");
 }
+
+/// What was read once is not read again, unless what it was made of has changed.
+#[tokio::test]
+async fn an_account_follows_its_token() {
+    let place = place();
+    let registry = registry(&place).await;
+    let google = |mailbox: &str| {
+        settings(json!({
+            "provider": "google", "grant": "authorization_code", "mailbox": mailbox, "client_id": "c",
+        }))
+    };
+    registry.add_token(by(), "sales", google("a@example.com")).await.unwrap();
+    let first = Some((&"p".into(), Terms::default()));
+    registry.add_account(by(), "scanner", of("sales"), first).await.unwrap();
+    let mailbox = || find(&registry, "scanner").unwrap().token.mailbox.clone();
+    let (seen, _) = registry.token_settings("sales").await.unwrap().unwrap();
+    registry.edit_token(by(), "sales", seen, google("b@example.com")).await.unwrap();
+    assert_eq!(mailbox(), "b@example.com");
+    registry.forget_token(by(), "sales").await.unwrap();
+    assert!(find(&registry, "scanner").unwrap().token.is_stand_in());
+    registry.add_token(by(), "sales", google("c@example.com")).await.unwrap();
+    assert_eq!(mailbox(), "c@example.com");
+}
