@@ -7,18 +7,24 @@ function copies(within) {
     button.hidden = false;
     if (button.dataset.ready) continue;
     button.dataset.ready = "yes";
+    const said = button.textContent;
+    const label = button.getAttribute("aria-label");
+    // What is heard begins with what is seen.
+    const says = (text) => {
+      button.textContent = text;
+      if (label) button.setAttribute("aria-label", label.replace(said, text));
+    };
     button.addEventListener("click", async () => {
       const from = document.getElementById(button.dataset.copy);
       const text = "value" in from ? from.value : from.textContent;
-      const said = button.textContent;
       try {
         await navigator.clipboard.writeText(text);
-        button.textContent = "Copied";
+        says("Copied");
       } catch {
         getSelection().selectAllChildren(from);
-        button.textContent = "Press Ctrl+C";
+        says("Press Ctrl+C");
       }
-      setTimeout(() => { button.textContent = said; }, 2000);
+      setTimeout(() => says(said), 2000);
     });
   }
 }
