@@ -4,6 +4,8 @@
 
 #[path = "commands/account.rs"]
 mod account;
+#[path = "commands/admin.rs"]
+mod admin;
 #[path = "commands/anonymous.rs"]
 mod anonymous;
 #[path = "commands/key.rs"]

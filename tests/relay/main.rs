@@ -4,16 +4,19 @@
 
 mod activation;
 mod anonymous;
+mod api;
 mod combined;
 mod egress;
 mod ended;
 mod gate;
 mod groups;
+mod http;
 mod imap;
 mod listeners;
 mod log;
 mod login;
 mod mishaps;
+mod pages;
 mod passing;
 mod passwords;
 mod quirks;

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::Desk;
 use super::refusal::Refusal;
@@ -130,10 +130,10 @@ fn task(task: &Task) -> Value {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    // What was sent may hold a code: it is not shown.
-    let at = |fault: serde_json::Error| format!("line {} column {}", fault.line(), fault.column());
-    serde_json::from_slice(body).map_err(|fault| {
-        let error = format!("the body is not the JSON that is wanted here ({})", at(fault));
-        Refusal::malformed(error, "look it up in /api/openapi.json")
+    // An object first: serde would take a list for one as well. What was sent may hold a code: it is not shown.
+    let object: Result<Map<String, Value>, _> = serde_json::from_slice(body);
+    let read = object.and_then(|object| serde_json::from_value(Value::Object(object)));
+    read.map_err(|_| {
+        Refusal::malformed("the body is not the JSON that is wanted here", "look it up in /api/openapi.json")
     })
 }
