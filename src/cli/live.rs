@@ -104,10 +104,7 @@ impl Live {
         self.service.reach.store(Arc::new(reaches));
         self.service.tokens.declare(tokens);
         self.service.directory.store(Arc::new(directory));
-        let ended = self.service.review();
-        if ended > 0 {
-            info!(sessions = ended, "config.sessions_ended");
-        }
+        self.service.review();
         Ok(())
     }
 

@@ -77,6 +77,7 @@ impl Running {
         tasks.spawn(service.tokens.clone().refresh_ahead(refresher.clone()));
         tasks.spawn(service.tokens.clone().watch_expiry(refresher.clone()));
         tasks.spawn(notifier.run(refresher.clone()));
+        tasks.spawn(Arc::clone(&service).watch_passwords(refresher.clone()));
         tasks.spawn(activity.keep(Arc::clone(&live.store) as Arc<dyn Store>, refresher.clone()));
         if let Some(certificate) = certificate {
             let every = Duration::from_secs(config.limits.certificate_check_seconds);

@@ -1,12 +1,28 @@
 //! Whether those who are logged in may stay, after what is declared has changed.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
 use super::service::Service;
 use crate::account::Directory;
 use crate::activity::{Line, Login};
 use crate::clock;
 use crate::model::{Account, Protocol};
 
+/// How often passwords are looked at whose day may have come.
+const EVERY: Duration = Duration::from_mins(1);
+
 impl Service {
+    /// Ends the sessions of passwords that expire, until told to stop.
+    pub async fn watch_passwords(self: Arc<Self>, stop: CancellationToken) {
+        while stop.run_until_cancelled(sleep(EVERY)).await.is_some() {
+            self.review();
+        }
+    }
+
     /// Ends the sessions that the directory no longer allows. Returns how many.
     pub fn review(&self) -> usize {
         let directory = self.directory.load_full();
@@ -42,9 +58,6 @@ fn opens(now: &Account, line: &Line) -> bool {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-    use std::sync::Arc;
-
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::activity::{Roll, SessionId};
@@ -131,6 +144,7 @@ mod tests {
         };
         assert_eq!(with(rewrite), (false, true, false), "who reads mail is not concerned");
         assert_eq!(with(|now| drop(now.passwords.remove(0))), (false, false, true), "guests have no password");
+        assert_eq!(with(|now| now.passwords[0].expires = Some(clock::now())), (false, false, true));
         assert_eq!(with(|now| now.passwords[0].protocols = vec![Protocol::Smtp]), (true, false, true));
         assert_eq!(with(|now| now.passwords[0].networks = vec!["192.0.2.0/24".parse().unwrap()]), (false, false, true));
     }
