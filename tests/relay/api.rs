@@ -151,6 +151,9 @@ async fn every_call_answers_as_the_document_says() {
     let events = api.ok("get", "/api/v1/events?limit=5&level=info&account=evmail", &[], None).await;
     assert!(events["events"].is_array());
     assert_eq!(api.call("get", "/api/v1/events?limit=many", &[], None).await.status, 422);
+    assert_eq!(api.call("get", "/api/v1/events?limit=1&limit=2", &[], None).await.status, 400);
+    assert_eq!(api.call("get", "/api/v1/tokens/{name}", &["%ff"], None).await.status, 400);
+    assert_eq!(api.call("post", "/api/v1/tokens/{name}/refresh", &["per%2Fson"], None).await.status, 409);
     let sessions = api.ok("get", "/api/v1/sessions", &[], None).await;
     let session = &sessions["sessions"][0];
     assert_eq!(session["protocol"], "imap");
@@ -176,7 +179,7 @@ async fn authorizes(api: &mut Api) {
     assert_eq!((&begun["state"], &begun["task"]["method"]), (&json!("waiting"), &json!("browser")));
     let id = begun["id"].as_str().unwrap().to_owned();
     let wrong = api.call("post", "/api/v1/authorizations/{id}/answer", &[&id], Some(&json!({ "answer": "" }))).await;
-    assert_eq!(wrong.status, 422, "{wrong:?}");
+    assert_eq!(wrong.status, 409, "{wrong:?}");
     let answer = api.scene.provider.consent(begun["task"]["url"].as_str().unwrap(), MAILBOX);
     let sent = json!({ "answer": answer });
     let accepted = api.ok("post", "/api/v1/authorizations/{id}/answer", &[&id], Some(&sent)).await;

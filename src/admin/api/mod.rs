@@ -15,7 +15,7 @@ mod tokens;
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 
@@ -51,7 +51,7 @@ pub(super) fn routes(desk: &Desk) -> Router<Desk> {
     let all = groups.into_iter().fold(Router::new(), |all, (scope, group)| {
         all.merge(group.route_layer(from_fn_with_state((desk.clone(), scope), caller::keyed)))
     });
-    let api = all.fallback(nowhere).method_not_allowed_fallback(not_so);
+    let api = all.fallback(nowhere).method_not_allowed_fallback(not_so).layer(map_response(refusal::as_json));
     Router::new().nest("/api/v1", api).route("/api/openapi.json", get(document))
 }
 

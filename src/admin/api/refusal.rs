@@ -1,5 +1,5 @@
 use axum::Json;
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -46,6 +46,17 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// What the router or an extractor refuses, as everything else is refused.
+pub(super) async fn as_json(response: Response) -> Response {
+    let kind = response.headers().get(CONTENT_TYPE).map(|kind| kind.as_bytes().to_vec()).unwrap_or_default();
+    let status = response.status();
+    if kind.starts_with(b"application/json") || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    Refusal::new(status, "the request is none that is understood here", "look it up in /api/openapi.json")
+        .into_response()
+}
+
 impl From<StoreError> for Refusal {
     fn from(fault: StoreError) -> Self {
         tracing::error!(error = %fault, "store.failed");
@@ -71,7 +82,6 @@ impl From<ConsentError> for Refusal {
             ConsentError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             ConsentError::Unknown => StatusCode::NOT_FOUND,
             ConsentError::Refused(..) => StatusCode::BAD_GATEWAY,
-            ConsentError::NoAnswer | ConsentError::Another => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::CONFLICT,
         };
         Self::new(status, fault.to_string(), fault.remedy())
@@ -81,10 +91,16 @@ impl From<ConsentError> for Refusal {
 /// A refresh that did not come to anything.
 impl From<TokenError> for Refusal {
     fn from(fault: TokenError) -> Self {
-        let status = match &fault {
+        let said = fault.to_string();
+        let status = match fault {
+            TokenError::Store(fault) => return fault.into(),
             TokenError::Unknown(_) => StatusCode::NOT_FOUND,
-            _ => StatusCode::BAD_GATEWAY,
+            TokenError::Unavailable { .. } | TokenError::Timeout { .. } => StatusCode::BAD_GATEWAY,
+            TokenError::Disabled(_)
+            | TokenError::Empty { .. }
+            | TokenError::Moved { .. }
+            | TokenError::NeedsAuthorization { .. } => StatusCode::CONFLICT,
         };
-        Self::new(status, fault.to_string(), "look at the token's `remedy`, or run the test of an account that uses it")
+        Self::new(status, said, "look at the token's `remedy`, or run the test of an account that uses it")
     }
 }
