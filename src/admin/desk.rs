@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::keys::Ring;
-use super::sign_in::Porter;
+use super::sign_in::{Porter, base};
 use crate::activity::Activity;
 use crate::config::Config;
-use crate::consent::Find;
-use crate::doctor::Doctor;
+use crate::consent::{Devices, Find};
+use crate::doctor::{Doctor, Rounds};
 use crate::lifecycle::Busy;
 use crate::net::ServerCertificate;
 use crate::registry::Registry;
@@ -30,6 +31,10 @@ pub struct Desk {
     pub tokens: Tokens,
     /// Who examines accounts.
     pub doctor: Doctor,
+    /// What is examined while pages look on.
+    pub rounds: Rounds,
+    /// Device codes that are polled for.
+    pub devices: Devices,
     /// The token of a name, and how its provider is reached.
     pub find: Find,
     /// Who lets administrators in.
@@ -49,6 +54,13 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// How browsers reach the pages: `public_url`, or else the address on this machine.
+    #[must_use]
+    pub fn public_url(&self) -> Option<Url> {
+        let admin = self.config.admin.as_ref()?;
+        base(admin, admin.address.port())
+    }
+
     /// What stands before every path of ours in a browser's address: empty, or the path prefix of `public_url` without its last
     /// slash.
     #[must_use]

@@ -7,11 +7,13 @@ mod accounts;
 mod api;
 mod assets;
 mod audit;
+mod authorize;
 mod callback;
 mod confirm;
 mod desk;
 mod draw;
 mod events;
+mod examine;
 mod figures;
 #[allow(dead_code, reason = "sections come one by one")]
 mod form;
@@ -49,6 +51,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_layer::Layer as _;
+use tracing::warn;
 
 use crate::net::{Address, BindError, Listener};
 
@@ -57,6 +60,7 @@ pub struct Admin {
     listener: Listener,
     tls: Option<Arc<ServerConfig>>,
     router: Router,
+    desk: Desk,
 }
 
 /// Connections at a time. People and a monitor come here, not crowds.
@@ -70,7 +74,7 @@ impl Admin {
     /// off: both are served.
     pub fn open(address: SocketAddr, tls: Option<Arc<ServerConfig>>, desk: &Desk) -> Result<Self, BindError> {
         let listener = Listener::bind(address)?;
-        Ok(Self { listener, tls, router: router(desk) })
+        Ok(Self { listener, tls, router: router(desk), desk: desk.clone() })
     }
 
     /// Where it listens.
@@ -81,13 +85,18 @@ impl Admin {
 
     /// Serves until told to stop; what is being answered then is finished.
     pub async fn serve(self, stop: CancellationToken) {
-        let Self { listener, tls, router } = self;
+        let Self { listener, tls, router, desk } = self;
+        if let Err(fault) = desk.devices.resume().await {
+            warn!(error = %fault, "store.failed");
+        }
         let visits = TaskTracker::new();
         let permits = Arc::new(Semaphore::new(MOST));
         let admit = |accepted| drop(visits.spawn(visit::serve(accepted, tls.clone(), router.clone(), stop.clone())));
         listener.serve(permits, FULL.to_vec(), stop.clone(), admit).await;
         visits.close();
         visits.wait().await;
+        desk.rounds.ended().await;
+        desk.devices.ended().await;
     }
 }
 
@@ -101,6 +110,8 @@ fn router(desk: &Desk) -> Router {
         .merge(sessions::routes())
         .merge(events::routes())
         .merge(audit::routes())
+        .merge(authorize::routes())
+        .merge(examine::routes())
         .merge(sign_in::routes())
         .merge(tokens::routes())
         .route_layer(from_fn_with_state(desk.clone(), guard::signed_in));

@@ -1,6 +1,7 @@
 //! The address as a client sees it; [`browser`] is for the tests of every section.
 
 pub(super) mod browser;
+pub(super) mod scene;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use tokio::time::timeout;
 use super::*;
 use crate::clock;
 use crate::config::Config;
-use crate::doctor::Doctor;
+use crate::consent::{Devices, Find};
+use crate::doctor::{Doctor, Rounds};
 use crate::lifecycle::Busy;
 use crate::registry::Registry;
 use crate::store::{Keys, SqliteStore, Store, generate_key};
@@ -29,6 +31,11 @@ struct Scene {
 
 /// A desk on a new store, and the directory that holds it.
 pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
+    desk_with(public_url, "").await
+}
+
+/// The same, with more in its file.
+pub(super) async fn desk_with(public_url: &str, more: &str) -> (Desk, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let key = generate_key().unwrap();
     let key_file = directory.path().join("gatepost.key");
@@ -36,7 +43,7 @@ pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
     std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let file = directory.path().join("gatepost.toml");
     let text = format!(
-        "[store]\nurl = \"sqlite:gatepost.db\"\nkey = {{ file = \"gatepost.key\" }}\n[admin]\npublic_url = {public_url:?}\n"
+        "[store]\nurl = \"sqlite:gatepost.db\"\nkey = {{ file = \"gatepost.key\" }}\n[admin]\npublic_url = {public_url:?}\n{more}"
     );
     std::fs::write(&file, text).unwrap();
     let config = Arc::new(Config::load(&file, Vec::new()).unwrap());
@@ -46,13 +53,16 @@ pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
     let settings = TokenSettings { ahead: Duration::from_mins(10), patience: second, lease: Duration::from_mins(1) };
     let tokens = Tokens::new(Arc::clone(&store), settings, "test".into(), Notices::default());
     let doctor = Doctor { tokens: tokens.clone(), reach: Arc::new(|_| None) };
-    let (find, busy) = (Arc::new(|_: &str| None), Busy::default());
+    let (find, busy): (Find, _) = (Arc::new(|_: &str| None), Busy::default());
+    let stop = CancellationToken::new();
+    let devices = Devices::new(Arc::clone(&store), Arc::clone(&find), busy.clone(), stop.clone());
+    let rounds = Rounds::new(doctor.clone(), stop.clone());
     let hostname = "mail.example.com".into();
     let porter = Arc::new(sign_in::Porter::new(config.admin.as_ref().unwrap(), Arc::clone(&store)));
     let ring = Arc::new(keys::Ring::new(Arc::clone(&store)));
     let registry = Registry::open(Arc::clone(&config), Arc::clone(&store)).await.unwrap();
     let registry = Arc::new(registry);
-    let (activity, certificate, stop, started) = (Arc::default(), None, CancellationToken::new(), clock::now());
+    let (activity, certificate, started) = (Arc::default(), None, clock::now());
     let desk = Desk {
         store,
         config,
@@ -60,6 +70,8 @@ pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
         activity,
         tokens,
         doctor,
+        rounds,
+        devices,
         find,
         porter,
         ring,

@@ -17,8 +17,8 @@ use crate::admin::sign_in::Porter;
 use crate::admin::{Admin, Desk};
 use crate::clock;
 use crate::config::Config;
-use crate::consent::Party;
-use crate::doctor::Doctor;
+use crate::consent::{Devices, Find, Party};
+use crate::doctor::{Doctor, Rounds};
 use crate::model::{Provider, Token};
 use crate::net::{self, ServerCertificate};
 use crate::oauth::{Http, HttpSettings};
@@ -121,14 +121,18 @@ impl Live {
             let reach = service.reach.load().get(&token.provider.name)?.clone();
             Some(Party { token, http, reach })
         };
+        let (find, doctor): (Find, _) = (Arc::new(find), self.doctor());
+        let (store, stop) = (Arc::clone(&self.store) as Arc<dyn Store>, self.service.stop.clone());
         let desk = Desk {
+            rounds: Rounds::new(doctor.clone(), stop.clone()),
+            devices: Devices::new(store, Arc::clone(&find), self.service.busy.clone(), stop),
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             config: Arc::clone(&self.config),
             registry: Arc::clone(registry),
             activity: Arc::clone(&self.service.activity),
             tokens: self.service.tokens.clone(),
-            doctor: self.doctor(),
-            find: Arc::new(find),
+            doctor,
+            find,
             porter: Arc::new(Porter::new(admin, Arc::clone(&self.store) as Arc<dyn Store>)),
             ring: Arc::new(Ring::new(Arc::clone(&self.store) as Arc<dyn Store>)),
             busy: self.service.busy.clone(),

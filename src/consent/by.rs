@@ -18,12 +18,6 @@ pub struct By {
 }
 
 impl By {
-    /// Somebody with a shell: the answer comes in whatever browser they have.
-    #[must_use]
-    pub fn command_line() -> Self {
-        Self { who: "command line".into(), ..Self::default() }
-    }
-
     /// Puts into the trail that a grant was given. It is there whether that can be written or not.
     pub async fn note(&self, store: &dyn Store, accepted: &Accepted) {
         let (who, from) = (self.who.clone(), self.from.clone());

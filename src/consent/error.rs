@@ -52,6 +52,9 @@ pub enum ConsentError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] TokenError),
+    /// Nobody knows how a browser reaches the service.
+    #[error("there is no address that the answer could come to")]
+    NoAddress,
     /// The answer belongs to no consent that is under way here.
     #[error(
         "this is not the answer to a consent that is under way; it may have taken longer than ten minutes, or was used already"
@@ -102,6 +105,7 @@ impl ConsentError {
                 "copy the whole address of this page into the box on the page of token {token:?} where it was begun; or open the \
                  pages by their public_url and press \u{201c}Get token\u{201d} there"
             ),
+            Self::NoAddress => "write `public_url` in [admin]: how browsers reach the pages".into(),
             Self::Another => "open the address of this consent, and paste where that led to".into(),
             Self::NoAnswer => "paste the whole address of the page that the browser could not load".into(),
             Self::TooMany(_) => "finish or cancel one of them, or wait until they end".into(),

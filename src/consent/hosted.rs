@@ -33,6 +33,12 @@ pub async fn begin(store: &dyn Store, party: &Party, redirect: Url, by: &By) -> 
     Ok(Begun { id, url })
 }
 
+/// The id of the consent that an answer says it is for.
+#[must_use]
+pub fn id_of(answer: &Returned) -> Option<String> {
+    answer.state.as_ref().map(|state| hash(state.expose_secret()))
+}
+
 /// Takes an answer that a browser brought. One that nobody waits for, or that came before, changes nothing; nor does one that
 /// comes in another session than the one that began it: the right one may still bring it.
 pub async fn returned(
@@ -41,8 +47,7 @@ pub async fn returned(
     binding: Option<&str>,
     party: impl Fn(&str) -> Option<Party>,
 ) -> Result<Accepted, ConsentError> {
-    let state = answer.state.as_ref().ok_or(ConsentError::Unknown)?;
-    let id = hash(state.expose_secret());
+    let id = id_of(&answer).ok_or(ConsentError::Unknown)?;
     take(store, &id, answer, binding, party).await
 }
 
@@ -56,7 +61,7 @@ pub async fn pasted(
     party: impl Fn(&str) -> Option<Party>,
 ) -> Result<Accepted, ConsentError> {
     let answer = Returned::pasted(text).ok_or(ConsentError::NoAnswer)?;
-    if answer.state.as_ref().is_some_and(|state| hash(state.expose_secret()) != id) {
+    if id_of(&answer).is_some_and(|other| other != id) {
         return Err(ConsentError::Another);
     }
     take(store, id, answer, binding, party).await

@@ -16,8 +16,18 @@ pub struct Consent {
     pub begun: DateTime<Utc>,
     /// What became of it.
     pub outcome: Outcome,
+    /// It was begun with a binding: only who has the same can go on with it.
+    pub bound: bool,
     /// What the person has to do; none for who has not the binding that it was begun with.
     pub task: Option<Task>,
+}
+
+impl Consent {
+    /// Whether whoever looks has begun it, and in this session.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        self.bound && self.task.is_some()
+    }
 }
 
 /// What the person has to do.
@@ -60,14 +70,15 @@ pub enum Outcome {
 pub async fn look(store: &dyn Store, id: &str, binding: Option<&str>) -> Result<Option<Consent>, ConsentError> {
     let Some((_, kept)) = kept(store, id).await? else { return Ok(None) };
     let task = kept.is_of(binding).then(|| task(&kept.way));
-    let Kept { token, begun, answer, .. } = kept;
+    let Kept { token, begun, answer, bound, .. } = kept;
+    let bound = bound.is_some();
     let outcome = match answer {
         None | Some(Answer::Taken) => Outcome::Waiting,
         Some(Answer::Accepted(accepted)) => Outcome::Accepted(accepted),
         Some(Answer::Failed(why, remedy)) => Outcome::Failed(why, remedy),
         Some(Answer::Cancelled) => Outcome::Cancelled,
     };
-    Ok(Some(Consent { token, begun, outcome, task }))
+    Ok(Some(Consent { token, begun, outcome, bound, task }))
 }
 
 /// Breaks a consent off: its answer is not taken any more. `false`: it is over already, or being redeemed.

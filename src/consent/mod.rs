@@ -16,7 +16,7 @@ pub use address::{admin_consent_url, callback_url, redirect_url};
 pub use by::By;
 pub use device::Devices;
 pub use error::ConsentError;
-pub use hosted::{Begun, begin, pasted, returned};
+pub use hosted::{Begun, begin, id_of, pasted, returned};
 pub use look::{Consent, Outcome, Task, cancel, look};
 
 use std::sync::Arc;

@@ -56,10 +56,7 @@ impl<T: FnMut(Step) + Send> Chains<'_, T> {
         if let Some(finding) = unfit(account) {
             return self.tell(place, Stage::Account, &finding, None);
         }
-        let sender = match sender(account) {
-            Ok(sender) => sender,
-            Err(finding) => return self.tell(place, Stage::Account, &finding, None),
-        };
+        let Some(sender) = sender(account) else { return self.tell(place, Stage::Account, &nobody(), None) };
         let reach = self.reach(place)?;
         let user = account.upstream_user(protocol);
         let Some(target) = reach.target(&account.token, protocol, user) else { return self.undeclared(place) };
@@ -126,10 +123,11 @@ fn unfit(account: &Account) -> Option<Finding> {
     Some(Finding::failed(detail, advice))
 }
 
-/// As whom the account may send, by its own policy.
-fn sender(account: &Account) -> Result<String, Finding> {
+/// As whom an account sends a test message, by its own policy.
+#[must_use]
+pub fn sender(account: &Account) -> Option<String> {
     let own = account.own_addresses();
-    let chosen = match &account.sender {
+    match &account.sender {
         SenderPolicy::Keep => own.first().cloned(),
         SenderPolicy::Rewrite { address, .. } => Some(address.clone()),
         SenderPolicy::Require { addresses } => {
@@ -140,14 +138,15 @@ fn sender(account: &Account) -> Result<String, Finding> {
                 })
                 .cloned()
         }
-    };
-    chosen.ok_or_else(|| {
-        let advice = Advice::new(
-            "its upstream user is no mail address, or its sender policy allows only other ones",
-            "set `mailbox` of the token, or `sender` of the account, to an address that it sends as",
-        );
-        Finding::failed("there is no address that it could send as", advice)
-    })
+    }
+}
+
+fn nobody() -> Finding {
+    let advice = Advice::new(
+        "its upstream user is no mail address, or its sender policy allows only other ones",
+        "set `mailbox` of the token, or `sender` of the account, to an address that it sends as",
+    );
+    Finding::failed("there is no address that it could send as", advice)
 }
 
 fn allows(pattern: &str, address: &str) -> bool {

@@ -19,7 +19,7 @@ mod step;
 mod tests;
 mod token;
 
-pub use message::{NoAddress, Recipient};
+pub use message::{NoAddress, Recipient, sender};
 pub use rounds::{Crowded, End, Rounds, Seen, Work};
 pub use step::{Advice, Outcome, Stage, Step};
 

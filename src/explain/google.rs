@@ -10,7 +10,7 @@ const ENDED: &str = "the grant has ended or was revoked";
 /// developers.google.com/identity/protocols/oauth2 ("Authorization errors", "Refresh token expiration", service accounts)
 /// and RFC 6749, 4.1.2.1 and 5.2, and RFC 8628, 3.5, for all other providers.
 #[rustfmt::skip]
-const TABLE: [Row; 29] = [
+const TABLE: [Row; 30] = [
     ("admin_policy_enforced", "", Turn::Admin, "the Workspace's administrator does not allow this app", "in the Google admin console, Security → API controls → App access control, trust the client id"),
     ("org_internal", "", Turn::App, "the app is Internal and the account is outside its organisation", "sign in with an account of the organisation, or make the app External"),
     ("disallowed_useragent", "", Turn::User, "Google does not show its sign-in inside other programs", "open the address in an ordinary browser"),
@@ -22,6 +22,7 @@ const TABLE: [Row; 29] = [
     ("deleted_client", "", Turn::App, "the OAuth client was deleted", "restore it within 30 days in the Google Cloud console, or make a new one and change client_id"),
     ("invalid_client", "", Turn::App, "the client is unknown or its secret is wrong or expired", "check client_id and client_secret (for Microsoft the secret's Value, not its ID)"),
     ("unauthorized_client", "retrieve access tokens using this method", Turn::Admin, "the service account has no domain-wide delegation for this scope", "in the Google admin console, Security → API controls → Domain-wide delegation, add the service account's numeric client id with the scope https://mail.google.com/; it can take a day"),
+    ("unauthorized_client", "not enabled for consumers", Turn::App, "the app registration does not take personal accounts", "let the app support personal Microsoft accounts, or set `tenant` to the Directory (tenant) ID and sign in with a work account"),
     ("unauthorized_client", "", Turn::App, "the app may not use this grant", "check the kind of client at the provider, and whether consent was given"),
     ("invalid_grant", "invalid_rapt", Turn::Admin, "the Workspace's session control wants the user to sign in again", "run `gatepost token authorize {token}`; exempt trusted apps from session control in the admin console"),
     ("invalid_grant", "Not a valid email", Turn::App, "the mailbox is not an account of the Workspace", "check `mailbox`: the primary address, not an alias or a group"),

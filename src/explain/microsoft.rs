@@ -10,7 +10,7 @@ const SIGN_IN_LOG: &str =
     "see the sign-in log in the Entra admin centre; exclude the app or the account from the policy";
 
 #[rustfmt::skip]
-const TABLE: [Row; 88] = [
+const TABLE: [Row; 91] = [
     (&[16000], Turn::User, "the signed-in user does not exist in this tenant", "sign in with an account of the tenant, or correct `tenant`"),
     (&[28000], Turn::App, "the request names scopes of several resources", "keep only scopes of https://outlook.office.com"),
     (&[28002, 28003], Turn::App, "a scope is wrong or empty", "correct `scopes`"),
@@ -95,7 +95,10 @@ const TABLE: [Row; 88] = [
     (&[901_002], Turn::App, "`resource` was sent to a v2.0 endpoint", "remove it from token_parameters; it is for the v1 endpoint of 21Vianet"),
     (&[90038], Turn::App, "the user belongs to another national cloud", "correct `cloud`"),
     (&[90072], Turn::User, "the account is not in the tenant", "sign in with an account of the tenant, or invite this one"),
-    (&[90094, 90095], Turn::Admin, "an administrator has to consent", "give the admin consent address that `gatepost token authorize {token}` shows to the tenant's administrator"),
+    (&[900_023], Turn::App, "`tenant` is neither an id nor a domain that is known", "set `tenant` to the Directory (tenant) ID of the app registration"),
+    (&[90008, 650_053], Turn::App, "the app asks for a permission that it was not given", "add the delegated permissions to the app registration, then run `gatepost token authorize {token}`"),
+    (&[9_002_331], Turn::App, "the app registration is for personal accounts only", "set `tenant` to consumers, or let the app support accounts of organisations"),
+    (&[90093, 90094, 90095, 900_941], Turn::Admin, "an administrator has to consent", "give the admin consent address that `gatepost token authorize {token}` shows to the tenant's administrator"),
     (&[900_382, 900_432], Turn::App, "the app belongs to another cloud", "register an app in the cloud of the tenant"),
     (&[900_561], Turn::App, "the endpoint takes only POST", "a proxy on the way changed the request; go around it"),
     (&[9_001_023, 90124, 90130, 9_002_332], Turn::App, "the grant or the account does not fit this tenant", "set `tenant` to the Directory (tenant) ID; `consumers` is for personal accounts that sign in"),

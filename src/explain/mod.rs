@@ -3,6 +3,7 @@
 //! soon a fresh token is taken, and how long a mailbox is left in peace.
 
 mod google;
+mod hurdle;
 mod mail;
 mod microsoft;
 mod passing;
@@ -11,6 +12,7 @@ mod tests;
 mod throttle;
 
 pub use google::is_bare_end;
+pub use hurdle::{GOOGLE as GOOGLE_HURDLES, Hurdle, MICROSOFT as MICROSOFT_HURDLES};
 pub use mail::{is_exchange_identity, mail_refusal};
 pub use passing::{Heard, Kind, Passing, after_login};
 pub use throttle::{Pause, Reach, Throttle, throttle};

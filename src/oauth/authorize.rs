@@ -51,7 +51,7 @@ impl Declined {
     #[must_use]
     pub fn remedy(&self, token: &str) -> String {
         let known = self.remedy.as_ref().map(|remedy| remedy.replace("{token}", token));
-        known.unwrap_or_else(|| format!("try again: gatepost token authorize {token}"))
+        known.unwrap_or_else(|| format!("run `gatepost token authorize {token}` again"))
     }
 }
 

@@ -86,7 +86,8 @@ function renew(element, next) {
   tick();
 }
 
-// <div id data-poll="SECONDS">: its content is fetched anew from the page it stands in, until it has no data-poll any more.
+// <div id data-poll="SECONDS">: its content is fetched anew from the page it stands in, until it has no data-poll any more;
+// with data-final="reload" the page is loaded again then.
 async function poll(element) {
   const wait = Number(element.dataset.poll) * 1000;
   if (!element.id || !(wait > 0)) return;
@@ -100,7 +101,8 @@ async function poll(element) {
   } catch {
     return poll(element); // the network may come back
   }
-  if (!next) { location.reload(); return; }
+  // What stands around it is of no use any more: the page as a whole says what became of it.
+  if (!next || (element.dataset.final === "reload" && !next.dataset.poll)) { location.reload(); return; }
   if (next.outerHTML !== element.outerHTML && !inUse(element)) {
     renew(element, next);
     element = next;

@@ -144,8 +144,8 @@ async fn states(desk: &Desk, token: &Token) -> Result<Vec<(String, Opened)>, Pro
 
 /// As it has to be registered at the provider.
 fn redirect(desk: &Desk, token: &Token) -> Option<String> {
-    let public = desk.config.admin.as_ref()?.public_url.as_ref()?;
-    matches!(token.grant, Grant::AuthorizationCode).then(|| redirect_url(token, public).to_string())
+    let public = desk.public_url()?;
+    matches!(token.grant, Grant::AuthorizationCode).then(|| redirect_url(token, &public).to_string())
 }
 
 impl Now {

@@ -15,11 +15,12 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use super::super::spinner::spin;
-use super::super::workshop::Workshop;
+use super::super::workshop::{Workshop, actor};
 use super::super::{prompt, say};
 use crate::consent::{Accepted, By, ConsentError, Outcome, Party, admin_consent_url, begin, callback_url, look};
 use crate::model::{Grant, Token};
 use crate::oauth::{Authorization, Loopback, Returned, authorization, device_code, device_grant};
+use crate::registry::Actor;
 
 /// How the consent is given; without one of these, by the way that works here.
 #[derive(Clone, Copy, Debug, Default, Args)]
@@ -95,9 +96,15 @@ pub(super) async fn authorize(shop: &Workshop, name: &str, way: Way) -> anyhow::
     accepted.remarks.iter().try_for_each(say)
 }
 
+/// The answer comes in whatever browser they have who type.
+fn by() -> By {
+    let Actor { who, from } = actor();
+    By { who, from, binding: None }
+}
+
 /// The service notes what it has kept itself.
 async fn noted(shop: &Workshop, accepted: Accepted) -> Accepted {
-    By::command_line().note(shop.store.as_ref(), &accepted).await;
+    by().note(shop.store.as_ref(), &accepted).await;
     accepted
 }
 
@@ -267,7 +274,7 @@ async fn hosted(shop: &Workshop, party: &Party) -> anyhow::Result<Gained> {
         bail!("no service is running at [admin] address; start it, or use --paste");
     }
     let store = Arc::clone(&shop.store);
-    let begun = told(begin(store.as_ref(), party, callback_url(public), &By::command_line()).await)?;
+    let begun = told(begin(store.as_ref(), party, callback_url(public), &by()).await)?;
     introduce(&party.token, &begun.url, &callback_url(public))?;
     let answered = async {
         loop {
