@@ -67,8 +67,8 @@ export class Person {
   }
 
   constructor(context, page, { javaScriptEnabled = true } = {}) {
-    Object.assign(this, { context, page, alarms: [], expected: [/status of (409|422)/], scripts: javaScriptEnabled });
-    // A form that is refused is no alarm.
+    Object.assign(this, { context, page, alarms: [], expected: [/status of (409|410|422)/], scripts: javaScriptEnabled });
+    // A form that is refused is no alarm, nor is a secret that is gone.
     // What markup that got through would do: show a dialog, break a policy, ask elsewhere, stop with an error.
     const alarm = (text) => { if (!this.expected.some((pattern) => pattern.test(text))) this.alarms.push(text); };
     context.on('dialog', (dialog) => { alarm(`a dialog: ${dialog.message()}`); dialog.dismiss().catch(() => {}); });
