@@ -10,6 +10,8 @@ pub(super) struct Field {
     pub(super) value: String,
     /// What it is, and where it is found.
     pub(super) hint: String,
+    /// What is to be known of what stands in it; no mistake.
+    pub(super) note: String,
     pub(super) error: Option<String>,
     pub(super) required: bool,
     pub(super) placeholder: String,
@@ -48,6 +50,7 @@ impl Field {
             control,
             value: String::new(),
             hint: String::new(),
+            note: String::new(),
             error: None,
             required: false,
             placeholder: String::new(),
@@ -66,6 +69,10 @@ impl Field {
 
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: hint.into(), ..self }
+    }
+
+    pub(super) fn note(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
     }
 
     pub(super) fn placeholder(self, placeholder: impl Into<String>) -> Self {
@@ -92,7 +99,7 @@ impl Field {
     }
 
     pub(super) fn described(&self) -> String {
-        format!("{0}-hint {0}-error", self.id())
+        format!("{0}-hint {0}-note {0}-error", self.id())
     }
 
     pub(super) fn has(&self, value: &str) -> bool {

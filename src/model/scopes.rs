@@ -72,6 +72,11 @@ fn microsoft_scope(resource: &str, name: &str, app_only: bool) -> Option<(&'stat
         let instead = "https://outlook.office365.com/.default".to_owned();
         return Some(("app-only access takes the application permissions of the app as a whole", instead));
     }
+    if let Some(nearest) = misnamed(name, app_only) {
+        let resource = if resource.contains("outlook") { resource } else { "https://outlook.office.com" };
+        let instead = format!("{resource}/{nearest}");
+        return Some(("there is no such scope for people who sign in", instead));
+    }
     if resource.contains("graph.microsoft") || resource.contains("microsoftgraph") {
         return Some(("it gives a token for Microsoft Graph, which the mail servers refuse", office()));
     }
@@ -86,6 +91,19 @@ fn microsoft_scope(resource: &str, name: &str, app_only: bool) -> Option<(&'stat
         return Some(("it is for app-only access (client_credentials)", office()));
     }
     None
+}
+
+/// What is nearly the name of a mail scope, and what was meant: manuals name that of SMTP like the others, and people copy the
+/// permissions of apps (`SMTP.SendAsApp`).
+fn misnamed(name: &str, app_only: bool) -> Option<&'static str> {
+    let upper = name.to_ascii_uppercase();
+    let meant = match upper.split('.').next()? {
+        "SMTP" => "SMTP.Send",
+        "IMAP" | "IMAP4" => "IMAP.AccessAsUser.All",
+        "POP" | "POP3" => "POP.AccessAsUser.All",
+        _ => return None,
+    };
+    (!app_only && upper != meant.to_ascii_uppercase()).then_some(meant)
 }
 
 const GMAIL: &str = "https://mail.google.com/";
@@ -175,6 +193,21 @@ mod tests {
                 "outlook.office365.com",
             ),
             (Family::Microsoft, &Grant::ClientCredentials, "https://graph.microsoft.com/.default", "Graph", ""),
+            (
+                Family::Microsoft,
+                &code,
+                "https://outlook.office.com/SMTP.AccessAsUser.All",
+                "no such scope",
+                "/SMTP.Send",
+            ),
+            (Family::Microsoft, &code, "https://outlook.office365.com/SMTP.SendAsApp", "no such scope", "/SMTP.Send"),
+            (
+                Family::Microsoft,
+                &code,
+                "https://outlook.office.com/IMAP.AccessAsUser",
+                "no such",
+                "IMAP.AccessAsUser.All",
+            ),
             (Family::Google, &code, "https://mail.google.com", "slash", GMAIL),
             (Family::Google, &code, "https://www.googleapis.com/auth/gmail.readonly", "Gmail API", GMAIL),
             (Family::Google, &code, "https://www.googleapis.com/auth/gmail.imap_admin", "service accounts", GMAIL),

@@ -112,7 +112,8 @@ async function poll(element) {
   if (element.dataset.poll) poll(element);
 }
 
-// <form data-lint="URL">: what is typed is checked there; the answer is {"FIELD": "what is wrong"}.
+// <form data-lint="URL">: what is typed is checked there; the answer is {"FIELD": "what is wrong"}, and perhaps
+// "notes": {"FIELD": "what is worth knowing"} and "defaults": {"FIELD": "what it stands for while empty"}.
 function lint(form) {
   let timer, asked = 0;
   const touched = new Set();
@@ -123,9 +124,12 @@ function lint(form) {
       const turn = ++asked;
       const answer = await fetch(form.dataset.lint, { method: "POST", body: new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === "string")), credentials: "same-origin" });
       if (!answer.ok || turn !== asked) return;
-      const wrong = await answer.json();
+      const { notes, defaults, ...wrong } = await answer.json();
       for (const field of form.querySelectorAll("[data-field]")) {
         const name = field.dataset.field;
+        const note = field.querySelector(".note"), control = field.querySelector("[placeholder]");
+        if (notes && note && name in notes && note.textContent !== notes[name]) note.textContent = notes[name];
+        if (defaults && control && name in defaults) control.placeholder = defaults[name];
         if (!touched.has(name)) continue;
         const error = field.querySelector(".error");
         if (error.textContent !== (wrong[name] || "")) error.textContent = wrong[name] || "";
@@ -235,6 +239,24 @@ function gapRow({ leftOut }) {
   return row;
 }
 
+// <form> with <div data-when="FIELD=VALUE VALUE|FIELD=!VALUE">: shown only with these choices. What holds a mistake stays in sight.
+function choices(form) {
+  const parts = form.querySelectorAll("[data-when]");
+  if (!parts.length) return;
+  const holds = (one) => {
+    const at = one.indexOf("=");
+    const values = one.slice(at + 1), not = values.startsWith("!");
+    const chosen = form.elements.namedItem(one.slice(0, at))?.value ?? "";
+    return values.slice(not ? 1 : 0).split(" ").includes(chosen) !== not;
+  };
+  const look = () => {
+    for (const part of parts) part.hidden = !part.dataset.when.split("|").every(holds) && !part.querySelector(".wrong");
+  };
+  form.addEventListener("change", look);
+  addEventListener("pageshow", look);
+  look();
+}
+
 function ready(within) {
   copies(within);
 }
@@ -245,6 +267,7 @@ ready(document);
 for (const element of document.querySelectorAll("[data-poll]")) poll(element);
 for (const form of document.querySelectorAll("[data-lint]")) lint(form);
 for (const table of document.querySelectorAll("[data-live]")) live(table);
+for (const form of document.forms) choices(form);
 document.querySelector("[data-focus]")?.focus();
 tick();
 setInterval(tick, 1000);

@@ -64,6 +64,33 @@ pub(super) async fn forget(Shared(desk): Shared<Desk>, visitor: Visitor, Path(se
     }
 }
 
+#[derive(Deserialize)]
+pub(super) struct Switch {
+    #[serde(default)]
+    disabled: bool,
+}
+
+pub(super) async fn disable(
+    Shared(desk): Shared<Desk>,
+    visitor: Visitor,
+    Path(segment): Path<String>,
+    Form(Switch { disabled }): Form<Switch>,
+) -> Response {
+    let declared = desk.registry.declared();
+    let name = address::name(&declared, &segment);
+    let text = if disabled {
+        format!(
+            "The token {name} is disabled: it is not refreshed, and logins with it are put off until it is enabled."
+        )
+    } else {
+        format!("The token {name} is enabled.")
+    };
+    match desk.registry.disable_token(&visitor.actor(), name, disabled).await {
+        Ok(()) => done(&desk, &visitor, name, text).await,
+        Err(fault) => failed(&desk, &visitor, name, &fault).await,
+    }
+}
+
 pub(super) async fn import(
     Shared(desk): Shared<Desk>,
     visitor: Visitor,

@@ -1,14 +1,23 @@
 //! Tokens: what they are, how they are, and every change of them.
 
 pub(super) mod address;
+mod change;
 mod deeds;
+mod draft;
+mod edit;
 mod facts;
+mod fields;
+mod keys;
 mod list;
+mod preview;
 mod show;
 pub(super) mod state;
 #[cfg(test)]
 mod tests;
+mod typed;
+mod when;
 pub(super) mod words;
+mod wrong;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -19,7 +28,11 @@ use super::Desk;
 pub(super) fn routes() -> Router<Desk> {
     Router::new()
         .route("/tokens", get(list::list))
+        .route("/tokens/add", get(edit::ask_to_add).post(edit::add))
+        .route("/tokens/lint", post(edit::lint))
         .route("/tokens/{name}", get(show::show))
+        .route("/tokens/{name}/edit", get(edit::ask_to_edit).post(edit::edit))
+        .route("/tokens/{name}/disable", post(deeds::disable))
         .route("/tokens/{name}/forget", get(deeds::ask_to_forget).post(deeds::forget))
         .route("/tokens/{name}/import", post(deeds::import))
 }

@@ -36,6 +36,7 @@ struct Show {
     accounts: Vec<(String, String)>,
     more_accounts: usize,
     can: Can,
+    disabled: bool,
 }
 
 /// How it is for a mailbox.
@@ -119,6 +120,7 @@ impl Show {
             accounts: users.iter().take(MOST).map(|user| account(&user.name)).collect(),
             more_accounts: users.len().saturating_sub(MOST),
             can: Can::of(token),
+            disabled: token.disabled,
         })
     }
 }
@@ -168,8 +170,8 @@ impl Can {
     fn of(token: &Token) -> Self {
         let per_mailbox = token.is_per_mailbox() && token.mailbox.is_empty();
         Self {
-            consent: token.grant.asks_a_person(),
-            refresh: !matches!(token.grant, Grant::AppPassword(_)) && !per_mailbox,
+            consent: token.grant.asks_a_person() && !token.disabled,
+            refresh: !matches!(token.grant, Grant::AppPassword(_)) && !per_mailbox && !token.disabled,
             import: token.grant.lives_by_refresh(),
         }
     }

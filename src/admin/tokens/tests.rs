@@ -1,3 +1,5 @@
+mod form;
+
 use axum::http::StatusCode;
 use serde_json::json;
 

@@ -27,12 +27,19 @@ pub(super) fn read(table: &Table<'_>) -> Option<ClientCertificate> {
         secret::read(table, "client_certificate_password")
     };
     let octets = octets?;
+    let octets = unwrapped(&octets).unwrap_or(octets);
     let parsed = if octets.windows(11).any(|window| window == b"-----BEGIN ") {
         pem(&octets, key.as_ref())
     } else {
         pkcs12(&octets, password.as_ref())
     };
     parsed.and_then(fitting).inspect_err(|problem| table.error(CERTIFICATE, (*problem).to_owned(), None, None)).ok()
+}
+
+/// PKCS#12 in base64, where only text can be given: a variable, or the store.
+fn unwrapped(octets: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let text = octets.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect::<Vec<_>>();
+    STANDARD.decode(Zeroizing::new(text)).ok().filter(|octets| !octets.is_empty()).map(Zeroizing::new)
 }
 
 struct Pair {
