@@ -193,6 +193,9 @@ async fn authorizes(api: &mut Api) {
     let id = other["id"].as_str().unwrap().to_owned();
     api.ok("delete", "/api/v1/authorizations/{id}", &[&id], None).await;
     assert_eq!(api.ok("get", "/api/v1/authorizations/{id}", &[&id], None).await["state"], "cancelled");
+    let code = api.ok("post", path, &["per%2Fson"], Some(&json!({ "method": "device" }))).await;
+    assert!(code["task"]["method"] == "device" && code["task"]["code"].is_string(), "{code}");
+    api.ok("delete", "/api/v1/authorizations/{id}", &[code["id"].as_str().unwrap()], None).await;
     assert_eq!(api.call("post", path, &["support"], None).await.status, 409, "it needs nobody's consent");
     for body in [json!({ "method": "telepathy" }), json!({ "methods": "browser" }), json!([])] {
         assert_eq!(api.call("post", path, &["per%2Fson"], Some(&body)).await.status, 422, "{body}");

@@ -19,6 +19,8 @@ enum Method {
     /// In a browser, which comes back to the service or whose address is pasted.
     #[default]
     Browser,
+    /// With a code that is entered elsewhere.
+    Device,
 }
 
 #[derive(Default, Deserialize)]
@@ -45,8 +47,10 @@ pub(super) async fn begin(
     let unknown = || Refusal::missing(format!("there is no token {name:?}"), "GET /api/v1/tokens lists all");
     let party = (desk.find)(&name).ok_or_else(unknown)?;
     let by = By { who: by.who, from: by.from, binding: None };
-    let Method::Browser = asked.method;
-    let id = in_browser(&desk, &party, &by).await?;
+    let id = match asked.method {
+        Method::Browser => in_browser(&desk, &party, &by).await?,
+        Method::Device => desk.devices.begin(&party, &by).await?,
+    };
     let Json(shown) = show(State(desk), Path(id)).await?;
     Ok((StatusCode::CREATED, Json(shown)))
 }
