@@ -108,7 +108,11 @@ pub(super) fn sentence(text: &str) -> String {
 fn placed(key: &str, text: &str) -> Wrong {
     let key = if key == "sender" { POLICY } else { key };
     // What is said to those who write files.
-    let text = text.split("; declare it as [").next().unwrap_or_default();
+    let text = match text.split_once("; declare it as [") {
+        Some((text, _)) => text,
+        None if key == TOKEN && text.starts_with("`token` is missing") => "Choose one; without it no mail flows",
+        None => text,
+    };
     match FIELDS.iter().find(|field| **field == key) {
         Some(field) => Wrong::new(*field, sentence(text)),
         None => Wrong::new("", format!("{key}: {text}")),
@@ -116,9 +120,12 @@ fn placed(key: &str, text: &str) -> Wrong {
 }
 
 fn upstream(declared: &Declared, draft: &Draft) -> [Field; 3] {
+    let hint = match declared.tokens.as_slice() {
+        [] => "There is none yet. Add one first, on the page Tokens.",
+        _ => "By which the account logs in at the provider. Tokens are added on the page Tokens.",
+    };
     [
-        Field::new(TOKEN, "Token", Control::Choice(tokens(declared, draft.value(TOKEN))))
-            .hint("By which the account logs in at the provider. Tokens are added on the page Tokens."),
+        Field::new(TOKEN, "Token", Control::Choice(tokens(declared, draft.value(TOKEN)))).hint(hint),
         Field::text("mailbox", "Mailbox for IMAP and POP3")
             .placeholder("the token's mailbox")
             .hint("Only for a shared mailbox, or for a token that opens many: its address. Otherwise leave it empty."),

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -8,9 +10,11 @@ use super::view::{self, Moment, Origin};
 use crate::admin::Desk;
 use crate::admin::page::{Badge, Page, Section, shown};
 use crate::admin::pager::{Asked, Pager};
+use crate::admin::problem::Problem;
 use crate::admin::visitor::Visitor;
 use crate::model::Account;
 use crate::registry::Declared;
+use crate::store::Stored;
 
 #[derive(Template)]
 #[template(path = "accounts/list.html")]
@@ -45,16 +49,28 @@ struct Row {
     message: Option<Moment>,
 }
 
-pub(super) async fn list(State(desk): State<Desk>, visitor: Visitor, Query(asked): Query<Asked>) -> Response {
+pub(super) async fn list(
+    State(desk): State<Desk>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
     let declared = desk.registry.declared();
     let query = asked.q.trim().to_owned();
     let found = found(&declared, &query);
     let action = format!("{}/accounts", desk.root());
     let pager = Pager::new(action.clone(), vec![("q", query.clone())], asked.page, found.len());
-    let rows = pager.rows(found).into_iter().map(|account| row(&desk, &declared, account)).collect();
+    let states: HashMap<_, _> = desk.store.states().await?.into_iter().collect();
+    let nothing = Ok(Stored::default());
+    let shown_row = |account| {
+        let opened = states.get(&view::state_name(account)).unwrap_or(&nothing);
+        let held = view::held(&desk, &declared, account, opened);
+        row(&desk, account, view::state(account, held.as_ref()))
+    };
+    let rows = pager.rows(found).into_iter().map(shown_row).collect();
     let broken = broken(&desk, &declared);
     let page = visitor.page(&desk, Section::Accounts, "Accounts");
-    shown(StatusCode::OK, &List { page, action, query, rows, pager, broken, none: declared.accounts.is_empty() })
+    let none = declared.accounts.is_empty();
+    Ok(shown(StatusCode::OK, &List { page, action, query, rows, pager, broken, none }))
 }
 
 /// Tokens have a page of their own.
@@ -81,7 +97,7 @@ fn found<'a>(declared: &'a Declared, query: &str) -> Vec<&'a Account> {
     found
 }
 
-fn row(desk: &Desk, declared: &Declared, account: &Account) -> Row {
+fn row(desk: &Desk, account: &Account, state: Badge) -> Row {
     let last = desk.activity.uses.last(&account.name);
     Row {
         name: account.name.clone(),
@@ -91,7 +107,7 @@ fn row(desk: &Desk, declared: &Declared, account: &Account) -> Row {
         token_path: view::token_path(account),
         protocols: view::protocols(&account.protocols),
         in_file: !Origin::of(desk, account).is_store(),
-        state: view::state(declared, account),
+        state,
         sessions: desk.activity.roll.open_of(&account.name),
         login: last.login.map(Moment::of),
         message: last.message.map(Moment::of),

@@ -5,6 +5,7 @@ use axum::Extension;
 use axum::extract::{Path, RawForm, RawQuery, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use chrono::NaiveDate;
 use secrecy::ExposeSecret as _;
 
 use super::address::{self, path};
@@ -106,6 +107,7 @@ pub(super) async fn give(
     if terms.label.is_none() {
         wrong = vec![Wrong::new("label", "It is missing: type what the password is for, such as scanner or phone.")];
     }
+    wrong.extend(terms.expires.as_deref().and_then(over));
     let chosen = Chosen::of(&sent).inspect_err(|fault| wrong.push(fault.clone())).ok();
     let again = |wrong| Ok(page(&desk, &visitor, &account, (&terms, sent.text(password::HOW)), wrong));
     let Some(chosen) = chosen.filter(|_| wrong.is_empty()) else { return again(wrong) };
@@ -168,6 +170,13 @@ fn terms(sent: &Sent) -> Terms {
         expires: some(sent.text("expires")),
         keep_old: true,
     }
+}
+
+/// A day that has begun already: what is no day is found wrong elsewhere.
+fn over(expires: &str) -> Option<Wrong> {
+    let day = NaiveDate::parse_from_str(expires, "%Y-%m-%d").ok()?;
+    let text = "That day has begun already: the password would be refused at once. Choose a later one.";
+    (day <= clock::now().date_naive()).then(|| Wrong::new("expires", text))
 }
 
 /// What a form can tell; a store that fails is a problem.

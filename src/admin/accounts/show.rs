@@ -2,7 +2,6 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::TimeDelta;
 use url::form_urlencoded;
 
 use super::address;
@@ -50,9 +49,16 @@ struct Row {
     label: Option<String>,
     protocols: String,
     networks: String,
+    expires: Option<Expiry>,
     used: Option<Moment>,
     /// The page that revokes it, behind the account's.
     revoke: String,
+}
+
+/// When a password ends, or has ended.
+struct Expiry {
+    at: Moment,
+    is_over: bool,
 }
 
 /// What is in the store and cannot be used.
@@ -73,8 +79,9 @@ pub(super) async fn show(
     let name = address::name(&declared, &segment);
     let Some(account) = address::find(&declared, name) else { return broken(&desk, &declared, &visitor, name).await };
     let page = visitor.page(&desk, Section::Accounts, format!("Account {}", account.name));
-    let held = held(&desk, &declared, account).await;
-    Ok(shown(StatusCode::OK, &Show::of(&desk, &declared, account, (page, held))))
+    let opened = desk.store.token(&view::state_name(account)).await;
+    let held = view::held(&desk, &declared, account, &opened);
+    Ok(shown(StatusCode::OK, &Show::of(&desk, account, (page, held))))
 }
 
 async fn broken(desk: &Desk, declared: &Declared, visitor: &Visitor, name: &str) -> Result<Response, Problem> {
@@ -87,24 +94,15 @@ async fn broken(desk: &Desk, declared: &Declared, visitor: &Visitor, name: &str)
     Ok(shown(StatusCode::OK, &Broken { page, path: address::path(name), reasons }))
 }
 
-/// How its token is, for the mailbox of this account.
-async fn held(desk: &Desk, declared: &Declared, account: &Account) -> Option<TokenState> {
-    let token = declared.find(&account.token.name).ok()?;
-    let user = account.upstream_user(account.protocols.first().copied().unwrap_or(Protocol::Imap));
-    let opened = desk.store.token(&token.state_name(user)).await;
-    let ahead = i64::try_from(desk.config.limits.refresh_ahead_seconds).unwrap_or_default();
-    Some(TokenState::of(token, user, &opened, TimeDelta::seconds(ahead), clock::now()))
-}
-
 impl Show {
-    fn of(desk: &Desk, declared: &Declared, account: &Account, (page, held): (Page, Option<TokenState>)) -> Self {
+    fn of(desk: &Desk, account: &Account, (page, held): (Page, Option<TokenState>)) -> Self {
         let name = account.name.clone();
         let last = desk.activity.uses.last(&name);
         let (sessions, open) = sessions::of(desk, &name);
         Self {
             page,
             path: address::path(&name),
-            state: view::state(declared, account),
+            state: view::state(account, held.as_ref()),
             disabled: account.disabled,
             origin: Origin::of(desk, account),
             token: account.token.name.clone(),
@@ -135,6 +133,9 @@ impl Row {
             label: password.label.clone(),
             protocols: view::joined(&protocols, SAME),
             networks: view::joined(&password.networks, SAME),
+            expires: password
+                .expires
+                .map(|at| Expiry { at: Moment::of(at), is_over: password.has_expired(clock::now()) }),
             used: desk.activity.uses.password(account, label).map(Moment::of),
             revoke: query(REVOKE, key, &value),
         }

@@ -5,8 +5,12 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::address;
 use crate::admin::Desk;
 use crate::admin::page::{Badge, Tone};
+use crate::admin::tokens::ahead;
+use crate::admin::tokens::state::State as TokenState;
+use crate::clock;
 use crate::model::{Account, Protocol, SenderPolicy};
 use crate::registry::Declared;
+use crate::store::Opened;
 
 /// A time for machines and for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,13 +48,32 @@ impl Origin {
     }
 }
 
-/// Whether somebody gets in.
-pub(super) fn state(declared: &Declared, account: &Account) -> Badge {
-    match account.disabled {
-        true => Badge::new(Tone::Idle, "Disabled"),
-        false if declared.find(&account.token.name).is_err() => Badge::new(Tone::Bad, "Token missing"),
-        false => Badge::new(Tone::Good, "Enabled"),
+/// Whether somebody gets in, and to the mailbox.
+pub(super) fn state(account: &Account, held: Option<&TokenState>) -> Badge {
+    match held {
+        _ if account.disabled => Badge::new(Tone::Idle, "disabled"),
+        None => Badge::new(Tone::Bad, "token missing"),
+        Some(held) if held.needs_you && held.badge.tone == Tone::Bad => {
+            Badge::new(Tone::Bad, format!("token: {}", held.badge.text))
+        }
+        Some(held) if held.needs_you => Badge::new(Tone::Warn, format!("token: {}", held.badge.text)),
+        Some(_) => Badge::new(Tone::Good, "enabled"),
     }
+}
+
+/// What the store calls the state of its token, for the mailbox that it opens.
+pub(super) fn state_name(account: &Account) -> String {
+    account.token.state_name(user(account))
+}
+
+/// How its token is; nothing where there is none.
+pub(super) fn held(desk: &Desk, declared: &Declared, account: &Account, opened: &Opened) -> Option<TokenState> {
+    let token = declared.find(&account.token.name).ok()?;
+    Some(TokenState::of(token, user(account), opened, ahead(desk), clock::now()))
+}
+
+fn user(account: &Account) -> &str {
+    account.upstream_user(account.protocols.first().copied().unwrap_or(Protocol::Imap))
 }
 
 /// The page of its token.

@@ -12,13 +12,19 @@ use crate::model::Protocol;
 async fn each_program_has_a_password_of_its_own_that_is_revoked_alone() {
     let mut scene = scene("").await;
     scene.add("evmail").await;
-    let terms = [("label", "scanner"), ("protocols", "smtp"), ("networks", "10.1.2.3"), ("how", "generate")];
+    let terms = [
+        ("label", "scanner"),
+        ("protocols", "smtp"),
+        ("networks", "10.1.2.3"),
+        ("expires", "2099-01-31"),
+        ("how", "generate"),
+    ];
     let shown = scene.done("/accounts/evmail/passwords/add", &terms).await;
     assert!(plain(&shown).contains("It is the password with the label “scanner”."), "{shown:?}");
     let page = scene.get("/accounts/evmail").await;
     let text = plain(&page);
-    assert!(text.contains("without a label as the account as the account never"), "{text}");
-    assert!(text.contains("scanner SMTP 10.1.2.3/32 never"), "{text}");
+    assert!(text.contains("without a label as the account as the account never never"), "{text}");
+    assert!(text.contains("scanner SMTP 10.1.2.3/32 2099-01-31 00:00 UTC never"), "{text}");
     assert!(scene.opens("evmail", "geheim").await, "the first one is still there");
     assert!(page.text.contains("href=\"/gatepost/accounts/evmail/passwords/revoke?label=scanner\""), "{page:?}");
     let question = scene.get("/accounts/evmail/passwords/revoke?label=scanner").await;
@@ -32,7 +38,7 @@ async fn each_program_has_a_password_of_its_own_that_is_revoked_alone() {
     let deeds = scene.deeds().await;
     assert_eq!(
         deeds[deeds.len() - 2..],
-        ["password.given evmail scanner, for smtp, from 10.1.2.3", "password.revoked evmail scanner"]
+        ["password.given evmail scanner, for smtp, from 10.1.2.3, until 2099-01-31", "password.revoked evmail scanner"]
     );
 }
 
@@ -47,6 +53,11 @@ async fn what_is_wrong_with_a_password_is_told_beside_its_field() {
     let answer = scene.post("/accounts/evmail/passwords/add", &typed).await;
     assert!(answer.text.contains("href=\"#f-networks\"") && answer.text.contains("href=\"#f-again\""), "{answer:?}");
     assert!(!answer.text.contains("<i>x") && !answer.text.contains("eins"), "{answer:?}");
+    for (expires, told) in [("2001-01-31", "That day has begun already"), ("soon", "2027-01-31")] {
+        let typed = [("label", "x"), ("expires", expires), ("how", "generate")];
+        let answer = scene.post("/accounts/evmail/passwords/add", &typed).await;
+        assert!(answer.text.contains("href=\"#f-expires\"") && answer.text.contains(told), "{answer:?}");
+    }
     assert_eq!(scene.account("evmail").unwrap().passwords.len(), 1);
 }
 

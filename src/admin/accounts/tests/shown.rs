@@ -51,12 +51,12 @@ async fn the_settings_of_a_mail_program_are_those_of_the_listeners_that_the_acco
     .await;
     let page = plain(&scene.get("/accounts/EVMAIL").await);
     for row in [
-        "Incoming mail (IMAP) It has no TLS and takes passwords from nowhere: nobody can log in. Give the listener TLS. \
-         mail.example.com Copy 143 Copy None evmail Copy Normal password",
-        "Outgoing mail (SMTP) Only programs on the machine that Gatepost runs on reach it. For others, give the listener an \
-         address of the network. 127.0.0.1 Copy 1587 Copy None evmail Copy Normal password",
-        "Outgoing mail (SMTP) The name has to lead to 10.1.2.3, where it listens. It has no TLS and takes passwords from \
-         127.0.0.0/8, ::1/128 only. mail.example.com Copy 587 Copy None evmail Copy Normal password",
+        "Incoming mail (IMAP) mail.example.com Copy 143 Copy None evmail Copy Normal password It has no TLS and takes \
+         passwords from nowhere: nobody can log in. Give the listener TLS.",
+        "Outgoing mail (SMTP) 127.0.0.1 Copy 1587 Copy None evmail Copy Normal password Only programs on the machine that \
+         Gatepost runs on reach it. For others, give the listener an address of the network.",
+        "Outgoing mail (SMTP) mail.example.com Copy 587 Copy None evmail Copy Normal password The name has to lead to \
+         10.1.2.3, where it listens. It has no TLS and takes passwords from 127.0.0.0/8, ::1/128 only.",
     ] {
         assert!(page.contains(row), "{row}\n{page}");
     }
@@ -80,4 +80,21 @@ async fn members_of_a_pattern_and_what_is_broken_are_shown_as_what_they_are() {
         "{page}"
     );
     assert!(page.contains("No listener speaks IMAP"), "{page}");
+}
+
+#[tokio::test]
+async fn an_account_is_no_better_than_its_token() {
+    let mut scene = scene(
+        "[accounts.waiting]\npassword_hash = \"HASH\"\ntoken = \"support\"\n\
+         [accounts.off]\npassword_hash = \"HASH\"\ntoken = \"support\"\ndisabled = true\n",
+    )
+    .await;
+    let list = plain(&scene.get("/accounts").await);
+    assert!(list.contains("off – disabled in a file support"), "{list}");
+    assert!(list.contains("waiting ! token: needs authorization in a file support"), "{list}");
+    let page = plain(&scene.get("/accounts/waiting").await);
+    assert!(
+        page.contains("! token: needs authorization") && page.contains("Nobody has signed in for it yet"),
+        "{page}"
+    );
 }
