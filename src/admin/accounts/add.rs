@@ -47,7 +47,8 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let sent = Sent::of(&body);
     let entry = Entry::of(&sent);
-    if fresh.has(&visitor.id, &entry.name, clock::now()) {
+    let is_there = address::find(&desk.registry.declared(), &entry.name).is_some();
+    if is_there && fresh.has(&visitor.id, &entry.name, clock::now()) {
         // The second of two clicks.
         return Ok(Redirect::to(&passwords::once(&desk, &entry.name)).into_response());
     }

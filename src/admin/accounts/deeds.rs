@@ -5,10 +5,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::address;
-use super::confirm::Confirm;
 use super::form;
 use crate::admin::Desk;
-use crate::admin::page::{Notice, Section, shown};
+use crate::admin::confirm::confirm;
+use crate::admin::page::{Notice, Section};
 use crate::admin::problem::Problem;
 use crate::admin::visitor::Visitor;
 use crate::registry::ChangeError;
@@ -86,18 +86,10 @@ pub(super) async fn enable(
 pub(super) async fn ask(State(desk): State<Desk>, visitor: Visitor, Path(segment): Path<String>) -> Response {
     let name = removable(&desk, &segment);
     let path = address::path(&name);
-    let confirm = Confirm {
-        page: visitor.page(&desk, Section::Accounts, format!("Remove the account {name}?")),
-        text:
-            "Its programs are refused from then on, its sessions end at once, and its passwords are gone for good. Its \
-               token and the mailbox stay as they are."
-                .to_owned(),
-        action: format!("{path}/remove"),
-        hidden: Vec::new(),
-        button: "Remove it",
-        back: path,
-    };
-    shown(StatusCode::OK, &confirm)
+    let page = visitor.page(&desk, Section::Accounts, format!("Remove the account {name}?"));
+    let text = "Its programs are refused from then on, its sessions end at once, and its passwords are gone for good. Its \
+                token and the mailbox stay as they are.";
+    confirm(page, text.to_owned(), "Remove it", format!("{path}/remove"), path)
 }
 
 pub(super) async fn remove(

@@ -2,7 +2,6 @@
 
 mod add;
 pub(super) mod address;
-mod confirm;
 mod deeds;
 mod draft;
 mod edit;
@@ -39,6 +38,5 @@ pub(super) fn routes() -> Router<Desk> {
         .route("/accounts/{name}/password", get(passwords::show_once))
         .route("/accounts/{name}/passwords/add", get(passwords::form).post(passwords::give))
         .route("/accounts/{name}/passwords/revoke", get(passwords::ask).post(passwords::revoke))
-        .route("/accounts/{name}/sessions/end", post(sessions::end))
         .layer(Extension(Fresh::default()))
 }

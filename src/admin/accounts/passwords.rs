@@ -9,7 +9,6 @@ use chrono::NaiveDate;
 use secrecy::ExposeSecret as _;
 
 use super::address::{self, path};
-use super::confirm::Confirm;
 use super::draft::words;
 use super::form::{self, Form, Group};
 use super::fresh::{Fresh, Kept};
@@ -17,6 +16,7 @@ use super::password::{self, Chosen};
 use super::sent::Sent;
 use super::{deeds, view};
 use crate::admin::Desk;
+use crate::admin::confirm::confirm;
 use crate::admin::form::{Control, Field, Wrong};
 use crate::admin::page::{Notice, Page, Section, shown};
 use crate::admin::problem::Problem;
@@ -128,37 +128,36 @@ pub(super) async fn ask(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let account = deeds::changeable(&desk, &segment)?;
-    let asked = Sent::of(&query.unwrap_or_default().into());
-    let (name, value) = match asked.text("mark") {
-        "" => ("label", asked.text("label")),
-        mark => ("mark", mark),
+    let query = query.unwrap_or_default();
+    let what = match which(&query) {
+        Which::Label(label) => format!("the password “{label}”"),
+        Which::Plain(_) => "this password, which has no label,".to_owned(),
     };
-    let what = if name == "label" { format!("the password “{value}”") } else { "this password".to_owned() };
-    let confirm = Confirm {
-        page: visitor.page(&desk, Section::Accounts, format!("Revoke a password of {account}?")),
-        text: format!("Programs that log in with {what} are refused from then on, and their sessions end at once."),
-        action: format!("{}/passwords/revoke", path(&account)),
-        hidden: vec![(name, value.to_owned())],
-        button: "Revoke it",
-        back: format!("{}#passwords", path(&account)),
-    };
-    Ok(shown(StatusCode::OK, &confirm))
+    let page = visitor.page(&desk, Section::Accounts, format!("Revoke a password of {account}?"));
+    let text = format!("Programs that log in with {what} are refused from then on, and their sessions end at once.");
+    let path = path(&account);
+    let action = format!("{path}/passwords/revoke?{query}");
+    Ok(confirm(page, text, "Revoke it", action, format!("{path}#passwords")))
 }
 
 pub(super) async fn revoke(
     State(desk): State<Desk>,
     visitor: Visitor,
     Path(segment): Path<String>,
-    RawForm(body): RawForm,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let account = deeds::changeable(&desk, &segment)?;
-    let sent = Sent::of(&body);
-    let which = match sent.text("mark") {
-        "" => Which::Label(sent.text("label").to_owned()),
-        mark => Which::Plain(mark.to_owned()),
-    };
+    let which = which(&query.unwrap_or_default());
     let revoked = desk.registry.revoke_password(&visitor.actor(), &account, which).await;
     deeds::answer(&desk, &visitor, &account, revoked, "The password is revoked.").await
+}
+
+fn which(query: &str) -> Which {
+    let asked = Sent::of(query.as_bytes());
+    match asked.text("mark") {
+        "" => Which::Label(asked.text("label").to_owned()),
+        mark => Which::Plain(mark.to_owned()),
+    }
 }
 
 fn terms(sent: &Sent) -> Terms {

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use axum::body::Bytes;
 use secrecy::SecretString;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
@@ -9,7 +8,7 @@ use zeroize::Zeroizing;
 pub(super) struct Sent(BTreeMap<String, Zeroizing<Vec<String>>>);
 
 impl Sent {
-    pub(super) fn of(body: &Bytes) -> Self {
+    pub(super) fn of(body: &[u8]) -> Self {
         let mut fields: BTreeMap<_, Zeroizing<Vec<String>>> = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(body) {
             fields.entry(name.into_owned()).or_default().push(value.into_owned());

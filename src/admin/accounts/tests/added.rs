@@ -56,6 +56,14 @@ async fn the_second_of_two_clicks_leads_to_the_password_of_the_first() {
     assert!(scene.opens("evmail", &password).await);
     let later = add(&mut scene, &[("how", "generate")]).await;
     assert!(plain(&later).contains("The user name \"evmail\" already belongs to the account"), "{later:?}");
+    scene.done("/accounts/evmail/remove", &[]).await;
+    for again in [true, false] {
+        add(&mut scene, &[("how", "generate")]).await;
+        assert!(scene.account("evmail").is_some(), "what nobody looked at is in nobody's way");
+        if again {
+            scene.done("/accounts/evmail/remove", &[]).await;
+        }
+    }
 }
 
 #[tokio::test]
