@@ -2,7 +2,7 @@
 import { stage } from './stage.mjs';
 
 // Not pages: what never ends, what is for programs, what is for style.
-const NO_PAGE = /tokens\/add|\/test$|\/edit$|\/(events\/stream|api\/|assets\/|sign-out)|\.json$/;
+const NO_PAGE = /\/(events\/stream|api\/|assets\/|sign-out)|\.json$/;
 
 // Calls `each(address)` with every page that can be reached from the first, at most `most`.
 export async function crawl(person, each, most = 200) {

@@ -95,7 +95,7 @@ export async function journey(settings) {
       await eventually('the end of the test', async () => { if (!scripts) await person.page.reload(); return !(await person.text()).includes('Going on'); });
       await person.reads('Done');
       await looks('account-tested');
-      await person.fills({ To: mailbox });
+      await person.fills({ 'Send a test message to': mailbox });
       await person.presses('Send it');
       await eventually('the end of the message', async () => { if (!scripts) await person.page.reload(); return (await person.text()).includes('own answer'); });
       await person.reads(/250 2\.0\.0/);

@@ -28,14 +28,12 @@ fn the_callback_page() {
 
 /// The same with JavaScript switched off.
 #[test]
-#[ignore = "not all of its pages are there yet"]
 fn the_journey_without_scripts() {
     Stage::default().play("without_scripts");
 }
 
 /// What goes wrong on the way to a token.
 #[test]
-#[ignore = "not all of its pages are there yet"]
 fn consents() {
     Stage { set_up: true, more: &tokens("real", ["right", "other", "expired", "device"]), ..Stage::default() }
         .play("consent");
@@ -49,14 +47,12 @@ fn guards() {
 
 /// Markup in every name and every text that others choose.
 #[test]
-#[ignore = "not all of its pages are there yet"]
 fn markup() {
     Stage { set_up: true, more: &hostile(), ..Stage::default() }.play("markup");
 }
 
 /// Behind reverse proxies with a path prefix.
 #[test]
-#[ignore = "not all of its pages are there yet"]
 fn below_a_path() {
     Stage { prefix: "/mail", ..Stage::default() }.play("prefix");
 }
@@ -76,7 +72,6 @@ fn pages_of_a_crowd() {
 
 /// First start to first relayed message.
 #[test]
-#[ignore = "not all of its pages are there yet"]
 fn the_journey() {
     Stage::default().play("journey");
 }

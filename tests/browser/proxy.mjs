@@ -13,6 +13,7 @@ export function proxy({ cut, ownHost }) {
     const headers = { ...request.headers, 'x-forwarded-for': request.socket.remoteAddress, 'x-forwarded-proto': 'https', ...(ownHost && { host: `127.0.0.1:${stage.admin}` }) };
     const onward = http.request({ port: stage.admin, host: '127.0.0.1', path: inside, method: request.method, headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
+      response.flushHeaders();
       answer.pipe(response);
     });
     onward.on('error', () => response.destroy());

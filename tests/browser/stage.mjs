@@ -67,7 +67,7 @@ export class Person {
   }
 
   constructor(context, page, { javaScriptEnabled = true } = {}) {
-    Object.assign(this, { context, page, alarms: [], expected: [/status of (409|410|422)/], scripts: javaScriptEnabled });
+    Object.assign(this, { context, page, alarms: [], expected: [/status of (409|410|422)/, new RegExp(`at ${stage.oauth}`)], scripts: javaScriptEnabled });
     // A form that is refused is no alarm, nor is a secret that is gone.
     // What markup that got through would do: show a dialog, break a policy, ask elsewhere, stop with an error.
     const alarm = (text) => { if (!this.expected.some((pattern) => pattern.test(text))) this.alarms.push(text); };
@@ -154,6 +154,26 @@ export class Person {
     }
     await decide.click();
     await page.waitForLoadState();
+  }
+
+  // The same, but the browser never gets to the address that it is sent back to, which is returned.
+  async consentsElsewhere(mailbox) {
+    const { page } = this;
+    const login = page.locator('input[name=login]');
+    const accept = page.getByRole('button', { name: 'Accept', exact: true });
+    await login.or(accept).first().waitFor();
+    if (await login.isVisible()) {
+      await login.fill(mailbox);
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    }
+    await accept.waitFor();
+    const { request } = this.context;
+    let answer = await request.post(page.url(), { form: { consent: 'yes' }, maxRedirects: 0 });
+    for (;;) {
+      const to = new URL(answer.headers().location, answer.url()).href;
+      if (to.startsWith(stage.url)) return to;
+      answer = await request.get(to, { maxRedirects: 0 });
+    }
   }
 }
 

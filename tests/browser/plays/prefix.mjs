@@ -33,7 +33,7 @@ await play({
     await addsAccount(person, 'cut-program', 'cut');
     await crawl(person, async (address, answer) => check(answer.ok(), `${address}: ${answer.status()}`));
     await person.opens('events');
-    await person.reads(/live/i);
+    await person.reads('New events appear here by themselves');
     await person.presses('Sign out');
   },
 });
