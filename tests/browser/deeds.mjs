@@ -1,6 +1,5 @@
 // What administrators do on the pages, as people do it.
-import fs from 'node:fs';
-import { ask, check, command, eventually, log, stage } from './stage.mjs';
+import { ask, check, eventually, log, stage } from './stage.mjs';
 
 export const PASSWORD = 'a good and long password';
 
@@ -64,9 +63,11 @@ export async function doublePresses({ page }, name) {
 }
 
 // A token that is typed in; ends on its page.
-export async function addsToken(person, { name, mailbox, client, secret }) {
-  fs.writeFileSync(`${stage.directory}/secret`, `${secret}\n`);
-  command(['token', 'add', name, '--provider', 'real', '--grant', 'authorization_code', '--mailbox', mailbox, '--client-id', client, '--client-secret-file', 'secret']);
-  await new Promise((resolve) => { setTimeout(resolve, 500); });
-  await person.opens(`tokens/${name}`);
+export async function addsToken(person, { name, mailbox, client, secret }, looks = () => {}) {
+  await person.opens('tokens/add');
+  await looks('tokens-add');
+  await person.fills({ Name: name, Type: 'real', Mailbox: mailbox, 'Client ID': client, 'The app proves itself by': 'client_secret', 'Client secret': secret });
+  await person.presses('Add the token');
+  await eventually('the token\'s page', () => person.page.url() === `${stage.url}tokens/${name}`);
+  check(!(await person.page.content()).includes(secret), 'the client secret is shown');
 }
