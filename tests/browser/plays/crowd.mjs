@@ -38,15 +38,20 @@ async function measure(title) {
   return slow;
 }
 
-// Logins that are refused without work: the password is remembered, and the token waits for a consent.
+// Logins that are refused without work: the password is remembered, and the token waits for a consent. Returns how many.
 function knock() {
   return new Promise((resolve) => {
     const socket = net.connect(stage.pop3, '127.0.0.1');
-    let left = 4;
-    const say = () => { if (left > 0) { left -= 1; socket.write(`USER account-0000\r\nPASS ${stage.password}\r\n`); } else socket.end('QUIT\r\n'); };
-    socket.on('data', (chunk) => { if (/^\+OK \S|-ERR/m.test(String(chunk)) && !/^\+OK ?\r?\n?$/.test(String(chunk))) say(); });
-    socket.on('close', () => resolve(4));
-    socket.on('error', () => resolve(0));
+    let refused = 0;
+    const say = () => socket.write(`USER account-0000\r\nPASS ${stage.password}\r\n`);
+    socket.once('data', say);
+    socket.on('data', (chunk) => {
+      if (!String(chunk).includes('-ERR')) return;
+      refused += 1;
+      if (refused < 4) say(); else socket.destroy();
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(refused));
   });
 }
 
