@@ -77,8 +77,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Gives a lease back, if it is still this owner's.
     fn release(&self, token: &str, owner: &str) -> Answer<'_, ()>;
 
-    /// Grows whenever another process may have written. Reading it costs nothing.
+    /// Grows whenever another process may have written, a token was forgotten, or somebody calls [`Store::touch`]. Reading
+    /// it costs nothing.
     fn foreign_changes(&self) -> u64;
+
+    /// What this process has written counts as if another had: whoever keeps a token's state reads it again.
+    fn touch(&self);
 }
 
 /// What a store method returns.

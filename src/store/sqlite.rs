@@ -160,8 +160,12 @@ impl Store for SqliteStore {
     }
 
     fn forget(&self, name: &str) -> Answer<'_, ()> {
-        let name = name.to_owned();
-        self.run(move |connection| tokens::forget(connection, &name))
+        let (name, foreign) = (name.to_owned(), Arc::clone(&self.foreign));
+        self.run(move |connection| {
+            tokens::forget(connection, &name)?;
+            foreign.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        })
     }
 
     fn records(&self, kind: Kind) -> Answer<'_, Vec<Record>> {
@@ -222,6 +226,10 @@ impl Store for SqliteStore {
 
     fn foreign_changes(&self) -> u64 {
         self.foreign.load(Ordering::Relaxed)
+    }
+
+    fn touch(&self) {
+        self.foreign.fetch_add(1, Ordering::Relaxed);
     }
 }
 

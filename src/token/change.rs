@@ -5,8 +5,8 @@ use crate::clock;
 use crate::model::{Token, TokenState};
 use crate::store::{Saved, Store};
 
-/// Changes a token's state in the store, whoever else does at the same time. Beside a running service, which sees it at the
-/// next login.
+/// Changes a token's state in the store, whoever else does at the same time. Within a running service or beside it, which sees
+/// it at the next login.
 pub async fn update(
     store: &dyn Store,
     name: &str,
@@ -15,6 +15,7 @@ pub async fn update(
     loop {
         let stored = store.token(name).await?;
         if let Saved::Done(_) = store.save(name, stored.version, &change(stored.state)).await? {
+            store.touch();
             return Ok(());
         }
     }

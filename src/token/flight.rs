@@ -232,6 +232,7 @@ async fn save_grant(shared: &Shared, entry: &Entry, pending: &Pending) -> Result
         let Stored { state, version } = shared.store.token(&entry.name).await?;
         if pending.used.is_some() && version == Version::default() {
             // It was forgotten meanwhile: the administrator's word.
+            entry.cache(&state, changes);
             return Ok(());
         }
         let next = succeed(state, pending);

@@ -204,6 +204,30 @@ async fn what_was_forgotten_during_its_refresh_stays_forgotten() {
     store.forget(NAME).await.unwrap();
     assert!(login.await.unwrap().is_ok());
     assert!(store.names().await.unwrap().is_empty());
+    assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::Empty { .. })));
+}
+
+/// As the pages do: no other process has written.
+#[tokio::test]
+async fn what_the_service_itself_changes_is_seen_at_the_next_login_and_refreshed_without_one() {
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.process("one");
+    let is_due = || {
+        let entries = tokens.shared().entries();
+        entries.values().any(|entry| entry.due(TimeDelta::zero(), store.foreign_changes(), clock::now()).is_some())
+    };
+    assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::Empty { .. })));
+    assert!(!is_due(), "there is no grant");
+    import(store.as_ref(), &scene.token(Grant::RefreshToken), "r1".into()).await.unwrap();
+    assert!(is_due());
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    assert_eq!(tokens.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
+    import(store.as_ref(), &scene.token(Grant::RefreshToken), "another".into()).await.unwrap();
+    scene.endpoint.next(granted("b1", 3600, None));
+    assert_eq!(tokens.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "b1");
+    store.forget(NAME).await.unwrap();
+    assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::Empty { .. })));
+    assert!(!is_due());
 }
 
 /// Another process took it for dead while this one had its successor in memory.

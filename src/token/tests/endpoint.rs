@@ -304,4 +304,8 @@ impl Store for FullDisk {
     fn foreign_changes(&self) -> u64 {
         self.store.foreign_changes()
     }
+
+    fn touch(&self) {
+        self.store.touch();
+    }
 }
