@@ -42,8 +42,12 @@ impl Refused {
                 )
             }
             Self::Revoked => {
-                let text = "this account or password was changed just now, and no longer allows this";
-                (LoginFailure::NotAllowed(ClientText::new(text)), "account or password changed during the login")
+                // The next login finds out what it has come to; until then nothing says that the password is wrong.
+                let text = "this account was changed just now; try again";
+                (
+                    LoginFailure::Unavailable(ClientText::new(text)),
+                    "account, token or password changed during the login",
+                )
             }
             Self::PasswordExpired => {
                 let text = "this password has expired; ask the administrator for another";
@@ -121,5 +125,17 @@ impl Unavailable {
             Self::NoEndpoint => format!("token '{token}' has no server for this protocol; ask the administrator"),
         };
         LoginFailure::Unavailable(ClientText::new(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Law 2: whoever came in while an administrator gave the account another token has the right password all the same.
+    #[test]
+    fn a_change_during_a_login_does_not_make_its_password_wrong() {
+        assert!(matches!(Refused::Revoked.told().0, LoginFailure::Unavailable(_)));
+        assert!(matches!(Refused::NotAllowed.told().0, LoginFailure::NotAllowed(_)));
     }
 }
