@@ -73,7 +73,7 @@ impl Why {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Administrator => "ended by the administrator",
-            Self::Revoked => "the account or its password no longer allows it",
+            Self::Revoked => "the account, its token or the password no longer allows it",
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn may_go_on(directory: &Directory, line: &Line) -> bool {
 /// Whether a session of the old account is one of the new account.
 fn is_same(before: &Account, now: &Account, protocol: Protocol) -> bool {
     let (old, new) = (&before.token, &now.token);
-    let token = old.name == new.name && old.provider.name == new.provider.name;
+    let token = old.name == new.name && old.provider.name == new.provider.name && !new.disabled;
     let sender = protocol != Protocol::Smtp || before.sender == now.sender;
     token && sender && before.upstream_user(protocol) == now.upstream_user(protocol)
 }
@@ -138,6 +138,8 @@ mod tests {
         assert_eq!(with(|now| now.token = token("other", "corp", "a@example.com")), none);
         assert_eq!(with(|now| now.token = token("support", "other", "a@example.com")), none);
         assert_eq!(with(|now| now.token = token("support", "corp", "b@example.com")), none);
+        let off = |now: &mut Account| now.token = Arc::new(Token { disabled: true, ..(*now.token).clone() });
+        assert_eq!(with(off), none);
         assert_eq!(with(|now| now.mailbox = Some("shared@example.com".into())), (true, false, true));
         let rewrite = |now: &mut Account| {
             now.sender = SenderPolicy::Rewrite { address: "a@example.com".into(), reply_to: false };
