@@ -89,14 +89,20 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Serves what is declared from now on. Sessions that it does not allow any more are ended.
+    /// Serves what is declared from now on. Sessions that it does not allow any more are ended. A provider that cannot be reached
+    /// spoils nothing but its own tokens: whoever is locked out elsewhere is locked out.
     pub(super) fn declare(&self, declared: &Declared) -> anyhow::Result<()> {
         let mut reaches = HashMap::new();
         let mut tokens = Vec::new();
+        let mut reachable = Ok(());
         for token in &declared.tokens {
-            let (reach, http) = self.providers.reach(&token.provider)?;
-            reaches.insert(token.provider.name.clone(), reach);
-            tokens.push((Arc::clone(token), http));
+            match self.providers.reach(&token.provider) {
+                Ok((reach, http)) => {
+                    reaches.insert(token.provider.name.clone(), reach);
+                    tokens.push((Arc::clone(token), http));
+                }
+                Err(fault) => reachable = Err(fault),
+            }
         }
         let directory = Directory::new(declared.accounts.iter().cloned())?
             .with_unusable(&declared.unusable)
@@ -105,7 +111,7 @@ impl Live {
         self.service.tokens.declare(tokens);
         self.service.directory.store(Arc::new(directory));
         self.service.review();
-        Ok(())
+        reachable
     }
 
     /// Opens the administration address, where one is configured.

@@ -19,8 +19,15 @@ use crate::scene::{MAILBOX, PLAIN, Scene, Setting, log_in, stage, yes};
 
 /// A scene that is watched.
 async fn watched() -> (Scene, Arc<Activity>) {
+    watched_with("").await
+}
+
+async fn watched_with(more: &str) -> (Scene, Arc<Activity>) {
     let (provider, authority, directory) = stage(Setting::default()).await;
-    let config = Config::load(&directory.path().join("gatepost.toml"), std::iter::empty()).unwrap();
+    let file = directory.path().join("gatepost.toml");
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + more).unwrap();
+    std::fs::write(directory.path().join("odd.pem"), "no certificate").unwrap();
+    let config = Config::load(&file, std::iter::empty()).unwrap();
     let activity = Arc::<Activity>::default();
     let gatepost = Running::watched(config, Arc::clone(&activity)).await.unwrap();
     (Scene { provider, gatepost, authority, directory }, activity)
@@ -124,6 +131,22 @@ async fn a_revoked_password_ends_its_own_sessions_alone() {
     goes_on(&mut others[0], protocol).await;
     run(&scene, &["account", "remove", "desk", "--yes"], "");
     is_ended(others.pop().unwrap(), protocol).await;
+}
+
+/// Another provider's authorities cannot be read: that is no reason to let anybody stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_one_provider_keeps_nobody_in() {
+    let (scene, activity) =
+        watched_with("[providers.odd]\ntoken_url = \"https://odd.test/token\"\nca = \"odd.pem\"\n").await;
+    run(&scene, &["account", "add", "desk", "--token", "support"], "pw\n");
+    let desk = come_in(&scene, Protocol::Imap, "desk", "pw").await;
+    let mut other = scene.logged_in(Protocol::Imap).await;
+    let odd = ["token", "add", "odd", "--provider", "odd", "--grant", "refresh_token", "--mailbox", "a@odd.test"];
+    run(&scene, &[&odd[..], &["--client-id", "client"]].concat(), "");
+    run(&scene, &["account", "disable", "desk"], "");
+    is_ended(desk, Protocol::Imap).await;
+    goes_on(&mut other, Protocol::Imap).await;
+    assert_eq!(activity.roll.open(), 1);
 }
 
 #[tokio::test]
