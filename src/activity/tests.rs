@@ -195,4 +195,6 @@ async fn uses_are_in_the_store_after_a_stop_and_back_after_a_start() {
     assert_eq!(seconds(after.uses.last("tim").message), seconds(before.uses.last("tim").message));
     assert!(after.uses.password("tim", Some("phone")).is_some());
     assert!(before.uses.news_is_told() && after.uses.news_is_told());
+    after.uses.retain(|account| account != "tim");
+    assert_eq!(after.uses.last("tim"), LastUse::default());
 }

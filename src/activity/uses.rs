@@ -58,6 +58,11 @@ impl Uses {
         self.lock().get(account)?.get(label.unwrap_or_default())?.last.login
     }
 
+    /// Forgets the accounts that are gone: whoever gets the name later has not used it.
+    pub fn retain(&self, is_there: impl Fn(&str) -> bool) {
+        self.lock().retain(|account, _| is_there(account));
+    }
+
     /// Learns what the store knows.
     pub async fn load(&self, store: &dyn Store) -> Result<(), StoreError> {
         let stored = store.uses().await?;

@@ -1,6 +1,6 @@
 //! What changes while the service runs: tokens and accounts that others make, change or remove in the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -167,6 +167,9 @@ impl Live {
         if let Some(errors) = &now.errors {
             error!(error = %errors, "config.declaration_broken");
         }
+        let accounts = now.accounts.iter().map(|account| &account.name);
+        let there: HashSet<_> = accounts.chain(&now.unusable).map(String::as_str).collect();
+        self.service.activity.uses.retain(|account| there.contains(account));
         match self.declare(now) {
             Ok(()) => info!(accounts = now.accounts.len(), tokens = now.tokens.len(), "config.declarations_changed"),
             Err(fault) => error!(error = format!("{fault:#}"), "config.declaration_broken"),
