@@ -1,9 +1,11 @@
+use std::sync::Arc;
+
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::dialogue::{Dialogue, Left};
 use super::service::Frontend;
-use crate::activity::{Entered, SessionId};
+use crate::activity::{Entered, Line, SessionId};
 use crate::net::{AcceptError, Link, Peer, Socket};
 use crate::proto::{DownstreamLogin, Input, Offer, UpstreamLogin};
 use crate::submit::gate::Permit;
@@ -28,6 +30,14 @@ pub(super) struct Session<R> {
     /// Held until the upstream's connection is gone, so it stands behind it.
     pub(super) permit: Permit,
     pub(super) since: Instant,
+}
+
+impl<R> Session<R> {
+    /// Itself and what is known of it. A session that was looked at, instead of moved, would stay in the future of its task as
+    /// long as that lasts.
+    pub(super) fn with_line(self) -> (Arc<Line>, Self) {
+        (Arc::clone(self.entered.line()), self)
+    }
 }
 
 impl Client {

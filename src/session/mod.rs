@@ -40,18 +40,16 @@ pub async fn run(frontend: Arc<Frontend>, accepted: Accepted) {
     match frontend.protocol {
         Protocol::Imap => {
             let login = login::login(&frontend, client, ImapDownstream::new, ImapUpstream::new);
-            let Some(session) = Box::pin(login).await else {
+            let Some((line, session)) = Box::pin(login).await.map(login::Session::with_line) else {
                 return;
             };
-            let line = Arc::clone(session.entered.line());
             relay::spliced(&frontend.service, &line, session).await;
         }
         Protocol::Pop3 => {
             let login = login::login(&frontend, client, Pop3Downstream::new, Pop3Upstream::new);
-            let Some(session) = Box::pin(login).await else {
+            let Some((line, session)) = Box::pin(login).await.map(login::Session::with_line) else {
                 return;
             };
-            let line = Arc::clone(session.entered.line());
             relay::spliced(&frontend.service, &line, session).await;
         }
         Protocol::Smtp => {
@@ -78,4 +76,18 @@ pub fn refusal(frontend: &Frontend, from: IpAddr) -> Refusal {
         Protocol::Smtp => SmtpDownstream::new(offer).goodbye(Farewell::Busy),
     };
     goodbye.as_bytes().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What every idle session keeps beside its connections.
+    #[test]
+    fn the_task_of_a_session_is_small() {
+        const fn size<F>(_: fn(Arc<Frontend>, Accepted) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(size(run) <= 256, "{}", size(run));
+    }
 }
