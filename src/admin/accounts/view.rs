@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::address;
 use crate::admin::Desk;
 use crate::admin::page::{Badge, Tone};
-use crate::admin::tokens::ahead;
 use crate::admin::tokens::state::State as TokenState;
+use crate::admin::tokens::{self, ahead};
 use crate::clock;
 use crate::model::{Account, Protocol, SenderPolicy};
 use crate::registry::Declared;
@@ -78,7 +77,7 @@ fn user(account: &Account) -> &str {
 
 /// The page of its token.
 pub(super) fn token_path(account: &Account) -> String {
-    format!("/tokens/{}", address::segment(&account.token.name))
+    tokens::address::path(&account.token.name)
 }
 
 /// As people write it.

@@ -17,7 +17,7 @@ pub(in crate::admin) fn path(name: &str) -> String {
 }
 
 /// Any text as one segment of a path.
-pub(in crate::admin) fn segment(text: &str) -> String {
+fn segment(text: &str) -> String {
     // Of a query, where a blank is a plus.
     let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
     encoded.replace('+', "%20")

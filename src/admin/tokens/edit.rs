@@ -134,8 +134,10 @@ pub(super) async fn lint(Shared(desk): Shared<Desk>, _visitor: Visitor, typed: T
         answer.entry(fault.field).or_insert(Value::String(fault.text));
     }
     let preview = preview::preview(&desk, &settings);
-    let notes = keys::all().filter(|key| !key.is.is_secret()).map(|key| (key.name, preview.note_of(key.name)));
-    answer.insert("notes".into(), texts(notes));
+    // Beside a mistake, what else there is to say would only be in its way.
+    let said = |name: &str| if answer.contains_key(name) { String::new() } else { preview.note_of(name) };
+    let notes: Vec<_> = keys::all().filter(|key| !key.is.is_secret()).map(|key| (key.name, said(key.name))).collect();
+    answer.insert("notes".into(), texts(notes.into_iter()));
     answer.insert("defaults".into(), texts(preview.defaults.iter().cloned()));
     Ok(Json(answer.into()))
 }
@@ -166,7 +168,7 @@ fn taken(fault: &ChangeError) -> Wrong {
 async fn stored(desk: &Desk, name: &str) -> Result<(Version, Settings), Problem> {
     if let Some(place) = desk.config.token_place(name) {
         let text = format!("The token {name} is declared in {place}. Files are changed by people, not by pages.");
-        let next = "Edit that file, and reload the service (systemctl reload gatepost, or SIGHUP).";
+        let next = "Edit that file, and restart Gatepost.";
         return Err(Problem::new(StatusCode::CONFLICT, "Declared in a file", text, next));
     }
     match desk.registry.token_settings(name).await {

@@ -104,6 +104,8 @@ fn field(desk: &Desk, key: &'static Key, values: &Values<'_>, preview: &Preview,
         .note(note(key, values, preview))
         .placeholder(preview.default_of(key.name))
         .judged(wrong);
+    // Beside a mistake, what else there is to say would only be in its way.
+    let field = if field.error.is_some() && !key.is.is_secret() { field.note("") } else { field };
     let field = if key.name == "name" { field.required() } else { field };
     (key.when.told(), field)
 }

@@ -10,10 +10,10 @@ use super::facts::{self, End};
 use super::state::State;
 use super::words::Moment;
 use super::{address, ahead, list};
-use crate::admin::Desk;
 use crate::admin::page::{Badge, Page, Section, Tone, shown};
 use crate::admin::problem::Problem;
 use crate::admin::visitor::Visitor;
+use crate::admin::{Desk, accounts};
 use crate::clock;
 use crate::consent::redirect_url;
 use crate::model::{Grant, Token, TokenState};
@@ -53,9 +53,17 @@ struct Now {
 struct Can {
     /// A person is asked.
     consent: bool,
-    /// The provider is asked.
-    refresh: bool,
+    refresh: Refresh,
     import: bool,
+}
+
+/// Whether the provider is asked for a new access token, without anybody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refresh {
+    Never,
+    Now,
+    /// For one of many mailboxes.
+    Of,
 }
 
 #[derive(Template)]
@@ -107,7 +115,7 @@ impl Show {
             _ => TokenState::default(),
         };
         let users: Vec<_> = declared.accounts.iter().filter(|account| account.token.name == token.name).collect();
-        let account = |name: &str| (name.to_owned(), format!("{}/accounts/{}", desk.root(), address::segment(name)));
+        let account = |name: &str| (name.to_owned(), format!("{}{}", desk.root(), accounts::address::path(name)));
         Ok(Self {
             page,
             name: token.name.clone(),
@@ -119,7 +127,7 @@ impl Show {
             redirect: redirect(desk, token),
             accounts: users.iter().take(MOST).map(|user| account(&user.name)).collect(),
             more_accounts: users.len().saturating_sub(MOST),
-            can: Can::of(token),
+            can: Can::of(token, &own),
             disabled: token.disabled,
         })
     }
@@ -167,11 +175,18 @@ impl Now {
 }
 
 impl Can {
-    fn of(token: &Token) -> Self {
+    fn of(token: &Token, state: &TokenState) -> Self {
         let per_mailbox = token.is_per_mailbox() && token.mailbox.is_empty();
+        let nothing = token.grant.lives_by_refresh() && state.refresh.is_none() && state.quarantined.is_none();
+        let password = matches!(token.grant, Grant::AppPassword(_));
+        let refresh = match (password || nothing || token.disabled, per_mailbox) {
+            (true, _) => Refresh::Never,
+            (false, true) => Refresh::Of,
+            (false, false) => Refresh::Now,
+        };
         Self {
             consent: token.grant.asks_a_person() && !token.disabled,
-            refresh: !matches!(token.grant, Grant::AppPassword(_)) && !per_mailbox && !token.disabled,
+            refresh,
             import: token.grant.lives_by_refresh(),
         }
     }

@@ -166,7 +166,14 @@ pub(in crate::admin) fn for_pages(remedy: &str, token: &str) -> String {
         ("forget", "\"Forget\""),
         ("show", "this token's page"),
     ];
+    const SETTINGS: [(&str, &str); 2] = [
+        ("change client_secret and client_secret_ends", "give this token its Value and its end"),
+        ("put it in client_certificate", "give it to this token with its key"),
+    ];
     let mut text = remedy.replace("{token}", token).replace(" --paste`", "`");
+    for (setting, deed) in SETTINGS {
+        text = text.replace(setting, deed);
+    }
     for (verb, button) in BUTTONS {
         let command = format!("`gatepost token {verb} {token}`");
         text = text.replace(&format!("run {command}"), &format!("press {button}")).replace(&command, button);

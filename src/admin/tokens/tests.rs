@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::super::tests::browser::Browser;
-use super::super::tests::desk;
+use super::super::tests::{desk, desk_with};
 use super::*;
 use crate::config::Settings;
 use crate::registry::Actor;
@@ -107,4 +107,51 @@ async fn what_cannot_be_used_is_shown_with_its_reason() {
     assert!(page.contains("no provider") && page.contains("/tokens/old/edit"), "{page}");
     browser.post("/tokens/old/forget", &[]).await;
     assert_eq!(browser.get("/tokens/old").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn only_what_makes_sense_can_be_pressed() {
+    let (desk, _directory) = desk(PUBLIC).await;
+    let key = r#"{"type":"service_account","client_email":"a@p.example","private_key":"-----BEGIN","token_uri":"https://oauth2.googleapis.com/token"}"#;
+    let many = json!({ "provider": "google", "grant": "service_account", "service_account": key });
+    let password =
+        json!({ "provider": "yahoo", "grant": "app_password", "mailbox": "a@example.com", "password": "s3cret" });
+    for (name, settings) in [("many", many), ("password", password)] {
+        desk.registry.add_token(&me(), name, settings.as_object().unwrap().clone()).await.unwrap();
+    }
+    desk.registry.add_token(&me(), "support", settings("support@example.com")).await.unwrap();
+    let mut browser = Browser::signed_in(&desk).await;
+    for (name, authorize, refresh, mailbox, import) in [
+        ("many", false, true, true, false),
+        ("password", false, false, false, false),
+        ("support", true, false, false, true),
+    ] {
+        let page = browser.get(&address::path(name)).await.text;
+        let has = |deed: &str| page.contains(&format!("action=\"/gatepost/tokens/{name}/{deed}\""));
+        let found = (has("authorize"), has("refresh"), page.contains("name=\"mailbox\""), has("import"));
+        assert_eq!(found, (authorize, refresh, mailbox, import), "{name}: {page}");
+        assert!(has("disable") && page.contains("/edit\""), "{name}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_a_file_is_shown_with_its_place_and_stays_as_it_is() {
+    let token = "\n[tokens.filed]\nprovider = \"google\"\ngrant = \"authorization_code\"\nmailbox = \"a@example.com\"\nclient_id = \"c\"\n";
+    let (desk, _directory) = desk_with(PUBLIC, token).await;
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser.get("/tokens/filed").await.text;
+    assert!(page.contains("Declared in a file:") && page.contains("gatepost.toml:"), "{page}");
+    assert!(
+        page.contains("filed/authorize") && !page.contains("filed/edit") && !page.contains("filed/disable"),
+        "{page}"
+    );
+    let answer = browser.get("/tokens/filed/edit").await;
+    assert!(answer.status == StatusCode::CONFLICT && answer.text.contains("gatepost.toml:"), "{}", answer.text);
+    browser.post("/tokens/filed/disable", &[("disabled", "true")]).await;
+    assert!(browser.get("/tokens/filed").await.text.contains("Nothing was changed:"));
+    assert!(!desk.registry.declared().find("filed").unwrap().disabled);
+    browser.post("/tokens/filed/import", &[("refresh_token", "1//x")]).await;
+    let forgotten = browser.post("/tokens/filed/forget", &[]).await;
+    assert_eq!(forgotten.header("location"), "/gatepost/tokens/filed");
+    assert!(desk.store.token("filed").await.unwrap().state.refresh.is_none());
 }

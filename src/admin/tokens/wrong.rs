@@ -55,8 +55,11 @@ fn of(fault: &Fault) -> Wrong {
     }
 }
 
+/// One text for people: the mistake, and what would be right.
 fn plain(text: &str) -> String {
-    let text = WORDS.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    let instead = if text.starts_with("the scope ") { ". Write instead: " } else { ". Allowed: " };
+    let text = text.replacen("; allowed: ", instead, 1);
+    let text = WORDS.iter().fold(text, |text, (from, to)| text.replace(from, to));
     let text = capital(&for_pages(&text, "NAME"));
     if text.ends_with(['.', '?', '…']) { text } else { format!("{text}.") }
 }
