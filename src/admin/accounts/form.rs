@@ -32,7 +32,8 @@ pub(super) struct Form {
 /// Fields that belong together.
 pub(super) struct Group {
     pub(super) legend: &'static str,
-    pub(super) fields: Vec<Field>,
+    /// With which choices a field is shown, where scripts run; empty for always.
+    pub(super) fields: Vec<(&'static str, Field)>,
 }
 
 /// Every field of its own, for what is wrong with it.
@@ -64,7 +65,17 @@ impl Form {
 
 impl Group {
     pub(super) fn new(legend: &'static str, fields: impl IntoIterator<Item = Field>, wrong: &[Wrong]) -> Self {
-        Self { legend, fields: fields.into_iter().map(|field| field.judged(wrong)).collect() }
+        Self { legend, fields: fields.into_iter().map(|field| (when(field.name), field.judged(wrong))).collect() }
+    }
+}
+
+/// What a field is of use with.
+fn when(field: &str) -> &'static str {
+    match field {
+        "password" | "again" => "how=type",
+        "sender.addresses" => "sender.policy=require",
+        "sender.address" | "sender.reply_to" => "sender.policy=rewrite",
+        _ => "",
     }
 }
 

@@ -21,11 +21,16 @@ pub(super) enum Chosen {
 
 impl Chosen {
     pub(super) fn of(sent: &Sent) -> Result<Self, Wrong> {
+        let (password, again) = (sent.secret("password"), sent.secret("again"));
         if sent.text(HOW) != TYPED {
+            if [&password, &again].iter().any(|typed| !typed.expose_secret().is_empty()) {
+                let text = "You typed a password, and chose that one is made up. Choose one of the two; to have yours, type it \
+                            again.";
+                return Err(Wrong::new(HOW, text));
+            }
             let text = "The system gives no randomness for a password. Try again, or type one.";
             return generated().map(Self::MadeUp).map_err(|_| Wrong::new(HOW, text));
         }
-        let (password, again) = (sent.secret("password"), sent.secret("again"));
         if password.expose_secret().is_empty() {
             return Err(Wrong::new("password", "It is empty: type a password, or choose to have one made up."));
         }

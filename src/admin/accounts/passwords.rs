@@ -14,6 +14,7 @@ use super::form::{self, Form, Group};
 use super::fresh::{Fresh, Kept};
 use super::password::{self, Chosen};
 use super::sent::Sent;
+use super::servers::{self, Server};
 use super::{deeds, view};
 use crate::admin::Desk;
 use crate::admin::confirm::confirm;
@@ -22,7 +23,7 @@ use crate::admin::page::{Notice, Page, Section, shown};
 use crate::admin::problem::Problem;
 use crate::admin::visitor::Visitor;
 use crate::clock;
-use crate::model::Protocol;
+use crate::model::{Account, Protocol};
 use crate::registry::{ChangeError, Terms, Which};
 
 /// A password that an account was given just now.
@@ -40,6 +41,8 @@ struct Once {
     path: String,
     /// Label and password, if it was not shown before.
     given: Option<(Option<String>, String)>,
+    /// What is typed beside it.
+    servers: Vec<Server>,
 }
 
 /// Where a password that was made up is shown.
@@ -72,12 +75,24 @@ pub(super) async fn show_once(
     method: Method,
     Path(segment): Path<String>,
 ) -> Response {
-    let account = address::name(&desk.registry.declared(), &segment).to_owned();
+    let declared = desk.registry.declared();
+    let account = address::name(&declared, &segment).to_owned();
     let taken = (method == Method::GET).then(|| fresh.take(&visitor.id, &account, clock::now())).flatten();
+    let label = taken.as_ref().and_then(|kept| kept.label.as_deref());
+    let servers = address::find(&declared, &account).map(|account| beside(&desk, account, label)).unwrap_or_default();
     let given = taken.map(|kept| (kept.label, kept.password.expose_secret().to_owned()));
     let page = visitor.page(&desk, Section::Accounts, format!("New password of {account}"));
     let status = if given.is_some() { StatusCode::OK } else { StatusCode::GONE };
-    shown(status, &Once { page, path: path(&account), account, given })
+    shown(status, &Once { page, path: path(&account), account, given, servers })
+}
+
+/// The servers that a password is for.
+fn beside(desk: &Desk, account: &Account, label: Option<&str>) -> Vec<Server> {
+    let mut account = account.clone();
+    let own = account.passwords.iter().find(|password| password.label.as_deref() == label);
+    let own = own.map(|password| password.protocols.clone()).unwrap_or_default();
+    account.protocols.retain(|protocol| own.is_empty() || own.contains(protocol));
+    servers::servers(desk, &account)
 }
 
 pub(super) async fn form(

@@ -240,6 +240,7 @@ function gapRow({ leftOut }) {
 }
 
 // <form> with <div data-when="FIELD=VALUE VALUE|FIELD=!VALUE">: shown only with these choices. What holds a mistake stays in sight.
+// With data-hidden="unsent" what is not shown is not sent either.
 function choices(form) {
   const parts = form.querySelectorAll("[data-when]");
   if (!parts.length) return;
@@ -250,7 +251,11 @@ function choices(form) {
     return values.slice(not ? 1 : 0).split(" ").includes(chosen) !== not;
   };
   const look = () => {
-    for (const part of parts) part.hidden = !part.dataset.when.split("|").every(holds) && !part.querySelector(".wrong");
+    for (const part of parts) {
+      part.hidden = !part.dataset.when.split("|").every(holds) && !part.querySelector(".wrong");
+      if (form.dataset.hidden !== "unsent") continue;
+      for (const control of part.querySelectorAll("input, select, textarea")) control.disabled = part.hidden;
+    }
   };
   form.addEventListener("change", look);
   addEventListener("pageshow", look);

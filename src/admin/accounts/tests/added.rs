@@ -74,6 +74,10 @@ async fn a_typed_password_is_typed_twice_and_never_shown() {
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(answer.text.contains(told) && !answer.text.contains("geheim"), "{answer:?}");
     }
+    let answer = add(&mut scene, &[("how", "generate"), ("password", "geheim"), ("again", "")]).await;
+    let told = "You typed a password, and chose that one is made up";
+    assert!(answer.text.contains(told) && !answer.text.contains("geheim"), "{answer:?}");
+    assert!(answer.text.contains("href=\"#f-how\"") && answer.status == StatusCode::UNPROCESSABLE_ENTITY, "{answer:?}");
     assert!(scene.account("evmail").is_none());
     let answer = add(&mut scene, &[("how", "type"), ("password", " geheim "), ("again", " geheim ")]).await;
     assert_eq!(answer.header("location"), "/gatepost/accounts/evmail");
@@ -157,4 +161,38 @@ async fn strangers_and_forms_from_elsewhere_change_nothing() {
     assert!(scene.account("evmail").is_some());
     let typed: secrecy::SecretString = "geheim".into();
     assert!(scene.opens("evmail", typed.expose_secret()).await);
+}
+
+#[tokio::test]
+async fn beside_a_new_password_stands_what_else_the_program_asks_for() {
+    let listeners = "[[listeners]]\nprotocol = \"smtp\"\naddress = \"127.0.0.1:1587\"\n\
+                     [[listeners]]\nprotocol = \"imap\"\naddress = \"127.0.0.1:1143\"\n";
+    let mut scene = scene(listeners).await;
+    add(&mut scene, &[("how", "generate")]).await;
+    let shown = scene.get(ONCE).await;
+    let text = plain(&shown);
+    for row in ["Incoming mail (IMAP) 127.0.0.1 Copy 1143 Copy None evmail", "Outgoing mail (SMTP) 127.0.0.1 Copy 1587"]
+    {
+        assert!(text.contains(row), "{row}\n{text}");
+    }
+    assert!(!shown.text.contains("#program\""), "nothing leads away from it: {shown:?}");
+    let limited = [("label", "scanner"), ("protocols", "smtp"), ("how", "generate")];
+    let text = plain(&scene.done("/accounts/evmail/passwords/add", &limited).await);
+    assert!(text.contains("Outgoing mail (SMTP)") && !text.contains("Incoming mail"), "what it is for alone: {text}");
+}
+
+#[tokio::test]
+async fn a_field_says_with_which_choice_it_is_of_use() {
+    let mut scene = scene("").await;
+    let form = scene.get("/accounts/add").await;
+    for (field, when) in [
+        ("password", "how=type"),
+        ("again", "how=type"),
+        ("sender.addresses", "sender.policy=require"),
+        ("sender.address", "sender.policy=rewrite"),
+        ("sender.reply_to", "sender.policy=rewrite"),
+    ] {
+        let part = format!("data-when=\"{when}\">\n<div class=\"field\" data-field=\"{field}\"");
+        assert!(form.text.contains(&part), "{field}: {}", form.text);
+    }
 }
