@@ -16,14 +16,20 @@ use crate::store::{Deed, Kind, Record, Saved, Store, StoreError};
 /// All keys. Which there are is remembered until the store changes, so that a call costs no read of it.
 pub struct Ring {
     store: Arc<dyn Store>,
-    known: Mutex<Option<Known>>,
+    known: Mutex<Known>,
 }
 
+#[derive(Default)]
 struct Known {
-    /// The store's count of foreign changes then.
-    changes: u64,
-    keys: Arc<Vec<(ApiKey, String)>>,
+    /// Grows with each change of ours: what was read before one is not remembered after it, or a key that was removed meanwhile
+    /// would be good for ever.
+    own_changes: u64,
+    /// The store's count of foreign changes then, and what there was.
+    keys: Option<(u64, Keys)>,
 }
+
+/// Each with the hash of its secret.
+type Keys = Arc<Vec<(ApiKey, String)>>;
 
 /// A key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +128,7 @@ impl Ring {
         if !self.save(record, Some(&kept)).await? {
             return Err(KeyError::Exists(name));
         }
-        self.note(by, "key.added", &name, &detail).await?;
+        self.note(by, "key.added", &name, &detail).await;
         Ok(secret)
     }
 
@@ -135,7 +141,8 @@ impl Ring {
                 return Err(KeyError::Unknown(name.to_owned()));
             }
             if self.save(record, None).await? {
-                return Ok(self.note(by, "key.removed", name, "").await?);
+                self.note(by, "key.removed", name, "").await;
+                return Ok(());
             }
         }
     }
@@ -168,33 +175,46 @@ impl Ring {
         }
     }
 
-    async fn keys(&self) -> Result<Arc<Vec<(ApiKey, String)>>, StoreError> {
+    async fn keys(&self) -> Result<Keys, StoreError> {
         let changes = self.store.foreign_changes();
-        if let Some(known) = self.known().as_ref().filter(|known| known.changes == changes) {
-            return Ok(Arc::clone(&known.keys));
-        }
+        let own_changes = {
+            let known = self.known();
+            if let Some((_, keys)) = known.keys.as_ref().filter(|(then, _)| *then == changes) {
+                return Ok(Arc::clone(keys));
+            }
+            known.own_changes
+        };
         let records = self.store.records(Kind::ApiKey).await?;
         let keys = records.iter().filter_map(|record| Some(ApiKey::of(&record.name, read(record)?)));
         let keys = Arc::new(keys.collect::<Vec<_>>());
-        *self.known() = Some(Known { changes, keys: Arc::clone(&keys) });
+        let mut known = self.known();
+        if known.own_changes == own_changes {
+            known.keys = Some((changes, Arc::clone(&keys)));
+        }
         Ok(keys)
     }
 
     async fn save(&self, record: Record, kept: Option<&Kept>) -> Result<bool, StoreError> {
         let content = kept.and_then(|kept| serde_json::to_string(kept).ok());
-        let saved = self.store.put(record.with(content), None).await?;
-        *self.known() = None;
-        Ok(matches!(saved, Saved::Done(_)))
+        let saved = self.store.put(record.with(content), None).await;
+        let mut known = self.known();
+        known.own_changes += 1;
+        known.keys = None;
+        drop(known);
+        Ok(matches!(saved?, Saved::Done(_)))
     }
 
-    async fn note(&self, by: &Actor, what: &str, subject: &str, detail: &str) -> Result<(), StoreError> {
+    /// A trail that cannot be written is told; the key was made or removed all the same.
+    async fn note(&self, by: &Actor, what: &str, subject: &str, detail: &str) {
         let Actor { who, from } = by.clone();
         tracing::info!(who, from, key = subject, "admin.{what}");
         let (what, subject, detail) = (what.to_owned(), subject.to_owned(), detail.to_owned());
-        self.store.note(Deed { at: clock::now(), who, from, what, subject, detail }).await
+        if let Err(fault) = self.store.note(Deed { at: clock::now(), who, from, what, subject, detail }).await {
+            tracing::warn!(error = %fault, "store.failed");
+        }
     }
 
-    fn known(&self) -> MutexGuard<'_, Option<Known>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

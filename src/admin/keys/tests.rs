@@ -38,6 +38,22 @@ async fn a_key_is_good_for_what_it_was_made_for_until_it_ends() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_removed_while_another_call_looks_for_it_stays_removed() {
+    let (desk, _directory) = desk("http://localhost/").await;
+    let now = clock::now();
+    let secret = desk.ring.add(&somebody(), "monitoring", &[Scope::Read], None).await.unwrap();
+    let mut looking = std::pin::pin!(desk.ring.find(secret.expose_secret(), now));
+    tokio::select! {
+        biased;
+        _ = &mut looking => {}
+        () = std::future::ready(()) => {}
+    }
+    desk.ring.remove(&somebody(), "monitoring").await.unwrap();
+    assert!(looking.await.is_ok());
+    assert_eq!(desk.ring.find(secret.expose_secret(), now).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_key_is_told() {
     let (desk, _directory) = desk("http://localhost/").await;
     let add = |name: &'static str, scopes: &'static [Scope], expires: Option<&'static str>| {

@@ -27,10 +27,18 @@ pub(super) struct Sessions {
     password: AdminPassword,
     idle: TimeDelta,
     total: TimeDelta,
-    known: Mutex<HashMap<String, Known>>,
+    known: Mutex<Lately>,
 }
 
 /// What was found lately.
+#[derive(Default)]
+struct Lately {
+    /// Grows whenever something is forgotten: what was read before is not remembered after it.
+    forgotten: u64,
+    by_id: HashMap<String, Known>,
+}
+
+/// A session as it was found.
 #[derive(Clone)]
 struct Known {
     kept: Kept,
@@ -138,21 +146,28 @@ impl Sessions {
     }
 
     fn remembered(&self, id: &str, now: DateTime<Utc>) -> Option<Kept> {
-        let known = self.known().get(id).cloned()?;
+        let known = self.known().by_id.get(id).cloned()?;
         let fresh = now - known.looked < BELIEVED && known.changes == self.store.foreign_changes();
         (fresh && self.lasts(&known.kept, now)).then_some(known.kept)
     }
 
     async fn look(&self, id: &str, now: DateTime<Utc>) -> Result<Option<Kept>, StoreError> {
-        let changes = self.store.foreign_changes();
+        let (changes, forgotten) = (self.store.foreign_changes(), self.known().forgotten);
         let Some((record, kept)) = self.good(id, now).await? else { return Ok(None) };
         let kept = self.touched(record, kept, now).await;
-        let mut known = self.known();
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(id.to_owned(), Known { kept: kept.clone(), looked: now, changes });
+        self.remember(id, Known { kept: kept.clone(), looked: now, changes }, forgotten);
         Ok(Some(kept))
+    }
+
+    fn remember(&self, id: &str, found: Known, forgotten: u64) {
+        let mut known = self.known();
+        if known.forgotten != forgotten {
+            return;
+        }
+        if known.by_id.len() >= MOST {
+            known.by_id.clear();
+        }
+        known.by_id.insert(id.to_owned(), found);
     }
 
     /// One of the store that has not ended; one that has is removed.
@@ -198,14 +213,18 @@ impl Sessions {
 
     /// Looks at everybody anew, because the password is another one.
     pub(super) fn review(&self) {
-        self.known().clear();
+        let mut known = self.known();
+        known.forgotten += 1;
+        known.by_id.clear();
     }
 
     fn forget(&self, id: &str) {
-        self.known().remove(id);
+        let mut known = self.known();
+        known.forgotten += 1;
+        known.by_id.remove(id);
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+    fn known(&self) -> MutexGuard<'_, Lately> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
