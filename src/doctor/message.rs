@@ -14,6 +14,7 @@ use super::session::{Session, Unanswered};
 use super::step::{Finding, Stage, Step};
 use crate::clock;
 use crate::model::{Account, Protocol, SenderPolicy};
+use crate::oauth::is_unprintable;
 use crate::proto::smtp::Reply;
 
 /// To whom a test message goes: an address that can stand behind RCPT TO as it is.
@@ -194,10 +195,8 @@ fn heard(stage: Stage, said: &str, reply: &Reply) -> String {
 /// A reply word for word, as one printable line.
 fn words(reply: &Reply) -> String {
     const LONGEST: usize = 1000;
-    let turns =
-        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     let joined = reply.lines().map(String::from_utf8_lossy).collect::<Vec<_>>().join(" / ");
-    joined.chars().map(|c| if c.is_control() || turns(c) { '?' } else { c }).take(LONGEST).collect()
+    joined.chars().map(|c| if is_unprintable(c) { '?' } else { c }).take(LONGEST).collect()
 }
 
 fn refused(place: &Place<'_>, stage: Stage, said: &str) -> Finding {

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use crate::model::Protocol;
 use crate::net::Link;
+use crate::oauth::is_unprintable;
 use crate::proto::smtp::Reply;
 use crate::proto::{Input, Line, Violation};
 
@@ -89,5 +90,17 @@ pub(super) fn printable(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let words = text.split_whitespace().map(|word| if word.len() > LONGEST_WORD { "…" } else { word });
     let line = words.collect::<Vec<_>>().join(" ");
-    line.chars().map(|c| if c.is_control() { '?' } else { c }).take(LONGEST).collect()
+    line.chars().map(|c| if is_unprintable(c) { '?' } else { c }).take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_turns_and_hides_nothing() {
+        let said = "NO \u{202e}evil\u{2069} \u{1b}[31m\u{200b}";
+        assert_eq!(printable(said.as_bytes()), "NO ?evil? ?[31m?");
+        assert_eq!(printable(format!("NO {}", "x".repeat(100)).as_bytes()), "NO …");
+    }
 }

@@ -199,7 +199,8 @@ fn is_opaque(word: &str) -> bool {
 }
 
 /// Controls, and what turns or hides text on a terminal.
-fn is_unprintable(c: char) -> bool {
+#[must_use]
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -19,7 +19,7 @@ mod proxy;
 pub use authorize::{Authorization, Declined, Returned, authorization};
 pub use claims::telling_claims;
 pub use device::{DeviceCode, device_code, device_grant};
-pub use error::OauthError;
+pub use error::{OauthError, is_unprintable};
 pub use exchange::{Ask, exchange};
 pub use http::{Http, HttpSettings, Unusable};
 pub use loopback::{Loopback, LoopbackError};
