@@ -81,16 +81,17 @@ pub async fn look(store: &dyn Store, id: &str, binding: Option<&str>) -> Result<
     Ok(Some(Consent { token, begun, outcome, bound, task }))
 }
 
-/// Breaks a consent off: its answer is not taken any more. `false`: it is over already, or being redeemed.
-pub async fn cancel(store: &dyn Store, id: &str) -> Result<bool, ConsentError> {
-    let Some((record, mut kept)) = kept(store, id).await? else { return Ok(false) };
+/// Breaks a consent off: its answer is not taken any more. Returns the token that it was for; none where it is over already, or
+/// being redeemed.
+pub async fn cancel(store: &dyn Store, id: &str) -> Result<Option<String>, ConsentError> {
+    let Some((record, mut kept)) = kept(store, id).await? else { return Ok(None) };
     if kept.answer.is_some() {
-        return Ok(false);
+        return Ok(None);
     }
     kept.answer = Some(Answer::Cancelled);
     match keep(store, record, &kept, PATIENCE).await {
-        Ok(_) => Ok(true),
-        Err(ConsentError::Unknown) => Ok(false),
+        Ok(_) => Ok(Some(kept.token)),
+        Err(ConsentError::Unknown) => Ok(None),
         Err(fault) => Err(fault),
     }
 }

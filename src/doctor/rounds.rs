@@ -34,7 +34,11 @@ struct Round {
     work: Work,
     begun: DateTime<Utc>,
     progress: Mutex<Progress>,
+    over: CancellationToken,
 }
+
+/// A round goes on until this is dropped, whatever becomes of the work: none holds its place for ever.
+struct GoingOn(Arc<Round>);
 
 #[derive(Clone, Default)]
 struct Progress {
@@ -113,7 +117,8 @@ impl Rounds {
             return Err(Crowded);
         }
         let (id, name) = (identifier(), account.name.clone());
-        let round = Arc::new(Round { id: id.clone(), account: name, work, begun: now, progress: Mutex::default() });
+        let (progress, over) = Default::default();
+        let round = Arc::new(Round { id: id.clone(), account: name, work, begun: now, progress, over });
         all.push_back(Arc::clone(&round));
         if all.len() > MOST_KEPT
             && let Some(oldest) = all.iter().position(|round| !round.goes_on())
@@ -131,6 +136,13 @@ impl Rounds {
         self.all().iter().find(|round| round.id == id).map(|round| round.seen())
     }
 
+    /// The same when it has ended; or as far as it has come when nobody waits any longer.
+    pub async fn ended_in(&self, id: &str, patience: Duration) -> Option<Seen> {
+        let over = self.all().iter().find(|round| round.id == id).map(|round| round.over.clone())?;
+        let _ = timeout(patience, over.cancelled()).await;
+        self.look(id)
+    }
+
     /// Waits until none goes on any more. Only of use after the stop.
     pub async fn ended(&self) {
         self.0.tasks.close();
@@ -139,7 +151,9 @@ impl Rounds {
 
     fn run(&self, round: Arc<Round>, account: Account) {
         let shared = Arc::clone(&self.0);
+        let going_on = GoingOn(round);
         self.0.tasks.spawn(async move {
+            let round = &going_on.0;
             let tell = |step| round.progress().steps.push(step);
             let work = async {
                 match &round.work {
@@ -157,6 +171,13 @@ impl Rounds {
 
     fn all(&self) -> MutexGuard<'_, VecDeque<Arc<Round>>> {
         self.0.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for GoingOn {
+    fn drop(&mut self) {
+        self.0.progress().end.get_or_insert_with(|| (clock::now(), End::CutOff));
+        self.0.over.cancel();
     }
 }
 

@@ -136,6 +136,9 @@ async fn every_call_answers_as_the_document_says() {
     assert_eq!((&account["name"], &account["open_sessions"]), (&json!("EvMail"), &json!(1)));
     let tested = api.ok("post", "/api/v1/accounts/{name}/test", &["evmail"], None).await;
     assert_eq!((&tested["works"], &tested["logins"]), (&json!(true), &json!(3)), "{tested}");
+    let id = tested["id"].as_str().unwrap().to_owned();
+    assert_eq!(api.ok("get", "/api/v1/tests/{id}", &[&id], None).await, tested);
+    assert_eq!(api.call("get", "/api/v1/tests/{id}", &["nothing"], None).await.status, 404);
 
     for what in ["tokens", "accounts"] {
         let name = if what == "tokens" { "per%2Fson" } else { "stored" };

@@ -5,10 +5,8 @@ use serde_json::{Value, json};
 use super::super::Desk;
 use super::refusal::Refusal;
 use super::tokens::rfc;
-use crate::doctor::Step;
 use crate::model::{Account, Password, Protocol};
 use crate::registry::Actor;
-use crate::store::Kind;
 
 pub(super) async fn list(State(desk): State<Desk>) -> Json<Value> {
     let declared = desk.registry.declared();
@@ -19,27 +17,6 @@ pub(super) async fn list(State(desk): State<Desk>) -> Json<Value> {
 pub(super) async fn show(State(desk): State<Desk>, Path(name): Path<String>) -> Result<Json<Value>, Refusal> {
     let account = find(&desk, &name)?;
     Ok(Json(whole(&desk, &account)))
-}
-
-/// What `gatepost doctor` does; it takes as long as the provider's servers do.
-pub(super) async fn test(
-    State(desk): State<Desk>,
-    Extension(by): Extension<Actor>,
-    Path(name): Path<String>,
-) -> Result<Json<Value>, Refusal> {
-    let account = find(&desk, &name)?;
-    let mut steps = Vec::new();
-    let verdict = desk.doctor.examine_one(&account, |step| steps.push(told(&step))).await;
-    let detail = if verdict.failed == 0 { "works" } else { "does not work" };
-    desk.registry.note(&by, Kind::Account, "account.tested", &account.name, detail).await;
-    Ok(Json(json!({
-        "account": account.name,
-        "works": verdict.failed == 0,
-        "logins": verdict.chains,
-        "failed": verdict.failed,
-        "warnings": verdict.warnings,
-        "steps": steps,
-    })))
 }
 
 pub(super) async fn disable(
@@ -69,7 +46,7 @@ async fn switch(
 }
 
 /// By any of its user names.
-fn find(desk: &Desk, name: &str) -> Result<Account, Refusal> {
+pub(super) fn find(desk: &Desk, name: &str) -> Result<Account, Refusal> {
     let declared = desk.registry.declared();
     let found = declared.accounts.iter().find(|account| account.answers_to(name)).cloned();
     found.ok_or_else(|| Refusal::missing(format!("there is no account {name:?}"), "GET /api/v1/accounts lists all"))
@@ -105,19 +82,6 @@ fn secretless(desk: &Desk, account: &Account, password: &Password) -> Value {
         "networks": texts(&password.networks),
         "expires": rfc(password.expires),
         "last_used": rfc(used),
-    })
-}
-
-fn told(step: &Step) -> Value {
-    json!({
-        "protocol": step.protocol.map(Protocol::name),
-        "step": step.stage.name(),
-        "outcome": step.outcome.name(),
-        "ms": u64::try_from(step.took.as_millis()).unwrap_or(u64::MAX),
-        "known": step.known,
-        "detail": step.detail,
-        "cause": step.advice.as_ref().map(|advice| &advice.cause),
-        "remedy": step.advice.as_ref().map(|advice| &advice.remedy),
     })
 }
 

@@ -7,17 +7,18 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::super::Desk;
+use super::super::authorize::{cancelled, redeemed};
 use super::refusal::Refusal;
 use super::tokens::rfc;
 use crate::consent::{self, By, Consent, ConsentError, Outcome, Party, Task, redirect_url};
+use crate::model::Grant;
 use crate::registry::Actor;
 
 /// How a person consents.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Method {
     /// In a browser, which comes back to the service or whose address is pasted.
-    #[default]
     Browser,
     /// With a code that is entered elsewhere.
     Device,
@@ -26,8 +27,8 @@ enum Method {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
-    #[serde(default)]
-    method: Method,
+    /// Without one, as the token's grant has it.
+    method: Option<Method>,
 }
 
 #[derive(Deserialize)]
@@ -47,7 +48,8 @@ pub(super) async fn begin(
     let unknown = || Refusal::missing(format!("there is no token {name:?}"), "GET /api/v1/tokens lists all");
     let party = (desk.find)(&name).ok_or_else(unknown)?;
     let by = By { who: by.who, from: by.from, binding: None };
-    let id = match asked.method {
+    let usual = if matches!(party.token.grant, Grant::DeviceCode) { Method::Device } else { Method::Browser };
+    let id = match asked.method.unwrap_or(usual) {
         Method::Browser => in_browser(&desk, &party, &by).await?,
         Method::Device => desk.devices.begin(&party, &by).await?,
     };
@@ -79,18 +81,19 @@ pub(super) async fn answer(
 ) -> Result<Json<Value>, Refusal> {
     let Pasted { answer } = read(&body)?;
     let (working, about) = (desk.clone(), id.clone());
-    // In a task of its own: a program that hangs up does not cut a redemption in the middle.
     let redeeming = async move {
-        let _busy = working.busy.enter();
         consent::pasted(working.store.as_ref(), &about, &answer, None, |name| (working.find)(name)).await
     };
-    let broken = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "something broke", "look into the log");
-    tokio::spawn(redeeming).await.map_err(broken)??;
+    redeemed(&desk, redeeming).await?;
     show(State(desk), Path(id)).await
 }
 
-pub(super) async fn cancel(State(desk): State<Desk>, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
-    if consent::cancel(desk.store.as_ref(), &id).await? {
+pub(super) async fn cancel(
+    State(desk): State<Desk>,
+    Extension(by): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    if cancelled(&desk, &by, &id).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(ConsentError::Unknown.into())

@@ -7,6 +7,7 @@
 mod accounts;
 mod authorizations;
 mod caller;
+mod examinations;
 mod refusal;
 mod sessions;
 #[cfg(test)]
@@ -40,7 +41,8 @@ pub(super) fn routes(desk: &Desk) -> Router<Desk> {
         .route("/authorizations/{id}/answer", post(authorizations::answer));
     let test = Router::new()
         .route("/tokens/{name}/refresh", post(tokens::refresh))
-        .route("/accounts/{name}/test", post(accounts::test));
+        .route("/accounts/{name}/test", post(examinations::begin))
+        .route("/tests/{id}", get(examinations::show));
     let manage = Router::new()
         .route("/tokens/{name}/disable", post(tokens::disable))
         .route("/tokens/{name}/enable", post(tokens::enable))

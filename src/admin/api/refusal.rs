@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::consent::ConsentError;
+use crate::doctor::Crowded;
 use crate::registry::ChangeError;
 use crate::store::StoreError;
 use crate::token::TokenError;
@@ -85,6 +86,12 @@ impl From<ConsentError> for Refusal {
             _ => StatusCode::CONFLICT,
         };
         Self::new(status, fault.to_string(), fault.remedy())
+    }
+}
+
+impl From<Crowded> for Refusal {
+    fn from(fault: Crowded) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, fault.to_string(), "ask again in a minute")
     }
 }
 

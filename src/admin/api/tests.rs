@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::super::tests::browser::{Answer, Browser};
 use super::super::tests::desk;
+use super::super::tests::scene::Scene;
 use super::*;
 use crate::registry::Actor;
 
@@ -115,6 +116,56 @@ async fn every_call_wants_a_key_of_its_scope_and_no_cookie_will_do() {
             }
         }
     }
+}
+
+async fn key(desk: &Desk, scope: Scope) -> String {
+    let by = Actor { who: "command line".into(), from: String::new() };
+    desk.ring.add(&by, scope.name(), &[scope], None).await.unwrap().expose_secret().to_owned()
+}
+
+/// Who did this to what.
+async fn doers(desk: &Desk, what: &str) -> Vec<(String, String)> {
+    let deeds = desk.store.deeds(None, 50).await.unwrap().into_iter().map(|noted| noted.deed);
+    deeds.filter(|deed| deed.what == what).map(|deed| (deed.who, deed.subject)).collect()
+}
+
+#[tokio::test]
+async fn an_examination_is_the_same_to_pages_and_programs() {
+    let Scene { desk, .. } = &Scene::new().await;
+    let mut browser = Browser::signed_in(desk).await;
+    let key = key(desk, Scope::Test).await;
+    let place = browser.post("/accounts/evmail/test", &[]).await.header("location").to_owned();
+    let id = place.rsplit('/').next().unwrap();
+    desk.rounds.ended_in(id, std::time::Duration::from_secs(20)).await.unwrap();
+    let seen = call(&mut browser, "get", &format!("/api/v1/tests/{id}"), Some(&key)).await;
+    assert!(seen.text.contains("\"state\":\"done\"") && seen.text.contains("EXAMINE INBOX"), "{seen:?}");
+    let begun = call(&mut browser, "post", "/api/v1/accounts/evmail/test", Some(&key)).await;
+    let begun: Value = serde_json::from_str(&begun.text).unwrap();
+    assert_eq!(begun["works"], true, "{begun}");
+    let page = browser.get(&format!("/accounts/evmail/test/{}", begun["id"].as_str().unwrap())).await;
+    assert!(page.text.contains("3 logins tried, and all of them work"), "{page:?}");
+    let told =
+        [("key test", "evmail"), ("administrator", "evmail")].map(|(who, what)| (who.to_owned(), what.to_owned()));
+    assert_eq!(doers(desk, "account.tested").await, told);
+}
+
+#[tokio::test]
+async fn whoever_breaks_a_consent_off_stands_in_the_trail_with_the_token_that_it_was_for() {
+    let Scene { desk, .. } = &Scene::new().await;
+    let mut browser = Browser::signed_in(desk).await;
+    let key = key(desk, Scope::Authorize).await;
+    for by_page in [true, false] {
+        let begun = call(&mut browser, "post", "/api/v1/tokens/support/authorizations", Some(&key)).await;
+        let begun: Value = serde_json::from_str(&begun.text).unwrap();
+        let id = begun["id"].as_str().unwrap();
+        if by_page {
+            browser.post(&format!("/tokens/elsewhere/authorize/{id}/cancel"), &[]).await;
+        } else {
+            call(&mut browser, "delete", &format!("/api/v1/authorizations/{id}"), Some(&key)).await;
+        }
+    }
+    let told = ["key authorize", "administrator"].map(|who| (who.to_owned(), "support".to_owned()));
+    assert_eq!(doers(desk, "token.authorization_cancelled").await, told);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use super::super::Desk;
 use super::super::tokens::state::State as Standing;
 use super::refusal::Refusal;
 use crate::clock;
-use crate::model::Token;
+use crate::model::{Grant, Token};
 use crate::registry::Actor;
 use crate::store::{Kind, Opened, Stored};
 
@@ -40,8 +40,14 @@ pub(super) async fn refresh(
         let remedy = "log in to one of its accounts, or run the test of one";
         return Err(Refusal::new(StatusCode::CONFLICT, error, remedy));
     }
-    desk.tokens.refresh(&name, &token.mailbox).await?;
-    desk.registry.note(&by, Kind::Token, "token.refreshed", &name, "").await;
+    if matches!(token.grant, Grant::AppPassword(_)) {
+        let error = format!("token {name:?} is an app password: there is nothing to refresh, and it does not expire");
+        return Err(Refusal::new(StatusCode::CONFLICT, error, "run the test of an account that uses it"));
+    }
+    let refreshed = desk.tokens.refresh(&name, &token.mailbox).await;
+    let what = if refreshed.is_ok() { "token.refreshed" } else { "token.refresh_failed" };
+    desk.registry.note(&by, Kind::Token, what, &name, &token.mailbox).await;
+    refreshed?;
     show(State(desk), Path(name)).await
 }
 

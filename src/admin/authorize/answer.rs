@@ -3,7 +3,7 @@
 use axum::extract::{Form, Path, State};
 use axum::response::Response;
 use serde::Deserialize;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::super::Desk;
 use super::super::page::Notice;
@@ -12,6 +12,7 @@ use super::super::tokens::address::{name, path};
 use super::super::visitor::Visitor;
 use super::{accepted, home, refused, to};
 use crate::consent::{self, Accepted, ConsentError};
+use crate::registry::Actor;
 use crate::store::Kind;
 
 #[derive(Debug, Deserialize)]
@@ -55,9 +56,20 @@ pub(in crate::admin) async fn redeemed(
     let outcome = task.await.unwrap_or(Err(ConsentError::Unknown));
     match &outcome {
         Ok(accepted) => info!(token = accepted.token, "admin.authorized"),
+        // Anybody may send an answer that nobody waits for: those do not fill the log.
+        Err(ConsentError::Unknown) => debug!(error = %ConsentError::Unknown, "admin.authorization_failed"),
         Err(fault) => warn!(error = %fault, remedy = fault.remedy(), "admin.authorization_failed"),
     }
     outcome
+}
+
+/// Breaks it off, and the trail knows whose it was. `false`: there was nothing to break off.
+pub(in crate::admin) async fn cancelled(desk: &Desk, by: &Actor, id: &str) -> Result<bool, ConsentError> {
+    let cancelled = consent::cancel(desk.store.as_ref(), id).await?;
+    if let Some(token) = &cancelled {
+        desk.registry.note(by, Kind::Token, "token.authorization_cancelled", token, "").await;
+    }
+    Ok(cancelled.is_some())
 }
 
 /// `POST /tokens/{name}/authorize/{id}/cancel`
@@ -68,11 +80,8 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     let declared = desk.registry.declared();
     let token = name(&declared, &segment);
-    let notice = match consent::cancel(desk.store.as_ref(), &id).await {
-        Ok(true) => {
-            desk.registry.note(&visitor.actor(), Kind::Token, "token.authorization_cancelled", token, "").await;
-            Notice::done("That was broken off; nothing was changed.")
-        }
+    let notice = match cancelled(&desk, &visitor.actor(), &id).await {
+        Ok(true) => Notice::done("That was broken off; nothing was changed."),
         Ok(false) => Notice::failed("There was nothing to break off any more.", "Look whether the token is there."),
         Err(fault) => refused(&fault, token),
     };

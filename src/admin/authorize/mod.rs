@@ -8,7 +8,7 @@ mod show;
 mod tests;
 mod words;
 
-pub(super) use answer::redeemed;
+pub(super) use answer::{cancelled, redeemed};
 pub(super) use words::{accepted, refused};
 
 use axum::Router;

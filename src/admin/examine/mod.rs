@@ -19,8 +19,9 @@ use super::page::{Badge, Notice, Page, Section, Tone, shown};
 use super::problem::Problem;
 use super::tokens::state::for_pages;
 use super::visitor::Visitor;
-use crate::doctor::{End, Outcome, Recipient, Seen, Stage, Step, Work, sender as sender_of};
+use crate::doctor::{Crowded, End, Outcome, Recipient, Seen, Stage, Step, Work, sender as sender_of};
 use crate::model::{Account, Protocol};
+use crate::registry::Actor;
 use crate::store::Kind;
 
 pub(super) fn routes() -> Router<Desk> {
@@ -89,21 +90,25 @@ async fn begin(
         Some(Ok(to)) => Work::Send(to),
         Some(Err(fault)) => return Ok(mistyped(&desk, &visitor, &account, asked.to, &fault.to_string())),
     };
-    let (what, detail) = match &work {
-        Work::Examine => ("account.tested", String::new()),
-        Work::Send(to) => ("account.test_message", format!("to {}", to.as_str())),
-    };
     let path = address::path(&account.name);
-    match desk.rounds.begin(&account, work) {
-        Ok(id) => {
-            desk.registry.note(&visitor.actor(), Kind::Account, what, &account.name, &detail).await;
-            Ok(to(&desk, &format!("{path}/test/{id}")))
-        }
+    match begun(&desk, &visitor.actor(), &account, work).await {
+        Ok(id) => Ok(to(&desk, &format!("{path}/test/{id}"))),
         Err(crowded) => {
             visitor.tell(&desk, Notice::failed(format!("Not begun: {crowded}."), "Try again in a minute.")).await;
             Ok(to(&desk, &format!("{path}/test")))
         }
     }
+}
+
+/// Begins it, and the trail knows who has asked for it.
+pub(super) async fn begun(desk: &Desk, by: &Actor, account: &Account, work: Work) -> Result<String, Crowded> {
+    let (what, detail) = match &work {
+        Work::Examine => ("account.tested", String::new()),
+        Work::Send(to) => ("account.test_message", format!("to {}", to.as_str())),
+    };
+    let id = desk.rounds.begin(account, work)?;
+    desk.registry.note(by, Kind::Account, what, &account.name, &detail).await;
+    Ok(id)
 }
 
 fn mistyped(desk: &Desk, visitor: &Visitor, account: &Account, to: Option<String>, fault: &str) -> Response {
