@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
@@ -82,12 +82,14 @@ impl Devices {
 
     fn follow(&self, id: String, mut code: DeviceCode, place: OwnedSemaphorePermit) {
         let shared = Arc::clone(&self.0);
+        // A provider that wants to be left alone for longer than its code lives does not hold the place.
+        let end = clock::now() + TimeDelta::from_std(code.life).unwrap_or_default();
         self.0.tasks.spawn(async move {
             let _place = place;
             loop {
                 tokio::select! {
                     () = shared.stop.cancelled() => return,
-                    () = sleep(code.interval) => {}
+                    () = sleep(code.interval.min(until(end))) => {}
                 }
                 match shared.poll(&id, &mut code).await {
                     Ok(Progress::Pending) => {}
@@ -98,6 +100,11 @@ impl Devices {
             }
         });
     }
+}
+
+/// At least a second: whoever asks for the last time may have to ask once more.
+fn until(end: DateTime<Utc>) -> Duration {
+    (end - clock::now()).to_std().unwrap_or_default().max(Duration::from_secs(1))
 }
 
 enum Progress {
@@ -121,9 +128,18 @@ impl Shared {
                 Err(refusal) => Err(party.refused(refusal)),
             },
         };
-        // Whoever has cancelled it meanwhile was first.
         let taken = Kept { answer: Some(Answer::Taken), ..kept };
-        let Ok(record) = keep(store, record, &taken, PATIENCE).await else { return Ok(Progress::Over) };
+        let record = match keep(store, record.clone(), &taken, PATIENCE).await {
+            Ok(record) => record,
+            // Whoever has cancelled it meanwhile was first.
+            Err(ConsentError::Unknown) => return Ok(Progress::Over),
+            // A grant comes once. It is not thrown away because nobody can be told of it.
+            Err(fault) if granted.is_err() => return Err(fault),
+            Err(fault) => {
+                warn!(token = taken.token, error = %fault, "store.failed");
+                record
+            }
+        };
         let came_to = match granted {
             Ok((party, granted)) => party.accept(store, granted).await,
             Err(fault) => Err(fault),

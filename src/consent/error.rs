@@ -71,8 +71,8 @@ pub enum ConsentError {
     /// Somebody pasted something else.
     #[error("there is no code in that; nothing was changed")]
     NoAnswer,
-    /// Too many device codes are waited for.
-    #[error("{0} device codes are waited for already, which is the most; nothing was changed")]
+    /// Too many are under way.
+    #[error("{0} consents are under way already, which is the most; nothing was changed")]
     TooMany(usize),
 }
 

@@ -91,8 +91,14 @@ pub(super) async fn kept(store: &dyn Store, id: &str) -> Result<Option<(Record, 
     Ok(content.and_then(|content| Some((record, serde_json::from_str(&content).ok()?))))
 }
 
+/// Consents under way, and over, that are kept at a time.
+const MOST: usize = 256;
+
 /// Keeps something new.
 pub(super) async fn put(store: &dyn Store, id: &str, kept: &Kept, life: Duration) -> Result<Record, ConsentError> {
+    if store.records(Kind::Authorization).await?.len() >= MOST {
+        return Err(ConsentError::TooMany(MOST));
+    }
     let record = store.record(Kind::Authorization, id).await?;
     keep(store, record, kept, life).await
 }

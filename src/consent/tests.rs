@@ -167,11 +167,22 @@ async fn what_is_pasted_is_taken_for_the_consent_that_waits_for_it() {
 async fn a_consent_that_was_cancelled_takes_no_answer() {
     let scene = Scene::new().await;
     let begun = scene.begin().await;
-    assert!(cancel(scene.store.as_ref(), &begun.id).await.unwrap());
+    assert_eq!(cancel(scene.store.as_ref(), &begun.id).await.unwrap().as_deref(), Some("support"));
     assert!(matches!(scene.returned(scene.yes(&begun, MAILBOX)).await, Err(ConsentError::Unknown)));
     assert_eq!(scene.outcome(&begun).await, Outcome::Cancelled);
-    assert!(!cancel(scene.store.as_ref(), &begun.id).await.unwrap());
+    assert_eq!(cancel(scene.store.as_ref(), &begun.id).await.unwrap(), None);
     assert!(!scene.holds_a_grant().await);
+}
+
+#[tokio::test]
+async fn consents_under_way_are_bounded() {
+    let scene = Scene::new().await;
+    for _ in 0..256 {
+        scene.begin().await;
+    }
+    let redirect = REDIRECT.parse().unwrap();
+    let refused = begin(scene.store.as_ref(), &scene.party, redirect, &By::default()).await.unwrap_err();
+    assert!(matches!(refused, ConsentError::TooMany(256)), "{refused}");
 }
 
 #[tokio::test]
