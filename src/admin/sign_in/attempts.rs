@@ -17,6 +17,8 @@ pub(super) struct Attempts(Mutex<Book>);
 struct Book {
     by_address: HashMap<Origin, Bucket>,
     in_all: Option<Bucket>,
+    told: Option<Bucket>,
+    noted: Option<Bucket>,
     good: HashSet<Origin>,
 }
 
@@ -40,6 +42,10 @@ struct Size {
 const OF_ONE: Size = Size { most: 5.0, each: Duration::from_secs(30) };
 /// Sixty at once, then one in two seconds: 43,000 a day, for a password of twelve characters.
 const OF_ALL: Size = Size { most: 60.0, each: Duration::from_secs(2) };
+/// What is told of those who have to wait: their number is anybody's to choose.
+const TOLD: Size = Size { most: 10.0, each: Duration::from_mins(1) };
+/// Failures in the trail, which is bounded: guessing from many addresses, however long, must not push out what was done.
+const NOTED: Size = Size { most: 20.0, each: Duration::from_mins(30) };
 /// Addresses that are remembered, of each kind.
 const MOST: usize = 10_000;
 
@@ -77,6 +83,16 @@ impl Attempts {
             book.in_all = Some(of_all.less());
         }
         Turn::Go { first: of_one.left >= OF_ONE.most }
+    }
+
+    /// Whether it is worth a line of the log that somebody has to wait.
+    pub(super) fn is_told(&self) -> bool {
+        take(&mut self.book().told, &TOLD)
+    }
+
+    /// Whether it is worth a note in the trail that somebody did not know the password.
+    pub(super) fn is_noted(&self) -> bool {
+        take(&mut self.book().noted, &NOTED)
     }
 
     /// It was the right password, or was not checked: nothing counts.
@@ -127,6 +143,14 @@ impl Bucket {
     fn less(self) -> Self {
         Self { left: self.left - 1.0, ..self }
     }
+}
+
+/// Takes one of it, if there is one.
+fn take(bucket: &mut Option<Bucket>, size: &Size) -> bool {
+    let now = Bucket::filled(bucket.as_ref(), size, Instant::now());
+    let is_there = now.left >= 1.0;
+    *bucket = Some(if is_there { now.less() } else { now });
+    is_there
 }
 
 fn origin(from: IpAddr) -> Origin {
@@ -182,6 +206,17 @@ mod tests {
         assert_eq!(tries(&attempts, "198.51.100.7", 9), 5, "who was here before has attempts of its own");
         advance(Duration::from_secs(2)).await;
         assert_eq!(tries(&attempts, "203.0.113.9", 1), 1, "and a stranger does not wait for long");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_guesses_from_everywhere_fills_neither_log_nor_trail() {
+        let attempts = Attempts::default();
+        let noted = |attempts: &Attempts| (0..1000).filter(|_| attempts.is_noted()).count();
+        assert_eq!((noted(&attempts), (0..1000).filter(|_| attempts.is_told()).count()), (20, 10));
+        advance(Duration::from_hours(24)).await;
+        assert_eq!(noted(&attempts), 20);
+        advance(Duration::from_hours(1)).await;
+        assert_eq!(noted(&attempts), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -182,7 +182,9 @@ impl Porter {
         let first = match self.attempts.begin(from) {
             Turn::Go { first } => first,
             Turn::Wait(wait) => {
-                warn!(peer = %from, wait_seconds = wait.as_secs() + 1, "admin.sign_in_throttled");
+                if self.attempts.is_told() {
+                    warn!(peer = %from, wait_seconds = wait.as_secs() + 1, "admin.sign_in_throttled");
+                }
                 return Err(Refused::TooMany(wait));
             }
         };
@@ -192,8 +194,8 @@ impl Porter {
             return Ok(fingerprint(&hash));
         }
         warn!(peer = %from, "admin.sign_in_failed");
-        if first {
-            // The first of a series alone: nobody shall push what was done out of the trail by guessing.
+        // The first of a series alone, and few in all: nobody shall push what was done out of the trail by guessing.
+        if first && self.attempts.is_noted() {
             self.note(from, "admin.sign_in_failed", "").await;
         }
         Err(Refused::Wrong)
