@@ -28,7 +28,9 @@ pub(super) fn find(desk: &Desk, head: &Parts) -> Result<Caller, Problem> {
         return Err(Problem::new(StatusCode::FORBIDDEN, "Not from here", text, next));
     }
     let lines = head.headers.get_all("x-forwarded-for").iter();
-    let told: Vec<_> = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).collect();
+    // Read as it is: a strange octet that a browser sent along must not hide what a proxy has put behind it.
+    let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+    let told: Vec<_> = lines.iter().flat_map(|line| line.split(',')).collect();
     Ok(Caller { ip: forwarded(peer, &told, proxies) })
 }
 
@@ -56,6 +58,19 @@ fn address(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn strange_octets_hide_nobody() {
+        let more = "reverse_proxy = [\"10.0.0.5/32\"]\n";
+        let (desk, _directory) = super::super::super::tests::desk_with("https://mail.example.com/", more).await;
+        let from = axum::http::HeaderValue::from_bytes(b"\xff\xfe, 192.0.2.7").unwrap();
+        let request = axum::http::Request::get("/").header("x-forwarded-for", from).body(()).unwrap();
+        let (mut head, ()) = request.into_parts();
+        head.extensions.insert(Peer::Tcp("10.0.0.5:4711".parse().unwrap()));
+        assert_eq!(find(&desk, &head).unwrap().ip.to_string(), "192.0.2.7");
+        head.extensions.insert(Peer::Tcp("10.0.0.6:4711".parse().unwrap()));
+        assert_eq!(find(&desk, &head).unwrap_err().status, StatusCode::FORBIDDEN);
+    }
 
     #[test]
     fn what_proxies_add_is_believed_and_nothing_else() {

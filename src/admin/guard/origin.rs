@@ -7,10 +7,15 @@ use super::super::Desk;
 use super::super::problem::Problem;
 use super::host;
 
+/// Longest origin, in octets: a name has 253 at most. What is longer is not repeated in logs either.
+const LONGEST: usize = 300;
+
 /// Refuses what a page of elsewhere sends. Browsers of today say so in Sec-Fetch-Site; older ones, and all of them where
 /// neither TLS nor this very machine is asked, in Origin. What says neither is no browser's form.
 pub(super) fn check(desk: &Desk, headers: &HeaderMap, asked: Option<&str>) -> Result<(), Problem> {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let text = |name: &str| {
+        headers.get(name).map(|value| value.to_str().ok().filter(|text| text.len() <= LONGEST).unwrap_or("?"))
+    };
     let (site, origin) = (text("sec-fetch-site"), text(ORIGIN.as_str()));
     let admin = desk.config.admin.as_ref();
     let public = admin.and_then(|admin| admin.public_url.as_ref());
