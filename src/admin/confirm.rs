@@ -20,3 +20,15 @@ struct Confirm {
 pub(super) fn confirm(page: Page, text: String, button: &'static str, action: String, back: String) -> Response {
     shown(StatusCode::OK, &Confirm { page, text, action, hidden: Vec::new(), button, back })
 }
+
+/// The same of something that stands in the form and not in the address.
+pub(super) fn confirm_one(
+    page: Page,
+    text: String,
+    button: &'static str,
+    one: (&'static str, String),
+    (action, back): (&str, &str),
+) -> Response {
+    let (action, back) = (action.to_owned(), back.to_owned());
+    shown(StatusCode::OK, &Confirm { page, text, action, hidden: vec![one], button, back })
+}

@@ -15,16 +15,12 @@ mod draw;
 mod events;
 mod examine;
 mod figures;
-#[allow(dead_code, reason = "sections come one by one")]
 mod form;
 mod guard;
 pub mod keys;
 mod overview;
-#[allow(dead_code, reason = "sections come one by one")]
 mod page;
-#[allow(dead_code, reason = "sections come one by one")]
 mod pager;
-#[allow(dead_code, reason = "sections come one by one")]
 mod problem;
 mod sessions;
 pub mod sign_in;
@@ -32,7 +28,6 @@ pub mod sign_in;
 mod tests;
 mod tokens;
 mod visit;
-#[allow(dead_code, reason = "sections come one by one")]
 mod visitor;
 
 pub use desk::Desk;

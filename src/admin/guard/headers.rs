@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use super::super::Desk;
 use super::origin::is_https_only;
 
-/// Nothing but our own style sheet, script and pictures; no frames, no other bases.
+/// Nothing but our own style sheet, script and pictures; no frames, no other bases. Chromium applies `form-action` to redirects
+/// that follow a form too: a page that ends at a provider has a link.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
@@ -36,27 +37,5 @@ pub(super) fn add(desk: &Desk, host: Option<&str>, headers: &mut HeaderMap) {
     }
     if is_https_only(desk, host) {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
-    }
-}
-
-/// The policy of a page whose form ends, by redirects, at these origins: Chromium applies `form-action` to them too.
-#[allow(dead_code, reason = "for pages whose form ends at a provider")]
-pub(in crate::admin) fn policy(targets: &[&str]) -> HeaderValue {
-    let own = |target: &&&str| target.chars().all(|c| c.is_ascii_alphanumeric() || ":/.-[]_".contains(c));
-    let targets: Vec<_> = targets.iter().filter(own).copied().collect();
-    let policy = POLICY.replace("form-action 'self'", &format!("form-action 'self' {}", targets.join(" ")));
-    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(POLICY))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_may_name_where_its_form_ends() {
-        let policy = policy(&["https://login.example:8443", "https://evil.example; script-src *"]);
-        let policy = policy.to_str().unwrap();
-        assert!(policy.contains("form-action 'self' https://login.example:8443; frame-ancestors"), "{policy}");
-        assert!(!policy.contains("evil"), "{policy}");
     }
 }

@@ -14,8 +14,6 @@ mod origin;
 mod token;
 
 pub(super) use caller::Caller;
-#[allow(unused_imports, reason = "for pages whose form ends at a provider")]
-pub(super) use headers::policy;
 
 use std::time::Duration;
 

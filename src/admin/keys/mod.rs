@@ -19,6 +19,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::Desk;
+use super::confirm::confirm_one;
 use super::form::{Control, Field, Wrong};
 use super::page::{Badge, Notice, Page, Section, Tone, shown};
 use super::problem::Problem;
@@ -48,17 +49,6 @@ struct Row {
     expires: String,
     used: String,
     badge: Badge,
-}
-
-#[derive(Template)]
-#[template(path = "confirm.html")]
-struct Confirm {
-    page: Page,
-    text: String,
-    action: &'static str,
-    hidden: Vec<(&'static str, String)>,
-    button: &'static str,
-    back: &'static str,
 }
 
 /// What was typed.
@@ -116,9 +106,7 @@ async fn add(State(desk): State<Desk>, visitor: Visitor, body: Bytes) -> Result<
 async fn ask(State(desk): State<Desk>, visitor: Visitor, Query(named): Query<Named>) -> Response {
     let page = visitor.page(&desk, Section::Keys, "Remove an API key");
     let text = format!("Remove the key {:?}? Whatever uses it is refused from then on.", named.name);
-    let hidden = vec![("name", named.name)];
-    let (action, button, back) = ("/keys/remove", "Remove the key", "/keys");
-    shown(StatusCode::OK, &Confirm { page, text, action, hidden, button, back })
+    confirm_one(page, text, "Remove the key", ("name", named.name), ("/keys/remove", "/keys"))
 }
 
 async fn remove(
