@@ -159,8 +159,10 @@ pub(in crate::admin) const fn ending_name(kind: DeadlineKind) -> &'static str {
 
 /// What is told to people at a command line, for those before a page.
 pub(in crate::admin) fn for_pages(remedy: &str, token: &str) -> String {
-    const BUTTONS: [(&str, &str); 5] = [
+    const BUTTONS: [(&str, &str); 7] = [
         ("authorize", "\"Get token\""),
+        ("enable", "\"Enable\""),
+        ("add", "\"Add a token\""),
         ("refresh", "\"Refresh now\""),
         ("import", "\"Import a refresh token\""),
         ("forget", "\"Forget\""),
@@ -171,12 +173,14 @@ pub(in crate::admin) fn for_pages(remedy: &str, token: &str) -> String {
         ("put it in client_certificate", "give it to this token with its key"),
     ];
     let mut text = remedy.replace("{token}", token).replace(" --paste`", "`");
+    text = text.replace("`gatepost token list`", "the page of tokens");
     for (setting, deed) in SETTINGS {
         text = text.replace(setting, deed);
     }
     for (verb, button) in BUTTONS {
         let command = format!("`gatepost token {verb} {token}`");
-        text = text.replace(&format!("run {command}"), &format!("press {button}")).replace(&command, button);
+        text = text.replace(&format!("run {command}"), &format!("press {button}"));
+        text = text.replace(&format!("Then {command}"), &format!("Then press {button}")).replace(&command, button);
     }
     text
 }
@@ -266,6 +270,8 @@ mod tests {
                 "publish the app, then press \"Get token\"",
             ),
             ("use `gatepost token authorize support --paste` instead", "use \"Get token\" instead"),
+            ("enable it with `gatepost token enable support`, or give", "enable it with \"Enable\", or give"),
+            ("see `gatepost token list`", "see the page of tokens"),
             (
                 "check the token's URLs with `gatepost token show support`",
                 "check the token's URLs with this token's page",
