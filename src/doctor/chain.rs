@@ -7,6 +7,7 @@ use super::token::{self, Holding};
 use super::{Advice, Doctor, Outcome, Stage, Step, Verdict, command, server};
 use crate::model::{Account, Protocol};
 use crate::net::Link;
+use crate::oauth::is_unprintable;
 use crate::proto::Input;
 use crate::upstream::{Reach, Target};
 
@@ -213,6 +214,8 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
         took: Option<Duration>,
     ) -> Result<(), Stopped> {
         let Finding { outcome, detail, advice } = finding.clone();
+        // Servers, and whoever signed their certificates, are quoted in it: nothing of them turns or hides what stands beside it.
+        let detail = detail.replace(is_unprintable, "?");
         let (known, took) = (took.is_none(), took.unwrap_or_default());
         let (account, protocol) = (place.account.name.clone(), Some(place.protocol));
         self.verdict.warnings += usize::from(outcome == Outcome::Warning);

@@ -192,11 +192,14 @@ fn heard(stage: Stage, said: &str, reply: &Reply) -> String {
     }
 }
 
-/// A reply word for word, as one printable line.
+/// A reply word for word, as one printable line. A word that is long enough to be a token is left out; ids of messages are shorter.
 fn words(reply: &Reply) -> String {
     const LONGEST: usize = 1000;
+    const LONGEST_WORD: usize = 160;
     let joined = reply.lines().map(String::from_utf8_lossy).collect::<Vec<_>>().join(" / ");
-    joined.chars().map(|c| if is_unprintable(c) { '?' } else { c }).take(LONGEST).collect()
+    let words = joined.split(' ').map(|word| if word.len() > LONGEST_WORD { "…" } else { word });
+    let line = words.collect::<Vec<_>>().join(" ");
+    line.chars().map(|c| if is_unprintable(c) { '?' } else { c }).take(LONGEST).collect()
 }
 
 fn refused(place: &Place<'_>, stage: Stage, said: &str) -> Finding {

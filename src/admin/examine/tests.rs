@@ -63,11 +63,14 @@ async fn a_message_is_sent_and_the_providers_own_answer_is_shown() {
     );
     assert_eq!(scene.provider.mail("me@example.net").len(), 1);
     scene.provider.faults(|faults| {
-        faults.replies.insert("RCPT", "550 5.1.1 <script>alert(1)</script> no such user\r\n");
+        let secret = "s3cret".repeat(40);
+        let said = format!("550 5.1.1 <script>alert(1)</script> \u{202e}no such user {secret}\r\n");
+        faults.replies.insert("RCPT", said.leak());
     });
     let place = location(&browser.post(PLACE, &[("to", "me@example.net")]).await);
     let page = ended(&mut browser, &place).await;
     assert!(page.contains("was not sent") && page.contains("alert(1)") && !page.contains("<script>alert"), "{page}");
+    assert!(page.contains("?no such user …") && !page.contains("s3crets3cret") && !page.contains('\u{202e}'), "{page}");
 }
 
 #[tokio::test]
