@@ -112,6 +112,18 @@ async function poll(element) {
   if (element.dataset.poll) poll(element);
 }
 
+// Before it is sent in vain: what was typed can still be copied.
+function tellOver(form) {
+  if (document.getElementById("session-over")) return;
+  const notice = tagged("div", "", "notice bad");
+  notice.id = "session-over";
+  notice.setAttribute("role", "alert");
+  const text = tagged("p", "");
+  text.append(tagged("strong", "Mind:"), " You are not signed in any more: what you type here cannot be sent. Copy what you need, then load this page again.");
+  notice.append(text);
+  form.before(notice);
+}
+
 // <form data-lint="URL">: what is typed is checked there; the answer is {"FIELD": "what is wrong"}, and perhaps
 // "notes": {"FIELD": "what is worth knowing"} and "defaults": {"FIELD": "what it stands for while empty"}.
 function lint(form) {
@@ -123,6 +135,7 @@ function lint(form) {
     timer = setTimeout(async () => {
       const turn = ++asked;
       const answer = await fetch(form.dataset.lint, { method: "POST", body: new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === "string")), credentials: "same-origin" });
+      if (answer.status === 401) tellOver(form);
       if (!answer.ok || turn !== asked) return;
       const { notes, defaults, ...wrong } = await answer.json();
       for (const field of form.querySelectorAll("[data-field]")) {
