@@ -36,10 +36,22 @@ token_url = "https://localhost:OUTSIDE/token"
 scopes = ["mail"]
 ca = "CA"
 imap = { host = "localhost", port = OUTSIDE, tls = "implicit" }
+[providers.post]
+ca = "CA"
+imap = { host = "localhost", port = IMAP, tls = "implicit" }
+smtp = { host = "localhost", port = SMTP, tls = "implicit" }
+[tokens.post]
+provider = "post"
+grant = "app_password"
+mailbox = "post@example.test"
+password = "mailb0x-s3cret"
+[accounts.post]
+token = "post"
+password_hash = "HASH"
 "#
     .to_owned();
     for name in HOSTILE {
-        let quoted = toml(name);
+        let [quoted, alias] = [name.to_owned(), format!("{name} too")].map(|text| toml(&text));
         let _ = write!(
             text,
             r#"[tokens.{quoted}]
@@ -50,6 +62,7 @@ client_id = {quoted}
 client_secret = "web-s3cret"
 [accounts.{quoted}]
 token = {quoted}
+aliases = [{alias}]
 passwords = [{{ hash = "HASH", label = {quoted} }}]
 "#
         );

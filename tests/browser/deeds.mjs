@@ -58,7 +58,9 @@ export async function addsAccount(person, name, token) {
 
 // Presses a button twice, as fast as a nervous hand.
 export async function doublePresses({ page }, name) {
-  await page.getByRole('button', { name, exact: true }).first().dblclick();
+  await page.getByRole('button', { name, exact: typeof name === 'string' }).first().dblclick();
+  // The second may go out after the answer to the first.
+  await page.waitForTimeout(300);
   await page.waitForLoadState();
 }
 

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
+import tls from 'node:tls';
 import { stage } from './stage.mjs';
 
 export const HOSTILE = [
@@ -32,4 +33,20 @@ export function provider(text) {
     return response.end(JSON.stringify(error));
   });
   return new Promise((resolve) => { server.listen(stage.outside, '127.0.0.1', () => resolve(server)); });
+}
+
+// Mail servers that refuse everybody with these words: IMAP and SMTP, with TLS from the start.
+export function mailServers(text) {
+  const line = () => text().replace(/[\r\n]/g, ' ');
+  const served = (greeting, answer) => tls.createServer({ cert, key }, (socket) => {
+    socket.on('error', () => {});
+    socket.write(greeting);
+    socket.on('data', (data) => { for (const said of data.toString().split('\r\n').filter(Boolean)) socket.write(answer(said)); });
+  });
+  const imap = served('* OK ready\r\n', (said) => {
+    const [tag, command] = said.split(' ');
+    return /^(capability|noop|id)$/i.test(command) ? `* CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN\r\n${tag} OK\r\n` : `${tag} NO [AUTHENTICATIONFAILED] ${line()}\r\n`;
+  });
+  const smtp = served('220 ready\r\n', (said) => (/^ehlo/i.test(said) ? '250-ready\r\n250 AUTH PLAIN LOGIN\r\n' : `535 5.7.8 ${line()}\r\n`));
+  return Promise.all([imap, smtp].map((server, number) => new Promise((resolve) => { server.listen(stage.mail[number], '127.0.0.1', () => resolve(server)); })));
 }

@@ -1,6 +1,6 @@
 // From the first start to the first message. `settings` are those of the browser.
 import { PASSWORD, addsAccount, addsToken, getsToken, link, registers, setsPassword, shown, signsIn } from './deeds.mjs';
-import { roundtrip, session } from './mail.mjs';
+import { refused, roundtrip, session } from './mail.mjs';
 import { Person, check, eventually, play, same, stage } from './stage.mjs';
 
 export async function journey(settings) {
@@ -80,6 +80,11 @@ export async function journey(settings) {
       await person.opens('events');
       await person.reads('message.accepted', 'session.login', `${name}-program`);
       await looks('events');
+      if (scripts) {
+        await person.reads('New events appear here by themselves');
+        await refused('nobody-at-all', 'wrong');
+        await person.reads('nobody-at-all');
+      }
       await person.opens('audit');
       await person.reads('account.added', 'token.added', name);
       await looks('audit');
@@ -100,6 +105,18 @@ export async function journey(settings) {
       await eventually('the end of the message', async () => { if (!scripts) await person.page.reload(); return (await person.text()).includes('own answer'); });
       await person.reads(/250 2\.0\.0/);
       await looks('account-sent');
+    },
+    'another password': async () => {
+      await person.opens('password');
+      await looks('password');
+      await person.fills({ 'Password until now': PASSWORD, 'New password': `${PASSWORD} indeed`, 'New password again': `${PASSWORD} indeed` });
+      await person.presses('Change the password');
+      await person.reads('The password is changed');
+    },
+    'what does not exist': async () => {
+      person.expects(/status of 404/);
+      await person.opens('tokens/none-such');
+      await looks('not-found');
     },
     'an API key': async () => {
       await person.opens('keys');

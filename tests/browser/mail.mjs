@@ -35,3 +35,11 @@ export async function refused(user, pass) {
     return `${error.responseText ?? ''} ${error.message}`;
   }
 }
+
+// How many messages there are in the inbox.
+export async function messages(user, pass) {
+  const client = await session(user, pass);
+  const status = await client.status('INBOX', { messages: true });
+  await client.logout();
+  return status.messages;
+}

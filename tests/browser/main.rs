@@ -51,6 +51,31 @@ fn markup() {
     Stage { set_up: true, more: &hostile(), ..Stage::default() }.play("markup");
 }
 
+/// Each button that does something once, pressed twice; and the way back after it.
+#[test]
+fn hands() {
+    Stage { set_up: true, more: &tokens("real", ["right"]), ..Stage::default() }.play("hands");
+}
+
+/// The form of a token: files, names, two people at once, and a secret that has ended.
+#[test]
+fn the_token_form() {
+    Stage { set_up: true, ..Stage::default() }.play("token_form");
+}
+
+/// Who leaves a form open until the session has ended.
+#[test]
+fn expiry() {
+    Stage { set_up: true, more: &tokens("real", ["right"]), admin: "session_idle_seconds = 60", ..Stage::default() }
+        .play("expiry");
+}
+
+/// Keys that are made on their page, on the API.
+#[test]
+fn keys() {
+    Stage { set_up: true, more: &tokens("real", ["right"]), ..Stage::default() }.play("keys");
+}
+
 /// Behind reverse proxies with a path prefix.
 #[test]
 fn below_a_path() {

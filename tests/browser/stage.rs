@@ -17,9 +17,11 @@ use crate::peers::{Peers, modules, peers, say};
 pub(crate) struct Stage<'a> {
     /// Somebody has set it up: the administrator's password is [`PASSWORD`].
     pub(crate) set_up: bool,
-    /// More tables of the configuration. In it, OUTSIDE is the port of the play's own server, CA the file of its authority,
-    /// and HASH of [`PASSWORD`].
+    /// More tables of the configuration. In it, OUTSIDE, IMAP and SMTP are the ports of the play's own servers, CA the file of
+    /// their authority, and HASH of [`PASSWORD`].
     pub(crate) more: &'a str,
+    /// More lines of [admin].
+    pub(crate) admin: &'static str,
     /// Its store holds 500 tokens and 2,000 accounts, and what is measured is printed.
     pub(crate) crowd: bool,
     /// The path below which a reverse proxy serves it.
@@ -30,14 +32,14 @@ impl Stage<'_> {
     /// Plays it; panics with what the play said when it fails.
     pub(crate) fn play(self, name: &str) {
         let Some(peers) = playable() else { return };
-        let [admin, outside, ports @ ..] = free::<5>();
-        let gatepost = Gatepost::with(&self.configuration(peers, admin, outside, ports), &[], &[]);
+        let [admin, outside, mail @ .., a, b, c] = free::<7>();
+        let gatepost = Gatepost::with(&self.configuration(peers, [admin, outside], mail, [a, b, c]), &[], &[]);
         if self.crowd {
             crowd::fill(gatepost.directory.path());
         }
         let mut node = Command::new("node");
         node.arg(format!("tests/browser/plays/{name}.mjs"));
-        node.env("GATEPOST_STAGE", self.told(peers, &gatepost, admin, outside, name).to_string());
+        node.env("GATEPOST_STAGE", self.told(peers, &gatepost, [admin, outside], mail, name).to_string());
         let output = node.output().unwrap();
         let [said, errors] =
             [&output.stdout, &output.stderr].map(|octets| String::from_utf8_lossy(octets).into_owned());
@@ -48,12 +50,13 @@ impl Stage<'_> {
         gatepost.tells_none_of([] as [&str; 0]);
     }
 
-    fn told(self, peers: &Peers, gatepost: &Gatepost, admin: u16, outside: u16, name: &str) -> Value {
+    fn told(self, peers: &Peers, gatepost: &Gatepost, [admin, outside]: [u16; 2], mail: [u16; 2], name: &str) -> Value {
         json!({
             "name": name,
             "url": self.public_url(admin, outside),
             "admin": admin,
             "outside": outside,
+            "mail": mail,
             "prefix": self.prefix,
             "smtp": gatepost.smtp,
             "imap": gatepost.imap,
@@ -77,11 +80,12 @@ impl Stage<'_> {
     }
 
     /// Neither a token nor an account: those are made on the pages.
-    fn configuration(self, peers: &Peers, admin: u16, outside: u16, ports: [u16; 3]) -> String {
+    fn configuration(self, peers: &Peers, [admin, outside]: [u16; 2], mail: [u16; 2], ports: [u16; 3]) -> String {
         let (oauth, ca) = (peers.port(0), peers.directory.join("ca.pem"));
         let hash = password_hash();
         let more = self.more.replace("OUTSIDE", &outside.to_string()).replace("CA", &ca.display().to_string());
-        let more = more.replace("HASH", &hash);
+        let more =
+            more.replace("IMAP", &mail[0].to_string()).replace("SMTP", &mail[1].to_string()).replace("HASH", &hash);
         let mut text = format!(
             r#"[store]
 key = {{ file = "gatepost.key" }}
@@ -91,6 +95,7 @@ level = "debug"
 [admin]
 address = "127.0.0.1:{admin}"
 public_url = "{public_url}"
+{more_of_admin}
 {password}
 [providers.real]
 authorization_url = "https://localhost:{oauth}/auth"
@@ -103,6 +108,7 @@ ca = "{ca}"
 "#,
             public_url = self.public_url(admin, outside),
             password = if self.set_up { format!("password_hash = \"{hash}\"") } else { String::new() },
+            more_of_admin = self.admin,
             ca = ca.display(),
             servers = mail_servers(peers, false),
         );

@@ -61,7 +61,7 @@ await play({
     await eventually('the focus on the summary', () => person.page.evaluate(() => document.activeElement.getAttribute('role') === 'alert'));
     await keyboard.press('Tab');
     await keyboard.press('Enter');
-    same(await person.page.evaluate(() => document.activeElement.name), 'name');
+    await eventually('the focus on the field', () => person.page.evaluate(() => document.activeElement.name === 'name'));
     await person.looks('accounts-add-wrong');
   },
 });

@@ -3,12 +3,13 @@
 import net from 'node:net';
 import { crawl, kind } from '../crawl.mjs';
 import { reachesProvider, signsIn } from '../deeds.mjs';
-import { HOSTILE, provider } from '../hostile.mjs';
+import { HOSTILE, mailServers, provider } from '../hostile.mjs';
 import { Person, check, eventually, play, same, stage } from '../stage.mjs';
 
 let person;
 let text = HOSTILE[0];
 let server;
+let mail;
 const at = (name) => `tokens/${encodeURIComponent(name)}`;
 
 // A login by POP3 that fails: its user name stands in an event.
@@ -18,9 +19,24 @@ const knocks = (user) => new Promise((resolve) => {
   socket.on('close', resolve);
 });
 
+// One by IMAP: what was typed as a user name stands in an event, too.
+const knocksAtImap = (user) => new Promise((resolve) => {
+  const octets = Buffer.from(user);
+  const socket = net.connect(stage.imap, '127.0.0.1');
+  let asked = false;
+  socket.on('data', (data) => {
+    if (!asked) socket.write(`a LOGIN {${octets.length}}\r\n`);
+    else if (data.toString().startsWith('+')) { socket.write(Buffer.concat([octets, Buffer.from(' "wrong"\r\n')])); }
+    else socket.end();
+    asked = true;
+  });
+  socket.on('close', resolve);
+});
+
 await play({
   'an administrator signs in': async () => {
     server = await provider(() => text);
+    mail = await mailServers(() => text);
     person = await Person.enters();
     await signsIn(person);
     for (const name of HOSTILE) await knocks(name);
@@ -63,6 +79,51 @@ await play({
     }
     await person.looks('markup-refused');
   },
+  'other user names and labels of accounts': async () => {
+    for (const name of HOSTILE) {
+      await person.opens('accounts');
+      await person.page.locator('tbody th a').filter({ hasText: name }).first().click();
+      await person.page.waitForLoadState();
+      check((await person.page.content()).includes('too'), `no other user name at ${person.page.url()}`);
+      check((await person.page.locator('tbody th').allTextContents()).includes(name), `no label ${name}`);
+    }
+    await person.looks('markup-account');
+  },
+  'mail servers that refuse with markup': async () => {
+    for (text of HOSTILE) {
+      await person.opens('accounts/post/test');
+      await person.presses('Test the account');
+      await eventually('the end of the test', async () => /Next step/.test(await person.text()) && !(await person.text()).includes('Going on'));
+      check((await person.text()).includes(text.replace(/[\u202e\u2066]/g, '').slice(0, 6)), `the words of the server are not shown: ${await person.text()}`);
+      person.isQuiet();
+    }
+    await person.looks('markup-test-refused');
+    await person.opens('accounts/post/test');
+    await person.fills({ 'Send a test message to': 'post@example.test' });
+    await person.presses('Send it');
+    await eventually('the end of the message', async () => /Next step/.test(await person.text()) && !(await person.text()).includes('Going on'));
+    await person.looks('markup-message-refused');
+  },
+  'keys of every name': async () => {
+    for (const name of HOSTILE) {
+      await person.opens('keys');
+      await person.fills({ Name: name });
+      await person.page.locator('input[name=scopes][value=read]').check();
+      await person.presses('Make the key');
+      if ((await person.text()).includes('Nothing was saved')) continue;
+      await person.reads('Copy it now');
+      person.isQuiet();
+    }
+    await person.opens('keys');
+    await person.looks('markup-keys');
+    const links = await person.page.getByRole('link', { name: /^Remove/ }).evaluateAll((found) => found.map((a) => a.href));
+    check(links.length > 3, `only ${links.length} keys`);
+    for (const link of links) {
+      await person.page.goto(link);
+      await person.presses('Remove the key');
+      await person.reads('is removed');
+    }
+  },
   'in events and in the trail': async () => {
     for (const address of ['events', 'audit', 'sessions', '', `events?account=${encodeURIComponent(HOSTILE[1])}&token=${encodeURIComponent(HOSTILE[1])}`, `accounts?q=${encodeURIComponent(HOSTILE[1])}`, `tokens?q=${encodeURIComponent(HOSTILE[7])}`]) {
       await person.opens(address);
@@ -70,7 +131,7 @@ await play({
       person.isQuiet();
     }
     await person.opens('events');
-    await Promise.all(HOSTILE.map(knocks));
+    await Promise.all([...HOSTILE.map(knocks), ...HOSTILE.map(knocksAtImap)]);
     await person.reads('session.login_failed');
     await person.page.waitForTimeout(1500);
     await person.looks('markup-events');
@@ -96,5 +157,5 @@ await play({
       }
     }
   },
-  'the end': async () => { server.close(); },
+  'the end': async () => { for (const one of [server, ...mail]) one.close(); },
 });
