@@ -2,8 +2,9 @@ use std::net::IpAddr;
 
 use axum::extract::Request;
 use axum::http::header::HOST;
-use axum::http::uri::Authority;
+use axum::http::uri::{Authority, PathAndQuery};
 use axum::http::{StatusCode, Uri};
+use url::Url;
 
 use super::super::Desk;
 use super::super::problem::Problem;
@@ -37,6 +38,22 @@ pub(super) fn check(desk: &Desk, host: Option<&str>) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "Not here", text, next))
 }
 
+/// Where a page is to be asked for instead: `localhost`, 127.0.0.1 and ::1 are one machine and three sites to a browser, and an
+/// answer of a provider comes to the one in `public_url`, where another one's session is not known.
+pub(super) fn elsewhere(desk: &Desk, asked: Option<&str>, uri: &Uri) -> Option<String> {
+    let public = desk.public_url()?;
+    let asked: Url = format!("{}://{}/", public.scheme(), asked?).parse().ok()?;
+    let (ours, theirs) = (public.host_str()?, asked.host_str()?);
+    let port = public.port_or_known_default() == asked.port_or_known_default();
+    let other = port && ours != theirs && is_loopback(ours) && is_loopback(theirs);
+    let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    other.then(|| format!("{}{path}", public.origin().ascii_serialization()))
+}
+
+fn is_loopback(name: &str) -> bool {
+    name == "localhost" || ip(name).is_some_and(|ip| ip.is_loopback())
+}
+
 /// The name alone, without a port.
 pub(super) fn name(host: &str) -> Option<String> {
     let authority: Authority = host.parse().ok()?;
@@ -57,7 +74,39 @@ pub(super) fn ip(name: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::tests::browser::Browser;
+    use super::super::super::tests::desk;
     use super::*;
+
+    #[tokio::test]
+    async fn pages_are_asked_for_where_a_provider_sends_browsers_back_to() {
+        for (public, asked, place) in [
+            ("http://localhost:8590/", "127.0.0.1:8590", "http://localhost:8590/tokens?q=a%20b"),
+            ("http://127.0.0.1:8590/gate/", "localhost:8590", "http://127.0.0.1:8590/tokens?q=a%20b"),
+            ("http://localhost:8590/", "[::1]:8590", "http://localhost:8590/tokens?q=a%20b"),
+            ("http://localhost:8590/", "localhost:8590", ""),
+            ("http://localhost:8590/", "127.0.0.1:9000", ""),
+            ("http://localhost:8590/", "192.0.2.1:8590", ""),
+            ("https://mail.example.com/", "127.0.0.1:443", ""),
+        ] {
+            let (desk, _directory) = desk(public).await;
+            let mut browser = Browser::new(&desk);
+            let request = |method, path: &str, mode| {
+                let request = axum::http::Request::builder().method(method).uri(path.to_owned());
+                let request = request.header("host", asked).header("sec-fetch-site", "same-origin");
+                request.header("sec-fetch-mode", mode).body(axum::body::Body::empty()).unwrap()
+            };
+            let answer = browser.send(request("GET", "/tokens?q=a%20b", "navigate")).await;
+            let told = answer.header("location");
+            assert!(if place.is_empty() { told.contains("/sign-in") } else { told == place }, "{asked}: {answer:?}");
+            for (method, path, mode) in
+                [("POST", "/tokens/add", "navigate"), ("GET", "/api/v1/tokens", "navigate"), ("GET", "/tokens", "cors")]
+            {
+                let answer = browser.send(request(method, path, mode)).await;
+                assert!(!answer.header("location").starts_with("http"), "{method} {path}: {answer:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_name_is_found_without_its_port() {

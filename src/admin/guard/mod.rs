@@ -41,6 +41,12 @@ const PATIENCE: Duration = Duration::from_mins(2);
 pub(super) async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
     let host = host::named(&request);
     let for_program = is_api(&desk, &request);
+    let page = !for_program && *request.method() == Method::GET && is_navigation(request.headers());
+    if let Some(place) = host::elsewhere(&desk, host.as_deref(), request.uri()).filter(|_| page) {
+        let mut response = Redirect::to(&place).into_response();
+        headers::add(&desk, host.as_deref(), response.headers_mut());
+        return response;
+    }
     let answered = match admitted(&desk, request, host.as_deref(), for_program).await {
         Ok(request) => timeout(PATIENCE, next.run(request)).await.map_err(|_| too_slow()),
         Err(problem) => Err(problem),
