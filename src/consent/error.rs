@@ -1,5 +1,5 @@
 use crate::explain;
-use crate::model::{Identity, TroubleClass};
+use crate::model::{Identity, Token, TroubleClass};
 use crate::oauth::{Declined, OauthError};
 use crate::store::StoreError;
 use crate::token::TokenError;
@@ -124,7 +124,7 @@ impl ConsentError {
         Self::Refused(Box::new(refusal), remedy)
     }
 
-    pub(super) fn declined(declined: Declined, token: &str) -> Self {
+    pub(super) fn declined(declined: Declined, token: &Token) -> Self {
         let remedy = declined.remedy(token);
         Self::Declined(declined, remedy)
     }

@@ -88,7 +88,7 @@ async fn take(
     let taken = Kept { answer: Some(Answer::Taken), ..kept };
     let record = keep(store, record, &taken, PATIENCE).await?;
     let came_to = match answer.outcome {
-        Err(declined) => Err(ConsentError::declined(declined, &party.token.name)),
+        Err(declined) => Err(ConsentError::declined(declined, &party.token)),
         Ok(code) => party.redeem(store, &code, &verifier, &redirect).await,
     };
     tell(store, record, taken, &came_to).await;

@@ -15,7 +15,7 @@ const TABLE: [Row; 30] = [
     ("org_internal", "", Turn::App, "the app is Internal and the account is outside its organisation", "sign in with an account of the organisation, or make the app External"),
     ("disallowed_useragent", "", Turn::User, "Google does not show its sign-in inside other programs", "open the address in an ordinary browser"),
     ("redirect_uri_mismatch", "", Turn::App, "the redirect URI is not registered for this client", "copy the redirect URI that `gatepost token authorize {token}` shows into the client's settings, or use a client of type Desktop app"),
-    ("access_denied", "", Turn::User, "consent was declined, or the account is not a test user of the app", "sign in again and accept; while the app is in Testing, add the account to its test users"),
+    ("access_denied", "", Turn::User, "consent was declined, or the account may not use this app", "sign in again and accept; if nothing was asked there, look at the provider who may use the app, and whether `scopes` are what it wants"),
     ("authorization_declined", "", Turn::User, "consent was declined", "run `gatepost token authorize {token}` again and accept"),
     ("expired_token", "", Turn::User, "the code was not entered in time", "run `gatepost token authorize {token}` again"),
     ("bad_verification_code", "", Turn::User, "the provider does not know the code (any more)", "run `gatepost token authorize {token}` again"),

@@ -49,9 +49,20 @@ pub struct Declined {
 impl Declined {
     /// The next step for this token.
     #[must_use]
-    pub fn remedy(&self, token: &str) -> String {
-        let known = self.remedy.as_ref().map(|remedy| remedy.replace("{token}", token));
-        known.unwrap_or_else(|| format!("run `gatepost token authorize {token}` again"))
+    pub fn remedy(&self, token: &Token) -> String {
+        let Token { name, provider, scopes, .. } = token;
+        match (self.error.as_str(), provider.family) {
+            ("access_denied" | "invalid_scope", Family::Other) if scopes.is_empty() => format!(
+                "set `scopes`: this token asks for none, and many providers refuse that; then run `gatepost token authorize {name}` again"
+            ),
+            ("access_denied", Family::Google) => {
+                "sign in again and accept; while the app is in Testing, add the account to its test users".into()
+            }
+            _ => {
+                let known = self.remedy.as_ref().map(|remedy| remedy.replace("{token}", name));
+                known.unwrap_or_else(|| format!("run `gatepost token authorize {name}` again"))
+            }
+        }
     }
 }
 
@@ -209,6 +220,21 @@ mod tests {
             !told("code=c&iss=https%3A%2F%2Fevil.example.com").is_foreign(&Provider::default()),
             "nothing to compare with"
         );
+    }
+
+    #[test]
+    fn what_to_do_after_a_no_depends_on_the_provider_and_on_what_was_asked_for() {
+        let remedy = |family, scopes: &[&str]| {
+            let provider = Provider { family, ..Provider::default() };
+            let bare = Token::bare("t", std::sync::Arc::new(provider), crate::model::Grant::AuthorizationCode);
+            let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            let no = Returned::query("error=access_denied&state=s").unwrap().outcome.unwrap_err();
+            no.remedy(&Token { scopes, ..bare })
+        };
+        assert!(remedy(Family::Google, &["mail"]).contains("test users"));
+        let other = remedy(Family::Other, &["mail"]);
+        assert!(other.starts_with("sign in again and accept") && !other.contains("test user"), "{other}");
+        assert!(remedy(Family::Other, &[]).starts_with("set `scopes`: this token asks for none"));
     }
 
     #[test]

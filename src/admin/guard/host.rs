@@ -38,7 +38,7 @@ pub(super) fn check(desk: &Desk, host: Option<&str>) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "Not here", text, next))
 }
 
-/// Where a page is to be asked for instead: `localhost`, 127.0.0.1 and ::1 are one machine and three sites to a browser, and an
+/// Where a page is to be asked for instead: `localhost`, 127.0.0.1 and `::1` are one machine and three sites to a browser, and an
 /// answer of a provider comes to the one in `public_url`, where another one's session is not known.
 pub(super) fn elsewhere(desk: &Desk, asked: Option<&str>, uri: &Uri) -> Option<String> {
     let public = desk.public_url()?;

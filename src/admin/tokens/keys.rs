@@ -49,6 +49,17 @@ pub(super) struct Group {
     pub(super) keys: &'static [Key],
 }
 
+/// A provider of one's own, as it stands in the configuration file.
+pub(super) const SAMPLE: &str = "\
+[providers.corp]
+authorization_url = \"https://id.example.com/authorize\"
+token_url         = \"https://id.example.com/token\"
+scopes = [\"openid\", \"email\", \"offline_access\"]
+imap = { host = \"imap.example.com\", port = 993, tls = \"implicit\" }
+pop3 = { host = \"pop.example.com\",  port = 995, tls = \"implicit\" }
+smtp = { host = \"smtp.example.com\", port = 587, tls = \"starttls\" }
+";
+
 /// The end of the name of a file's field.
 pub(super) const FILE: &str = "_file";
 
@@ -97,8 +108,8 @@ pub(super) const GROUPS: [Group; 4] = [
                 label: "Type",
                 is: Is::Provider,
                 when: When::ALWAYS,
-                hint: "Whose mailbox it is. Any other provider is described in the configuration file as [providers.NAME], and \
-                       can then be chosen here.",
+                hint: "Whose mailbox it is. Any other provider is described in the configuration file (see below); restart the \
+                       service then, and choose it here.",
             },
             Key {
                 name: "grant",
@@ -271,8 +282,8 @@ pub(super) const GROUPS: [Group; 4] = [
                 label: "Scopes",
                 is: Is::Words,
                 when: When::OAUTH,
-                hint: "Empty asks for what the provider needs for these protocols, which is right nearly always. Otherwise scopes, \
-                       separated by blanks. Entra: add the same as API permissions, Microsoft Graph › Delegated permissions; \
+                hint: "Scopes, separated by blanks. With Microsoft, Google, Yahoo and Fastmail empty asks for what these protocols \
+                       need, which is right nearly always; another provider has its own. Entra: add the same as API permissions, Microsoft Graph › Delegated permissions; \
                        app-only: APIs my organization uses › Office 365 Exchange Online › Application permissions.",
             },
             Key {

@@ -74,10 +74,11 @@ fn sketch(desk: &Desk, settings: &Settings, protocols: Option<&str>, own: &[&str
     if let Some(protocol) = protocols {
         set("protocols", json!([protocol]));
     }
-    let made = desk.registry.check_token("sketch", &sketch);
-    made.ok().or_else(|| {
-        // The tenant is missing, or wrong still.
-        sketch.insert("tenant".into(), json!(TENANT));
+    // The tenant is missing, or wrong still; or the scopes of a provider that has none.
+    let (tenant, scopes) = (("tenant", json!(TENANT)), ("scopes", json!([])));
+    [vec![], vec![scopes.clone()], vec![tenant.clone()], vec![tenant, scopes]].into_iter().find_map(|made_up| {
+        let mut sketch = sketch.clone();
+        sketch.extend(made_up.into_iter().map(|(key, value)| (key.to_owned(), value)));
         desk.registry.check_token("sketch", &sketch).ok()
     })
 }
@@ -100,10 +101,16 @@ fn notes(desk: &Desk, settings: &Settings, usual: &Token) -> Vec<(&'static str, 
     notes
 }
 
+const NO_SCOPES: &str = "This provider has none in the configuration file: type those that its manual names for mail, with \
+                         offline_access for a refresh token, such as: openid email offline_access.";
+
 /// What will be asked for, and what that does not cover.
 fn scopes(desk: &Desk, settings: &Settings, usual: &Token) -> String {
     let typed = settings.get("scopes").and_then(Value::as_array).cloned().unwrap_or_default();
     let typed: Vec<_> = typed.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    if typed.is_empty() && usual.scopes.is_empty() {
+        return NO_SCOPES.to_owned();
+    }
     if typed.is_empty() {
         return format!("Asked for: {}.", usual.scopes.join(" "));
     }

@@ -23,12 +23,17 @@ const WORDS: [(&str, &str); 7] = [
 ];
 
 /// What a missing value is called.
-const MISSING: [(&str, &str); 7] = [
+const MISSING: [(&str, &str); 8] = [
     ("mailbox", "Type the mail address of the mailbox."),
     ("tenant", "Type the Directory (tenant) ID of the app registration."),
     ("client_id", "Type the client ID of the app that is registered at the provider."),
     ("password", "Type the password."),
     ("service_account", "Choose the JSON key of the service account, or paste its content."),
+    (
+        "scopes",
+        "Type the scopes that the provider wants for mail, such as openid email offline_access: it has none in the \
+         configuration file.",
+    ),
     ("grant", "Choose how the token is obtained."),
     ("provider", "Choose the type."),
 ];

@@ -197,7 +197,7 @@ async fn local(party: &Party, browser: bool) -> anyhow::Result<Gained> {
     match answer.outcome {
         Ok(code) => Ok(Gained::Code { code, begun }),
         Err(declined) => {
-            let remedy = declined.remedy(&token.name);
+            let remedy = declined.remedy(token);
             told(Err(ConsentError::Declined(declined, remedy)))
         }
     }

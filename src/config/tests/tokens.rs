@@ -98,6 +98,8 @@ fn scopes_are_those_of_the_protocols_that_are_wanted() {
         ["https://outlook.office.com/SMTP.Send", "offline_access"],
         "without it there is no refresh token"
     );
+    let none = "scopes = []\n[providers.x]\ntoken_url = \"https://x.example/token\"\nauthorization_url = \"https://x.example/auth\"\n";
+    assert!(token(&format!("{PERSON}provider = \"x\"\n{none}")).scopes.is_empty(), "on purpose");
     let server = "[providers.x]\ntoken_url = \"https://x.example/token\"\nauthorization_url = \"https://x.example/auth\"\nscopes = [\"all\"]\nimap = { host = \"x\", port = 1, tls = \"implicit\", scopes = [\"imap\"] }\n";
     assert_eq!(token(&format!("{PERSON}provider = \"x\"\n{server}")).scopes, ["imap", "all"]);
 }
@@ -154,7 +156,8 @@ fn what_cannot_work_is_refused_with_the_reason() {
         ("provider = \"google\"\ngrant = \"service_account\"\nservice_account = \"{\\\"installed\\\":{\\\"client_id\\\":\\\"pl4nted\\\"}}\"".to_owned(), "OAuth client"),
         ("provider = \"google\"\ngrant = \"app_password\"".to_owned(), "`password` is missing"),
         ("provider = \"google\"\ngrant = \"app_password\"\npassword = \"pl4n\\u0000ted\"".to_owned(), "NUL"),
-        (format!("{PERSON}provider = \"x\"\n[providers.x]\ntoken_url = \"https://x.example/token\"\n"), "has no `authorization_url`"),
+        (format!("{PERSON}provider = \"x\"\nscopes = []\n[providers.x]\ntoken_url = \"https://x.example/token\"\n"), "has no `authorization_url`"),
+        (format!("{PERSON}provider = \"x\"\n[providers.x]\ntoken_url = \"https://x.example/token\"\nauthorization_url = \"https://x.example/a\"\n"), "`scopes` is missing: the provider \"x\" has none of its own"),
         (format!("{PERSON}provider = \"x\"\n[providers.x]\ntoken_url = \"https://x.example/\"\nauthorization_url = \"https://x.example/a\"\n"), "without a path"),
         (format!("{PERSON}provider = \"google\"\nclient_secret_ends = \"soon\""), "2027-01-31"),
     ] {

@@ -94,7 +94,15 @@ fn scopes(table: &Table<'_>, provider: Option<&Provider>, grant: Option<&Grant>)
     if matches!(grant, Grant::AppPassword(_)) {
         return Some(Vec::new());
     }
+    let is_own = own.is_some();
     let mut scopes = own.unwrap_or_else(|| provider.scopes(grant, &protocols));
+    if scopes.is_empty() && !is_own && grant.asks_a_person() {
+        let problem = format!("`scopes` is missing: the provider {:?} has none of its own", provider.name);
+        let allowed =
+            "what the provider wants for mail, such as [\"openid\", \"email\", \"offline_access\"]; [] for none";
+        table.error("scopes", problem, Some(allowed.into()), None);
+        return None;
+    }
     if let Some(objection) = model::object(provider.family, grant, &scopes) {
         let problem = format!("the scope {:?} cannot work: {}", objection.scope, objection.why);
         table.error("scopes", problem, Some(objection.instead), None);

@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::super::super::tests::browser::{Answer, Browser};
-use super::super::super::tests::desk;
-use super::super::address;
+use super::super::super::tests::{desk, desk_with};
+use super::super::{address, keys};
 use super::PUBLIC;
 
 /// A form as a person who uses Microsoft fills it in.
@@ -313,4 +313,26 @@ async fn a_token_is_switched_off_and_on() {
     assert!(desk.registry.declared().find("support").unwrap().disabled, "an edit leaves it so");
     browser.post("/tokens/support/disable", &[("disabled", "false")]).await;
     assert!(!desk.registry.declared().find("support").unwrap().disabled);
+}
+
+#[tokio::test]
+async fn a_provider_of_ones_own_is_shown_and_needs_scopes() {
+    let start = include_str!("../../../../config/start.toml");
+    assert!(keys::SAMPLE.lines().all(|line| start.contains(&format!("# {line}\n"))), "the same as in the file");
+    let (sampled, _kept) = desk_with(PUBLIC, keys::SAMPLE).await;
+    let form = Browser::signed_in(&sampled).await.get("/tokens/add").await.text;
+    assert!(form.contains("corp (of the configuration file)") && form.contains("restart the service"), "{form}");
+    assert!(form.contains("token_url         = &#34;https://id.example.com/token&#34;"), "{form}");
+    let bare = keys::SAMPLE.replace("scopes = [\"openid\", \"email\", \"offline_access\"]\n", "");
+    let (desk, _directory) = desk_with(PUBLIC, &bare).await;
+    let mut browser = Browser::signed_in(&desk).await;
+    let fields = with(&[("provider", "corp"), ("tenant", "")]);
+    let lint: serde_json::Value = serde_json::from_str(&browser.post("/tokens/lint", &fields).await.text).unwrap();
+    assert!(lint["scopes"].as_str().unwrap().starts_with("Type the scopes that the provider wants"), "{lint}");
+    assert_eq!(lint["defaults"]["token_url"], "https://id.example.com/token");
+    let refused = browser.post("/tokens/add", &fields).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(!refused.text.contains("Asked for: ."), "{}", refused.text);
+    let fields = with(&[("provider", "corp"), ("tenant", ""), ("scopes", "openid email offline_access")]);
+    assert_eq!(browser.post("/tokens/add", &fields).await.status, StatusCode::SEE_OTHER);
 }
