@@ -121,11 +121,13 @@ pub(super) async fn invitation(
     Ok(Some(new_link(store.as_ref(), &base).await?))
 }
 
-/// Said to whoever starts the service, and not to the log, which others read and keep.
+/// Said to whoever starts the service, on standard output: the log is on standard error, for others to read and keep, and programs
+/// take its lines apart.
 pub(super) fn invite(link: &SecretString) {
     let link = link.expose_secret();
     let text = format!(
         "gatepost: no administrator's password is set. Choose one in a browser within an hour, at\n\n    {link}\n\ngatepost: `gatepost admin link` prints a fresh link, `gatepost admin password` sets one here."
     );
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }

@@ -1,10 +1,10 @@
 // What administrators do on the pages, as people do it.
-import { ask, check, eventually, log, stage } from './stage.mjs';
+import { ask, check, eventually, said, stage } from './stage.mjs';
 
 export const PASSWORD = 'a good and long password';
 
 // The one-time link, as the first start prints it.
-export const link = () => eventually('the one-time link', () => log().match(/https?:\/\/\S+\/setup\?code=[\w-]+/g)?.at(-1));
+export const link = () => eventually('the one-time link', () => said().match(/https?:\/\/\S+\/setup\?code=[\w-]+/g)?.at(-1));
 
 export async function setsPassword(person, password = PASSWORD) {
   await person.page.goto(await link());

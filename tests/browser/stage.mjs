@@ -50,6 +50,8 @@ export async function ask(request) {
 export const command = (args, input = '') => execFileSync(stage.program, [...args, '--config', 'gatepost.toml'], { cwd: stage.directory, input, encoding: 'utf8' });
 
 // The service's log and whatever else it said to standard error.
+// What it says beside its log: the one-time link.
+export const said = () => fs.readFileSync(path.join(stage.directory, 'said'), 'utf8');
 export const log = () => fs.readFileSync(path.join(stage.directory, 'log'), 'utf8');
 
 // A label, which may say that the field is required.

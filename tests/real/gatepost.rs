@@ -168,14 +168,15 @@ pub(crate) fn password_hash() -> String {
     run(Command::new(PROGRAM).arg("hash-password"), &format!("{PASSWORD}\n")).trim().to_owned()
 }
 
-/// Starts the service; its log is appended to.
+/// Starts the service; its log is appended to, and what it says otherwise is beside it.
 fn serve(directory: &Path, variables: &[(String, String)]) -> (Child, [u16; 3]) {
     let log = std::fs::File::options().create(true).append(true).open(directory.join("log")).unwrap();
     let before = usize::try_from(log.metadata().unwrap().len()).unwrap();
     let mut serving = Command::new(PROGRAM);
     serving.args(["serve", "--config", "gatepost.toml"]).current_dir(directory);
     serving.envs(variables.iter().map(|(name, value)| (name, value)));
-    let mut process = serving.stderr(log).spawn().unwrap();
+    let said = std::fs::File::options().create(true).append(true).open(directory.join("said")).unwrap();
+    let mut process = serving.stdout(said).stderr(log).spawn().unwrap();
     let ports = listening(&directory.join("log"), before, &mut process);
     (process, ports)
 }
