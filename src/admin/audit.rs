@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use super::Desk;
 use super::figures::{exact, machine};
@@ -14,7 +15,7 @@ use super::page::{Page, Section, shown};
 use super::pager::ROWS;
 use super::problem::Problem;
 use super::visitor::Visitor;
-use crate::store::Noted;
+use crate::store::{Deed, Noted, StoreError};
 
 pub(super) fn routes() -> Router<Desk> {
     Router::new().route("/audit", get(audit))
@@ -24,6 +25,8 @@ pub(super) fn routes() -> Router<Desk> {
 #[template(path = "audit.html")]
 struct Audit {
     page: Page,
+    action: String,
+    query: String,
     rows: Vec<Row>,
     /// Where the newest are, on any page but theirs.
     newest: Option<String>,
@@ -42,24 +45,60 @@ struct Row {
 
 /// Deeds come on top all the time, so pages are counted from one of them.
 #[derive(Deserialize)]
-struct Before {
+struct Asked {
     before: Option<i64>,
+    #[serde(default)]
+    q: String,
 }
+
+/// So many are looked through at a time.
+const PIECE: usize = 500;
 
 async fn audit(
     State(desk): State<Desk>,
     visitor: Visitor,
-    Query(Before { before }): Query<Before>,
+    Query(Asked { before, q }): Query<Asked>,
 ) -> Result<Response, Problem> {
     // One more than is shown tells whether there are more.
-    let deeds = desk.store.deeds(before, ROWS + 1).await?;
+    let query = q.trim().to_owned();
+    let deeds = found(&desk, before, &query.to_lowercase()).await?;
     let page = visitor.page(&desk, Section::Audit, "Audit trail");
-    let path = format!("{}/audit", page.root);
+    let action = format!("{}/audit", page.root);
     let last = deeds.get(ROWS - 1).filter(|_| deeds.len() > ROWS);
-    let older = last.map(|noted| format!("{path}?before={}", noted.id));
-    let newest = before.map(|_| path);
+    let older = last.map(|noted| address(&action, Some(noted.id), &query));
+    let newest = before.map(|_| address(&action, None, &query));
     let rows = deeds.into_iter().take(ROWS).map(Row::of).collect();
-    Ok(shown(StatusCode::OK, &Audit { page, rows, newest, older }))
+    Ok(shown(StatusCode::OK, &Audit { page, action, query, rows, newest, older }))
+}
+
+fn address(path: &str, before: Option<i64>, query: &str) -> String {
+    let asked = [("before", before.map(|id| id.to_string()).unwrap_or_default()), ("q", query.to_owned())];
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    let pairs = pairs.extend_pairs(asked.iter().filter(|(_, value)| !value.is_empty())).finish();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{pairs}") }
+}
+
+/// The latest that have this in them, in small letters. The trail is bounded, and so is the search.
+async fn found(desk: &Desk, mut before: Option<i64>, wanted: &str) -> Result<Vec<Noted>, StoreError> {
+    if wanted.is_empty() {
+        return desk.store.deeds(before, ROWS + 1).await;
+    }
+    let mut found = Vec::new();
+    loop {
+        let piece = desk.store.deeds(before, PIECE).await?;
+        let last = piece.last().filter(|_| piece.len() == PIECE).map(|noted| noted.id);
+        found.extend(piece.into_iter().filter(|noted| has(&noted.deed, wanted)));
+        if last.is_none() || found.len() > ROWS {
+            return Ok(found);
+        }
+        before = last;
+    }
+}
+
+fn has(deed: &Deed, wanted: &str) -> bool {
+    [&deed.who, &deed.from, &deed.what, &deed.subject, &deed.detail]
+        .iter()
+        .any(|text| text.to_lowercase().contains(wanted))
 }
 
 impl Row {
@@ -98,6 +137,11 @@ mod tests {
             };
             desk.store.note(deed).await.unwrap();
         }
+        let some = browser.get("/audit?q=SUBJECT-0").await.text;
+        assert!(some.contains("subject-09") && some.contains("subject-00") && !some.contains("subject-10"), "{some}");
+        let many = browser.get("/audit?q=edited").await.text;
+        assert!(many.contains("&#38;q=edited\" rel=\"next\"") && !many.contains("subject-09"), "{many}");
+        assert!(browser.get("/audit?q=nothing%22").await.text.contains("No entry fits"));
         let first = browser.get("/audit").await.text;
         assert!(first.contains("subject-59") && first.contains("subject-10") && !first.contains("subject-09"));
         assert!(

@@ -56,7 +56,8 @@ async fn answered(desk: &Desk, visitor: Option<Visitor>, answer: Returned) -> Re
         None => None,
     };
     let hands = desk.clone();
-    let outcome = redeemed(desk, async move {
+    let token = consent.as_ref().map(|consent| consent.token.as_str());
+    let outcome = redeemed(desk, token, async move {
         returned(hands.store.as_ref(), answer, binding.as_deref(), |name| (hands.find)(name)).await
     });
     let outcome = outcome.await;

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::Accepted;
+use super::{Accepted, ConsentError};
 use crate::clock;
 use crate::store::{Deed, Store};
 
@@ -24,8 +24,20 @@ impl By {
         let detail = accepted.identity.as_ref().map(|who| format!("{who} signed in")).unwrap_or_default();
         let subject = accepted.token.clone();
         let deed = Deed { at: clock::now(), who, from, what: "token.authorized".into(), subject, detail };
-        if let Err(fault) = store.note(deed).await {
-            warn!(token = accepted.token, error = %fault, "store.failed");
-        }
+        put(store, deed).await;
+    }
+
+    /// The same of one that came to nothing, and why.
+    pub(super) async fn note_failure(&self, store: &dyn Store, token: &str, fault: &ConsentError) {
+        let (who, from, detail) = (self.who.clone(), self.from.clone(), fault.to_string());
+        let (what, subject) = ("token.authorization_failed".into(), token.to_owned());
+        put(store, Deed { at: clock::now(), who, from, what, subject, detail }).await;
+    }
+}
+
+async fn put(store: &dyn Store, deed: Deed) {
+    let token = deed.subject.clone();
+    if let Err(fault) = store.note(deed).await {
+        warn!(token, error = %fault, "store.failed");
     }
 }

@@ -116,10 +116,10 @@ impl ConsentError {
     pub(super) fn refused(refusal: OauthError, token: &str) -> Self {
         // A refresh is tried again by itself; a consent is not.
         let remedy = match refusal.class {
-            TroubleClass::Transient => format!(
+            TroubleClass::Transient if !refusal.is_strange() => format!(
                 "does this machine reach the provider (network, DNS, clock)? Then run `gatepost token authorize {token}` again"
             ),
-            TroubleClass::Configuration | TroubleClass::Ended => refusal.remedy(token),
+            _ => refusal.remedy(token),
         };
         Self::Refused(Box::new(refusal), remedy)
     }

@@ -97,8 +97,9 @@ async fn take(
 
 /// What is decided is decided: whoever waits for the outcome may hear of none, and the grant is there or not all the same.
 pub(super) async fn tell(store: &dyn Store, record: Record, kept: Kept, came_to: &Result<Accepted, ConsentError>) {
-    if let Ok(accepted) = came_to {
-        kept.by.note(store, accepted).await;
+    match came_to {
+        Ok(accepted) => kept.by.note(store, accepted).await,
+        Err(fault) => kept.by.note_failure(store, &kept.token, fault).await,
     }
     let told = Kept { answer: Some(Answer::of(came_to)), ..kept };
     if let Err(fault) = keep(store, record, &told, PATIENCE).await {

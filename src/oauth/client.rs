@@ -87,14 +87,11 @@ pub(super) fn client(token: &Token, url: &Url) -> TokenClient {
 }
 
 /// The body that could not be read may hold tokens: it is dropped unseen.
-pub(super) fn failed(host: &str, error: &RequestTokenError<HttpError, Refusal>, seen: Seen) -> OauthError {
+pub(super) fn failed(url: &Url, error: &RequestTokenError<HttpError, Refusal>, seen: Seen) -> OauthError {
+    let host = url.host_str().unwrap_or_default();
     match error {
         RequestTokenError::ServerResponse(refusal) => OauthError::refused(host, refusal, seen),
         RequestTokenError::Request(error) => OauthError::unanswered(host, &format!("did not answer: {error}"), seen),
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => not_oauth(host, seen),
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => OauthError::strange(url, seen),
     }
-}
-
-pub(super) fn not_oauth(host: &str, seen: Seen) -> OauthError {
-    OauthError::unanswered(host, "sent something that is no token answer", seen)
 }

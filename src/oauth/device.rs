@@ -71,7 +71,7 @@ async fn begun(http: &Http, token: &Token) -> Result<DeviceCode, OauthError> {
         Family::Microsoft => form,
         Family::Google | Family::Other => proved(http, token, form, now).await?,
     };
-    let begun: Begun = http.post(&url, form, now).await?;
+    let begun = http.post::<Begun>(&url, form, now).await.map_err(|refusal| refusal.of_setting("device_url"))?;
     let complete = begun.verification_uri_complete.and_then(|url| url.parse::<Url>().ok());
     Ok(DeviceCode {
         user_code: printable(&begun.user_code, 60),

@@ -98,7 +98,7 @@ async fn ask(http: &Http, issuer: &Url, now: DateTime<Utc>) -> Result<Metadata, 
                 let said = format!("says that its name is {:?}", super::error::printable(&metadata.issuer, 80));
                 return Err(OauthError::unprepared(issuer.as_str(), &said, "write `issuer` exactly so"));
             }
-            Err(error) => refusal = refusal.or(Some(error)),
+            Err(error) => refusal = refusal.or(Some(error.of_setting("issuer"))),
         }
     }
     Err(refusal.unwrap_or_else(|| OauthError::unprepared(issuer.as_str(), "is no issuer", "check `issuer`")))

@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 
 use super::answer::Refusal;
 use super::http::Seen;
@@ -25,6 +26,8 @@ pub struct OauthError {
     explanation: Option<Box<Explanation>>,
     /// The next step where there is no explanation.
     own_remedy: Option<Box<str>>,
+    /// It answered as none does that is such an endpoint.
+    is_strange: bool,
 }
 
 impl OauthError {
@@ -44,6 +47,7 @@ impl OauthError {
             retry_after: seen.retry_after,
             explanation: explanation.map(Box::new),
             own_remedy: None,
+            is_strange: false,
         }
     }
 
@@ -52,8 +56,33 @@ impl OauthError {
         let status = seen.status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
         let said = format!("{}{status}", telling(said, 300));
         let class = TroubleClass::Transient;
-        let retry_after = seen.retry_after;
-        Self { class, code: None, host: host.into(), said, retry_after, explanation: None, own_remedy: None }
+        let (code, retry_after, explanation, own_remedy) = (None, seen.retry_after, None, None);
+        Self { class, code, host: host.into(), said, retry_after, explanation, own_remedy, is_strange: false }
+    }
+
+    /// Something answered at this address, and not in OAuth's words: a server in need, or another page than is meant.
+    pub(super) fn strange(url: &Url, seen: Seen) -> Self {
+        let passes = matches!(seen.status, None | Some(408 | 429 | 500..));
+        let mut plain = url.clone();
+        plain.set_query(None);
+        let said = "sent something that is no token answer";
+        Self { is_strange: !passes, ..Self::unanswered(&printable(plain.as_str(), 300), said, seen) }
+    }
+
+    /// The same, of an address that this setting, or an issuer, has said.
+    pub(super) fn of_setting(mut self, setting: &str) -> Self {
+        if self.is_strange {
+            let or_issuer = if setting == "issuer" { "" } else { ", or `issuer`" };
+            self.own_remedy =
+                Some(format!("check `{setting}`{or_issuer}: is that the address that the provider names?").into());
+        }
+        self
+    }
+
+    /// Whether an address seems to be wrong, so that waiting does not help.
+    #[must_use]
+    pub const fn is_strange(&self) -> bool {
+        self.is_strange
     }
 
     /// Something on this side is not as it has to be.
@@ -66,6 +95,7 @@ impl OauthError {
             said: said.into(),
             explanation: None,
             own_remedy: Some(remedy.into()),
+            is_strange: false,
         }
     }
 
@@ -212,6 +242,20 @@ mod tests {
     fn refused(body: &str) -> OauthError {
         let refusal = serde_json::from_str(body).unwrap();
         OauthError::refused("id.example.com", &refusal, Seen { status: Some(400), retry_after: None })
+    }
+
+    #[test]
+    fn a_page_where_an_endpoint_should_be_is_named_with_its_setting() {
+        let url = "https://id.example.com/tokn?x=1".parse().unwrap();
+        let strange = |status| OauthError::strange(&url, Seen { status: Some(status), retry_after: None });
+        let page = strange(404).of_setting("token_url");
+        assert_eq!(page.class, TroubleClass::Transient, "it may be an outage, and is tried again");
+        assert!(page.to_string().starts_with("https://id.example.com/tokn sent"), "{page}");
+        assert!(page.remedy("t").contains("check `token_url`, or `issuer`"), "{}", page.remedy("t"));
+        assert!(strange(200).of_setting("issuer").remedy("t").starts_with("check `issuer`:"));
+        for status in [408, 429, 500, 503] {
+            assert_eq!(strange(status).of_setting("token_url").remedy("t"), "nothing; it is tried again by itself");
+        }
     }
 
     #[test]

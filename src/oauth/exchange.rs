@@ -124,8 +124,7 @@ async fn standard(http: &Http, token: &Token, ask: Ask<'_>, now: DateTime<Utc>) 
         }
         (Ask::Own { .. }, _) => sent!(client.exchange_client_credentials().add_scopes(scopes())),
     };
-    let host = url.host_str().unwrap_or_default();
-    answer.map_err(|error| failed(host, &error, send.seen()))
+    answer.map_err(|error| failed(&url, &error, send.seen()).of_setting("token_url"))
 }
 
 /// What goes with every request: the provider's own wishes, and the client's assertion.
@@ -155,7 +154,7 @@ async fn service_account(
     };
     let assertion = assertion::service_account(account, user, &token.scopes, &url, now)?;
     let form = Form::new().with("grant_type", JWT_BEARER).secret("assertion", &assertion);
-    http.post::<Answer>(&url, form, now).await
+    http.post::<Answer>(&url, form, now).await.map_err(|refusal| refusal.of_setting("token_url"))
 }
 
 pub(super) fn granted(token: &Token, answer: &Answer, now: DateTime<Utc>) -> Granted {

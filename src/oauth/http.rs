@@ -135,7 +135,7 @@ impl Http {
         }
         match serde_json::from_slice::<Refusal>(&body) {
             Ok(refusal) => Err(OauthError::refused(host, &refusal, seen)),
-            Err(_) => Err(super::client::not_oauth(host, seen)),
+            Err(_) => Err(OauthError::strange(url, seen)),
         }
     }
 
@@ -188,6 +188,9 @@ impl Http {
         match proxy::toward(&self.egress, url).filter(|_| unconnected) {
             Some(on_way) => {
                 HttpError::Failed(format!("through the proxy {on_way}: {text}{}", proxy::hint(on_way, &text)))
+            }
+            None if url.scheme() == "http" && !unconnected => {
+                HttpError::Failed(format!("{text} (it was asked without TLS: is the address one of https://?)"))
             }
             None => HttpError::Failed(text),
         }

@@ -191,6 +191,8 @@ fn material(entry: &Entry, state: &TokenState, urged: bool) -> Result<Vec<Secret
     let material: Vec<_> = quarantined.cloned().collect();
     match &state.trouble {
         _ if !material.is_empty() => Ok(material),
+        // What another endpoint or client was told is no reason here.
+        Some(_) if !token.owns(state) => Err(TokenError::empty(token)),
         Some(trouble) => Err(TokenError::of(&entry.name, trouble)),
         None => Err(TokenError::empty(token)),
     }

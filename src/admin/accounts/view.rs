@@ -56,6 +56,7 @@ pub(super) fn state(account: &Account, held: Option<&TokenState>) -> Badge {
             Badge::new(Tone::Bad, format!("token: {}", held.badge.text))
         }
         Some(held) if held.needs_you => Badge::new(Tone::Warn, format!("token: {}", held.badge.text)),
+        Some(held) if !held.serves => Badge::new(held.badge.tone, format!("token: {}", held.badge.text)),
         Some(_) => Badge::new(Tone::Good, "enabled"),
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn paste(
     let redeeming = async move {
         consent::pasted(hands.store.as_ref(), &key, &answer, Some(&binding), |name| (hands.find)(name)).await
     };
-    match redeemed(&desk, redeeming).await {
+    match redeemed(&desk, Some(&token), redeeming).await {
         Ok(grant) => home(&desk, &visitor, &grant.token, accepted(&grant)).await,
         Err(fault) => {
             visitor.tell(&desk, refused(&fault, &token)).await;
@@ -43,9 +43,10 @@ pub(super) async fn paste(
     }
 }
 
-/// Redeems in a task of its own: a browser that is closed does not cut a redemption in the middle.
+/// Redeems for a token, as far as that is known, in a task of its own: a browser that is closed does not cut a redemption in the middle.
 pub(in crate::admin) async fn redeemed(
     desk: &Desk,
+    token: Option<&str>,
     redeeming: impl Future<Output = Result<Accepted, ConsentError>> + Send + 'static,
 ) -> Result<Accepted, ConsentError> {
     let busy = desk.busy.enter();
@@ -58,7 +59,7 @@ pub(in crate::admin) async fn redeemed(
         Ok(accepted) => info!(token = accepted.token, "admin.authorized"),
         // Anybody may send an answer that nobody waits for: those do not fill the log.
         Err(ConsentError::Unknown) => debug!(error = %ConsentError::Unknown, "admin.authorization_failed"),
-        Err(fault) => warn!(error = %fault, remedy = fault.remedy(), "admin.authorization_failed"),
+        Err(fault) => warn!(token, error = %fault, remedy = fault.remedy(), "admin.authorization_failed"),
     }
     outcome
 }

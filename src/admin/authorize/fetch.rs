@@ -13,6 +13,7 @@ use super::super::visitor::Visitor;
 use super::{home, party};
 use crate::model::{Grant, Token};
 use crate::store::Kind;
+use crate::token::TokenError;
 
 /// What the form says.
 #[derive(Debug, Deserialize)]
@@ -53,6 +54,18 @@ fn unfit(token: &Token, user: &str) -> Option<Notice> {
     missing.then(|| Notice::failed(format!("Token {:?} acts for many mailboxes.", token.name), "Say for which."))
 }
 
+/// Where the provider was not asked, or has not answered.
+fn next(fault: &TokenError, token: &Token) -> &'static str {
+    match fault {
+        TokenError::Moved { .. } if token.grant.asks_a_person() => {
+            "Press \"Get token\" and sign in, or change the settings back."
+        }
+        TokenError::Moved { .. } => "Import a refresh token of this client, or change the settings back.",
+        TokenError::Disabled(_) => "Enable it first.",
+        _ => "See the token’s page.",
+    }
+}
+
 async fn got(desk: &Desk, visitor: &Visitor, token: &Token, user: &str) -> Notice {
     let (name, from) = (&token.name, &visitor.from);
     match desk.tokens.refresh(name, user).await {
@@ -64,14 +77,16 @@ async fn got(desk: &Desk, visitor: &Visitor, token: &Token, user: &str) -> Notic
         Err(fault) => {
             warn!(token = name, user, from, error = %fault, "admin.refresh_failed");
             desk.registry.note(&visitor.actor(), Kind::Token, "token.refresh_failed", name, user).await;
-            let trouble = desk.tokens.state(name, user).await.ok().and_then(|state| state.trouble);
-            match trouble {
+            // What another endpoint once said is no reason now.
+            let asked = matches!(fault, TokenError::Unavailable { .. } | TokenError::NeedsAuthorization { .. });
+            let state = if asked { desk.tokens.state(name, user).await.ok() } else { None };
+            match state.and_then(|state| state.trouble) {
                 Some(trouble) => {
                     Notice::failed(format!("No new token: {}.", trouble.summary), for_pages(&trouble.remedy, name))
                 }
                 None => Notice::failed(
                     format!("No new token: {}.", for_pages(&fault.to_string(), name)),
-                    "See the token’s page.",
+                    next(&fault, token),
                 ),
             }
         }

@@ -4,6 +4,9 @@ use tokio::time::{Duration, sleep, timeout};
 
 use super::super::tests::browser::{Answer, Browser};
 use super::super::tests::scene::{ELSEWHERE, MAILBOX, PUBLIC, Scene};
+use crate::clock;
+use crate::model::{TokenState, Trouble, TroubleClass};
+use crate::store::{Saved, Version};
 
 const PLACE: &str = "/tokens/support/authorize";
 
@@ -139,6 +142,41 @@ async fn what_was_begun_can_be_broken_off() {
     assert_eq!(location(&answer), place, "its page says what became of it");
     assert!(browser.get(&place).await.text.contains("broken off"));
     assert!(!scene.holds_a_grant().await);
+}
+
+#[tokio::test]
+async fn a_consent_that_was_declined_is_in_the_trail() {
+    let scene = Scene::new().await;
+    let mut browser = Browser::signed_in(&scene.desk).await;
+    let (_, url) = begun(&mut browser, "browser").await;
+    let url: url::Url = url.parse().unwrap();
+    let state = url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    location(&browser.get(&format!("/oauth/callback?error=access_denied&state={state}")).await);
+    let deeds = scene.desk.store.deeds(None, 5).await.unwrap();
+    let failed = deeds.iter().find(|noted| noted.deed.what == "token.authorization_failed").unwrap();
+    assert_eq!((&*failed.deed.subject, &*failed.deed.who), ("support", "administrator"));
+    assert!(failed.deed.detail.contains("access_denied"), "{}", failed.deed.detail);
+}
+
+#[tokio::test]
+async fn a_token_that_was_moved_is_not_told_of_by_what_another_endpoint_said() {
+    let scene = Scene::new().await;
+    let mut browser = Browser::signed_in(&scene.desk).await;
+    let trouble = Trouble {
+        class: TroubleClass::Configuration,
+        summary: "old.example.com said no".into(),
+        remedy: "mend the old".into(),
+        since: clock::now(),
+        failures: 1,
+        retry_at: clock::now(),
+    };
+    let state = TokenState::default().imported("rt".into(), "old.example.com client".into(), clock::now());
+    let saved = scene.desk.store.save("support", Version::default(), &state.failed(trouble)).await.unwrap();
+    assert!(matches!(saved, Saved::Done(_)));
+    location(&browser.post("/tokens/support/refresh", &[]).await);
+    let page = unescaped(&browser.get("/tokens/support").await.text);
+    assert!(!page.contains("said no") && !page.contains("mend the old"), "{page}");
+    assert!(page.contains("or change the settings back"), "{page}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use askama::Template;
 use axum::Router;
@@ -21,6 +21,8 @@ use super::figures::exact;
 use super::page::{Badge, Page, Section, Tone, shown};
 use super::visitor::Visitor;
 use crate::activity::{Event, Filter, KEPT};
+use crate::model::Account;
+use crate::registry::Declared;
 
 pub(super) fn routes() -> Router<Desk> {
     Router::new().route("/events", get(events)).route("/events/stream", get(stream::stream))
@@ -103,18 +105,32 @@ async fn events(State(desk): State<Desk>, visitor: Visitor, Query(wanted): Query
     let address = |path: &str, key: &str, value: String| format!("{}{path}?{}", page.root, wanted.query(key, &value));
     let more = (found.len() > filter.most).then(|| address("/events", "most", KEPT.to_string()));
     let stream = address("/events/stream", "after", latest.to_string());
-    let rows: Vec<_> = found.iter().rev().take(filter.most).map(Row::of).collect();
+    let names = names(&desk.registry.declared());
+    let who = |typed: &str| names.get(&Account::folded(typed)).cloned();
+    let rows: Vec<_> = found.iter().rev().take(filter.most).map(|event| Row::of(event, who)).collect();
     let (levels, all, most) = (LEVELS.to_vec(), found.len(), filter.most);
     shown(StatusCode::OK, &Events { page, wanted, levels, rows, most, all, more, stream })
 }
 
+/// The accounts by all that their programs may send as a user name.
+fn names(declared: &Declared) -> HashMap<String, String> {
+    let of = |account: &Account| {
+        account.names().map(|name| (Account::folded(name), account.name.clone())).collect::<Vec<_>>()
+    };
+    declared.accounts.iter().flat_map(of).collect()
+}
+
 impl Row {
-    fn of(event: &Arc<Event>) -> Self {
+    /// `names` knows who is meant by a user name.
+    fn of(event: &Event, names: impl Fn(&str) -> Option<String>) -> Self {
         let Badge { tone, text: level } = badge(event.level);
         let own = ["account", "token"];
-        let details = event.fields.iter().filter(|(name, _)| !own.contains(name)).cloned().collect();
-        // Whoever was not let in stands as `user` among the details.
+        let details =
+            event.fields.iter().filter(|(name, value)| !own.contains(name) && !value.is_empty()).cloned().collect();
+        // Whoever was not let in stands as `user` among the details, and here where it is the name of an account.
         let known = event.fields.iter().any(|(name, _)| *name == "account");
+        let account = event.account.as_deref();
+        let account = if known { account.map(str::to_owned) } else { account.and_then(names) };
         Self {
             id: event.id,
             at: exact(event.at),
@@ -122,7 +138,7 @@ impl Row {
             mark: tone.mark(),
             level,
             name: event.name.clone(),
-            account: event.account.clone().filter(|_| known).unwrap_or_default(),
+            account: account.unwrap_or_default(),
             token: event.token.clone().unwrap_or_default(),
             details,
         }

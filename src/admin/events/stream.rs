@@ -19,8 +19,8 @@ use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use super::super::Desk;
 use super::super::visitor::Visitor;
+use super::super::{Desk, accounts};
 use super::{Row, Wanted};
 use crate::activity::{Event, Filter, Watch};
 
@@ -145,6 +145,8 @@ impl Telling {
             return None;
         }
         let message = Message::default().id(event.id.to_string());
-        message.json_data(Row::of(event)).ok()
+        let declared = self.desk.registry.declared();
+        let who = |typed: &str| accounts::address::find(&declared, typed).map(|account| account.name.clone());
+        message.json_data(Row::of(event, who)).ok()
     }
 }

@@ -71,6 +71,19 @@ async fn the_last_events_are_shown_by_account_token_and_level_and_nothing_is_mar
 }
 
 #[tokio::test]
+async fn whoever_was_not_let_in_stands_as_the_account_that_is_meant() {
+    let event = |user: &str| {
+        let fields = vec![("user", user.to_owned()), ("detail", String::new())];
+        let (at, level, name) = (clock::now(), Level::WARN, "session.login_failed".to_owned());
+        Event { id: 1, at, level, name, account: Some(user.to_owned()), token: None, fields }
+    };
+    let names = |typed: &str| (typed == "EVMAIL").then(|| "evmail".to_owned());
+    let known = Row::of(&event("EVMAIL"), names);
+    assert_eq!((&*known.account, known.details), ("evmail", vec![("user", "EVMAIL".to_owned())]));
+    assert_eq!(Row::of(&event("nobody"), names).account, "");
+}
+
+#[tokio::test]
 async fn there_are_few_rows_at_first_and_all_of_them_on_demand() {
     let (desk, mut browser, _directory) = scene().await;
     for number in 0..150 {

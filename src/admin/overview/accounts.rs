@@ -72,7 +72,7 @@ fn badge(account: &Account, standing: Option<&Standing>) -> Badge {
     match standing {
         _ if account.disabled => Badge::new(Tone::Idle, "disabled"),
         None => Badge::new(Tone::Bad, "no such token"),
-        Some(Standing { state, .. }) if state.needs_you => {
+        Some(Standing { state, .. }) if state.needs_you || !state.serves => {
             Badge::new(state.badge.tone, format!("token {}", state.badge.text))
         }
         Some(_) => Badge::new(Tone::Good, "ready"),

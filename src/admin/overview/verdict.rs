@@ -101,8 +101,10 @@ fn sentence(declared: &Declared, standings: &[Standing], in_need: usize, session
         (good, _) if good == all && all > 0 => format!("All {all} tokens are good"),
         (1, _) => "1 token is good".to_owned(),
         (good, 0) => format!("{good} tokens are good"),
-        (good, _) => format!("The other {good} are good").replace("The other 0 are good", "No token is good"),
+        (0, _) => "No token is good".to_owned(),
+        (good, _) => format!("The other {good} are good"),
     };
+    let good = good + &still(standings, in_need);
     let idle = match idle {
         0 => String::new(),
         1 => ", 1 is at rest (not used yet, or disabled)".to_owned(),
@@ -118,6 +120,17 @@ fn sentence(declared: &Declared, standings: &[Standing], in_need: usize, session
     format!("{good}; {sessions}.{none}")
 }
 
+/// Those that need somebody and let programs in all the same.
+fn still(standings: &[Standing], in_need: usize) -> String {
+    let serving = standings.iter().filter(|one| one.state.needs_you && one.state.serves).count();
+    match (serving, in_need) {
+        (0, _) => String::new(),
+        (1, 1) => ", but logins work still with the one that needs you".to_owned(),
+        (serving, in_need) if serving == in_need => ", but logins work still with those that need you".to_owned(),
+        (serving, in_need) => format!(", but logins work still with {serving} of the {in_need} that need you"),
+    }
+}
+
 fn trouble(Standing { token, state, .. }: &Standing) -> Trouble {
     let next = state.next.clone().unwrap_or_else(|| "Open its page; it says more".to_owned());
     Trouble { name: token.name.clone(), path: address::path(&token.name), sentence: state.sentence.clone(), next }
@@ -125,7 +138,7 @@ fn trouble(Standing { token, state, .. }: &Standing) -> Trouble {
 
 /// The way to the first mail, as long as nobody has gone it. `used`: some program has logged in.
 pub(super) fn steps(declared: &Declared, standings: &[Standing], used: bool) -> Vec<Step> {
-    let is_got = |standing: &&Standing| !standing.state.needs_you;
+    let is_got = |standing: &&Standing| !standing.state.needs_you || standing.state.was_got;
     let waiting = standings.iter().find(|standing| !is_got(standing)).map(|standing| &standing.token);
     let got = standings.iter().any(|standing| is_got(&standing));
     let (token, account) = (!declared.tokens.is_empty(), declared.accounts.first());

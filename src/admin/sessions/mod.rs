@@ -13,11 +13,11 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use tracing::{info, warn};
 
-use super::Desk;
 use super::figures::{exact, machine, octets};
 use super::page::{Notice, Page, Section, Tone, shown};
 use super::pager::{Asked, Pager};
 use super::visitor::Visitor;
+use super::{Desk, accounts, tokens};
 use crate::activity::{Line, Seen};
 use crate::clock;
 use crate::store::Deed;
@@ -39,6 +39,10 @@ struct Sessions {
 
 struct Row {
     seen: Seen,
+    /// The page of its account.
+    account: String,
+    /// The page of its token.
+    token: String,
     since: String,
     since_exact: String,
     sent: String,
@@ -74,6 +78,8 @@ impl Row {
     fn of(line: &Arc<Line>) -> Self {
         let seen = line.seen();
         Self {
+            account: accounts::address::path(&seen.account),
+            token: tokens::address::path(&seen.token),
             since: machine(seen.since),
             since_exact: exact(seen.since),
             sent: octets(seen.sent),

@@ -27,14 +27,16 @@ pub(super) fn first_step(token: &Token) -> String {
 pub(super) async fn told(desk: &Desk, was: Option<&Token>, now: &Token, before: &Settings) -> Notice {
     let saved = format!("The token {} is saved; the next login uses it.", now.name);
     let held = match was {
-        Some(was) if was.grant.lives_by_refresh() => {
-            desk.store.token(&now.name).await.is_ok_and(|stored| stored.state.refresh.is_some())
-        }
-        _ => false,
+        Some(was) if was.grant.lives_by_refresh() => desk.store.token(&now.name).await.ok().map(|stored| stored.state),
+        _ => None,
     };
-    let Some(was) = was.filter(|_| held) else { return Notice::done(saved) };
+    let held = held.filter(|state| state.refresh.is_some());
+    let Some((was, held)) = was.zip(held) else { return Notice::done(saved) };
     let again = again(was, now);
-    if was.binding() != now.binding() {
+    if now.owns(&held) && !was.owns(&held) {
+        return Notice::done(format!("{saved} What it holds was issued to just this client, and is used again."));
+    }
+    if !now.owns(&held) {
         let text = format!(
             "The token {} is saved. What it holds was issued to another client, or by another endpoint, and is never sent to this \
              one: until it is got again, logins are put off.",

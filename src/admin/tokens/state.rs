@@ -24,6 +24,10 @@ pub(in crate::admin) struct State {
     pub(in crate::admin) next_refresh: Option<DateTime<Utc>>,
     /// Somebody has to do something.
     pub(in crate::admin) needs_you: bool,
+    /// Programs can log in with it now, whatever is to be done.
+    pub(in crate::admin) serves: bool,
+    /// Whatever a person has to give or bring was there once.
+    pub(in crate::admin) was_got: bool,
 }
 
 impl State {
@@ -48,7 +52,7 @@ impl State {
     fn readable(token: &Token, user: &str, state: &TokenState, (ahead, now): (TimeDelta, DateTime<Utc>)) -> Self {
         let standing = Standing::of(token, state, now);
         let usable = state.usable(now).is_some();
-        let soon = ending(token, state, now);
+        let soon = ending(token, state, now).filter(|_| standing != Standing::Disabled);
         let (tone, sentence) = told(standing, token, usable);
         let told = Self {
             error: error(standing, token, state),
@@ -57,6 +61,8 @@ impl State {
             refreshed_at: state.refreshed_at,
             next_refresh: next_refresh(token, user, state, ahead, now),
             needs_you: matches!(tone, Tone::Bad | Tone::Warn),
+            serves: serves(standing, usable),
+            was_got: state.refreshed_at.is_some() || matches!(standing, Standing::Unused | Standing::Password),
             ..Self::plain(Badge::new(tone, standing.word()), sentence)
         };
         match soon {
@@ -67,7 +73,8 @@ impl State {
 
     fn plain(badge: Badge, sentence: String) -> Self {
         let (error, next, expires_at, refreshed_at, next_refresh) = (None, None, None, None, None);
-        Self { badge, sentence, error, next, expires_at, refreshed_at, next_refresh, needs_you: true }
+        let (needs_you, serves, was_got) = (true, false, false);
+        Self { badge, sentence, error, next, expires_at, refreshed_at, next_refresh, needs_you, serves, was_got }
     }
 
     /// It is well, but not for long.
@@ -81,6 +88,15 @@ impl State {
         };
         let next = Some(for_pages(&capital(deadline.kind.remedy()), &token.name));
         Self { badge: Badge::new(tone, word), sentence, next, needs_you: true, ..self }
+    }
+}
+
+/// Whether a login is served now.
+const fn serves(standing: Standing, usable: bool) -> bool {
+    match standing {
+        Standing::Good | Standing::Unused | Standing::Password => true,
+        Standing::Failing | Standing::Ended => usable,
+        Standing::Ungranted | Standing::NotImported | Standing::Changed | Standing::Disabled => false,
     }
 }
 
@@ -126,7 +142,7 @@ fn next(standing: Standing, token: &Token, state: &TokenState) -> Option<String>
     match standing {
         Standing::Good | Standing::Unused | Standing::Password => None,
         Standing::Failing if state.trouble.as_ref().is_some_and(|trouble| trouble.class == TroubleClass::Transient) => {
-            trouble.map(|remedy| format!("It is tried again by itself. If it stays so: {remedy}"))
+            trouble.map(|remedy| waiting(&remedy, state))
         }
         Standing::Failing | Standing::Ended => trouble,
         Standing::Disabled => Some("Enable it again, or give its accounts another token".into()),
@@ -137,6 +153,19 @@ fn next(standing: Standing, token: &Token, state: &TokenState) -> Option<String>
         }
         Standing::Changed => Some("Press \"Get token\" and sign in again, or take the change back".into()),
     }
+}
+
+/// What may help where it does not pass by itself.
+fn waiting(remedy: &str, state: &TokenState) -> String {
+    let unanswered = state.trouble.as_ref().is_some_and(|trouble| trouble.summary.contains("did not answer"));
+    let then = match remedy {
+        remedy if !remedy.starts_with("Nothing") => remedy,
+        _ if unanswered => {
+            "See whether this machine reaches the provider (network, firewall, DNS), and whether its address is right"
+        }
+        _ => "See whether the provider tells of an outage",
+    };
+    format!("It is tried again by itself. If it stays so: {then}")
 }
 
 /// What ends so soon that somebody has to be told: what ends first.
@@ -168,7 +197,10 @@ pub(in crate::admin) fn for_pages(remedy: &str, token: &str) -> String {
         ("forget", "\"Forget\""),
         ("show", "this token's page"),
     ];
-    const SETTINGS: [(&str, &str); 2] = [
+    const SETTINGS: [(&str, &str); 5] = [
+        ("`token_url`", "\"Access token URL\""),
+        ("`device_url`", "\"Device code URL\""),
+        ("`issuer`", "the issuer of the provider in the configuration file"),
         ("change client_secret and client_secret_ends", "give this token its Value and its end"),
         ("put it in client_certificate", "give it to this token with its key"),
     ];
@@ -237,6 +269,12 @@ mod tests {
         let shaky = state(&code, failed(good.clone(), TroubleClass::Transient), 10);
         assert_eq!((shaky.badge.tone, shaky.needs_you), (Tone::Warn, true));
         assert!(shaky.next.unwrap().contains("tried again by itself"));
+        let mut waiting = failed(good.clone(), TroubleClass::Transient);
+        let trouble = waiting.trouble.as_mut().unwrap();
+        (trouble.summary, trouble.remedy) =
+            ("x did not answer: y".into(), "nothing; it is tried again by itself".into());
+        let next = state(&code, waiting, 10).next.unwrap();
+        assert!(next.contains("reaches the provider") && !next.to_lowercase().contains("nothing"), "{next}");
         let down = state(&code, failed(good.clone(), TroubleClass::Transient), 4000);
         assert_eq!(down.badge.tone, Tone::Bad, "nobody can log in any more");
         let ended = state(&code, failed(good.clone(), TroubleClass::Ended), 4000);
@@ -259,6 +297,11 @@ mod tests {
         assert_eq!((soon.badge.text.as_str(), soon.needs_you), ("ends soon", true));
         assert!(soon.sentence.contains("the client secret ends on 20"), "{}", soon.sentence);
         assert_eq!(told(&secret_ends(-1)).badge.text, "overdue");
+        for days in [5, -1] {
+            let off = told(&Token { disabled: true, ..secret_ends(days) });
+            assert_eq!((off.badge.text.as_str(), off.needs_you, off.serves), ("disabled", false, false));
+            assert!(off.sentence.contains("switched off"), "{}", off.sentence);
+        }
     }
 
     #[test]
@@ -272,6 +315,10 @@ mod tests {
             ("use `gatepost token authorize support --paste` instead", "use \"Get token\" instead"),
             ("enable it with `gatepost token enable support`, or give", "enable it with \"Enable\", or give"),
             ("see `gatepost token list`", "see the page of tokens"),
+            (
+                "check `token_url`, or `issuer`: is it right?",
+                "check \"Access token URL\", or the issuer of the provider in the configuration file: is it right?",
+            ),
             (
                 "check the token's URLs with `gatepost token show support`",
                 "check the token's URLs with this token's page",

@@ -245,7 +245,8 @@ async fn a_change_says_when_somebody_has_to_sign_in_again() {
     browser.post("/tokens/support/import", &[("refresh_token", "1//held")]).await;
     for (field, said) in [
         (("client_id", "another"), "issued to another client"),
-        (("client_id", "0c4e0000-0000-0000-0000-000000000000"), "issued to another client"),
+        (("token_url", "https://other.example.com/token"), "by another endpoint"),
+        (("client_id", "0c4e0000-0000-0000-0000-000000000000"), "is used again"),
         (("mailbox", "new@example.com"), "Sign in as new@example.com."),
         (("tenant", "elsewhere"), "in another tenant"),
     ] {
