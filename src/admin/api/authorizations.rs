@@ -84,7 +84,8 @@ pub(super) async fn answer(
     let redeeming = async move {
         consent::pasted(working.store.as_ref(), &about, &answer, None, |name| (working.find)(name)).await
     };
-    redeemed(&desk, redeeming).await?;
+    let token = consent::look(desk.store.as_ref(), &id, None).await?.map(|consent| consent.token);
+    redeemed(&desk, token.as_deref(), redeeming).await?;
     show(State(desk), Path(id)).await
 }
 
