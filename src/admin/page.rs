@@ -16,6 +16,8 @@ pub(super) struct Page {
     pub(super) here: Option<Section>,
     /// Goes into every form of someone who is signed in; empty for others, who see no navigation.
     pub(super) csrf: String,
+    /// The administrator's password is set here, and not in the file.
+    pub(super) has_own_password: bool,
     /// What became of the last deed.
     pub(super) notice: Option<Notice>,
     pub(super) host: String,
@@ -69,6 +71,7 @@ impl Page {
             title: title.into(),
             here: None,
             csrf: String::new(),
+            has_own_password: false,
             notice: None,
             host: String::new(),
             version: env!("CARGO_PKG_VERSION"),

@@ -150,3 +150,18 @@ async fn a_stranger_is_sent_to_sign_in_and_what_is_not_there_is_a_page() {
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("immutable"), "{answer}");
     }
 }
+
+#[tokio::test]
+async fn pages_lead_to_the_change_of_the_password_where_it_can_be_changed() {
+    use browser::{Browser, PASSWORD};
+    let own = "href=\"/gate/password\"";
+    let (stored, _directory) = desk("https://mail.example.com/gate/").await;
+    assert!(Browser::signed_in(&stored).await.get("/tokens").await.text.contains(own));
+    let hash = crate::account::hash_password(&PASSWORD.into()).unwrap();
+    let more = format!("password_hash = {:?}\n", hash.as_str());
+    let (of_file, _directory) = desk_with("https://mail.example.com/gate/", &more).await;
+    let mut browser = Browser::new(&of_file);
+    assert_eq!(browser.sign_in(PASSWORD).await.status, axum::http::StatusCode::SEE_OTHER);
+    let page = browser.get("/tokens").await.text;
+    assert!(page.contains("/gate/sign-out") && !page.contains(own), "{page}");
+}

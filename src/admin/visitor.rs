@@ -42,7 +42,13 @@ impl Visitor {
     /// The frame of a page that belongs to no section.
     pub(super) fn frame(&self, desk: &Desk, title: impl Into<String>) -> Page {
         let page = Page::open(desk.root(), title);
-        Page { csrf: self.csrf.clone(), notice: self.notice.clone(), host: desk.hostname.to_string(), ..page }
+        Page {
+            csrf: self.csrf.clone(),
+            has_own_password: desk.porter.changeable().is_ok(),
+            notice: self.notice.clone(),
+            host: desk.hostname.to_string(),
+            ..page
+        }
     }
 }
 
