@@ -38,8 +38,7 @@ pub(super) fn preview(desk: &Desk, settings: &Settings) -> Preview {
 
 /// Where the provider has to send browsers back to.
 pub(super) fn callback(desk: &Desk) -> Option<String> {
-    let public = desk.config.admin.as_ref()?.public_url.as_ref()?;
-    Some(callback_url(public).to_string())
+    Some(callback_url(&desk.public_url()?).to_string())
 }
 
 impl Preview {

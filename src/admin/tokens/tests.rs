@@ -1,12 +1,14 @@
 mod form;
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde_json::json;
 
 use super::super::tests::browser::Browser;
 use super::super::tests::{desk, desk_with};
 use super::*;
-use crate::config::Settings;
+use crate::config::{Config, Settings};
 use crate::registry::Actor;
 
 const PUBLIC: &str = "https://mail.example.com/gatepost/";
@@ -56,6 +58,22 @@ async fn a_token_is_listed_shown_with_all_that_is_known_and_forgotten() {
     assert_eq!(browser.get("/tokens/support").await.status, StatusCode::NOT_FOUND);
     let deeds = desk.store.deeds(None, 10).await.unwrap();
     assert_eq!(deeds.iter().filter(|noted| noted.deed.what == "token.forgotten").count(), 1, "{deeds:?}");
+}
+
+#[tokio::test]
+async fn what_has_to_be_registered_is_known_before_the_token_is_there() {
+    let (mut desk, directory) = desk(PUBLIC).await;
+    let file = directory.path().join("gatepost.toml");
+    let text = std::fs::read_to_string(&file).unwrap().replace("public_url", "# public_url");
+    std::fs::write(&file, text).unwrap();
+    desk.config = Arc::new(Config::load(&file, Vec::new()).unwrap());
+    let mut browser = Browser::signed_in(&desk).await;
+    let form = browser.get("/tokens/add").await.text;
+    let (_, shown) = form.split_once("<code id=\"redirect\"").unwrap();
+    let shown = shown.split_once('>').unwrap().1.split('<').next().unwrap();
+    assert!(shown.starts_with("http://localhost:") && shown.ends_with("/oauth/callback"), "{shown}");
+    desk.registry.add_token(&me(), "support", settings("support@example.com")).await.unwrap();
+    assert!(browser.get("/tokens/support").await.text.contains(shown));
 }
 
 #[tokio::test]
