@@ -42,6 +42,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "Not found", text, "Choose one from the list.")
     }
 
+    /// What stands in a file is changed there.
+    pub(super) fn in_file(what: &str, name: &str, place: &str) -> Self {
+        let text = format!("The {what} {name:?} is declared in {place}. Files are changed by people, not by pages.");
+        Self::new(StatusCode::CONFLICT, "Declared in a file", text, "Edit that place, and restart Gatepost.")
+    }
+
     fn of_status(status: StatusCode) -> Option<Self> {
         let (title, text) = match status {
             StatusCode::NOT_FOUND => ("Not found", "There is no page at this address."),

@@ -1,7 +1,6 @@
 //! What is done to an account with one button.
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::address;
@@ -20,14 +19,7 @@ pub(super) fn changeable(desk: &Desk, segment: &str) -> Result<String, Problem> 
     let account = address::find(&declared, name).ok_or_else(|| Problem::missing("account", name))?;
     match desk.config.account_place(&account.name) {
         None => Ok(account.name.clone()),
-        Some(place) => {
-            let text = format!(
-                "The account {:?} is declared in {}, and files are for people to change.",
-                account.name, place.line
-            );
-            let next = "Edit that place, and restart Gatepost.";
-            Err(Problem::new(StatusCode::CONFLICT, "Not here", text, next))
-        }
+        Some(place) => Err(Problem::in_file("account", &account.name, &place.line)),
     }
 }
 

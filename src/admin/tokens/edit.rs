@@ -167,9 +167,7 @@ fn taken(fault: &ChangeError) -> Wrong {
 /// The settings of the store, or why they cannot be edited here. What cannot be read is typed anew.
 async fn stored(desk: &Desk, name: &str) -> Result<(Version, Settings), Problem> {
     if let Some(place) = desk.config.token_place(name) {
-        let text = format!("The token {name} is declared in {place}. Files are changed by people, not by pages.");
-        let next = "Edit that file, and restart Gatepost.";
-        return Err(Problem::new(StatusCode::CONFLICT, "Declared in a file", text, next));
+        return Err(Problem::in_file("token", name, &place));
     }
     match desk.registry.token_settings(name).await {
         Ok(Some(found)) => Ok(found),
