@@ -60,6 +60,7 @@ function fetched(url) {
   if (!asked.has(url)) {
     asked.set(url, (async () => {
       const answer = await fetch(url, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+      if (answer.status >= 500) throw new Error(answer.statusText); // of a proxy, while the service starts again
       return answer.redirected || !answer.ok ? null : new DOMParser().parseFromString(await answer.text(), "text/html");
     })());
     setTimeout(() => asked.delete(url), 1000);
@@ -99,7 +100,7 @@ async function poll(element) {
     const page = await fetched(element.dataset.from || location.href);
     next = page?.getElementById(element.id);
   } catch {
-    return poll(element); // the network may come back
+    return poll(element); // it may come back
   }
   // What stands around it is of no use any more: the page as a whole says what became of it.
   if (!next || (element.dataset.final === "reload" && !next.dataset.poll)) { location.reload(); return; }
