@@ -6,7 +6,8 @@ use axum::response::Response;
 use url::form_urlencoded;
 
 use super::Desk;
-use super::authorize::{accepted, home, redeemed, refused, to};
+use super::authorize::{accepted, home, redeemed, refused};
+use super::deed::to;
 use super::page::{Page, shown};
 use super::tokens::address::path;
 use super::visitor::Visitor;

@@ -4,12 +4,14 @@
 //! Each section has a module with its routes. They work without scripts, which only improve them.
 
 mod accounts;
+mod address;
 mod api;
 mod assets;
 mod audit;
 mod authorize;
 mod callback;
 mod confirm;
+mod deed;
 mod desk;
 mod draw;
 mod events;
@@ -27,8 +29,10 @@ pub mod sign_in;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod typed;
 mod visit;
 mod visitor;
+mod words;
 
 pub use desk::Desk;
 

@@ -1,4 +1,4 @@
-use axum::extract::{Query, RawForm, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
@@ -8,12 +8,12 @@ use super::draft::Draft;
 use super::form::{self, Form, Group};
 use super::fresh::Fresh;
 use super::password::{self, Chosen};
-use super::sent::Sent;
 use super::{address, passwords};
 use crate::admin::Desk;
 use crate::admin::form::{Field, Wrong};
 use crate::admin::page::Section;
 use crate::admin::problem::Problem;
+use crate::admin::typed::Typed;
 use crate::admin::visitor::Visitor;
 use crate::clock;
 use crate::config::Settings;
@@ -43,10 +43,9 @@ pub(super) async fn add(
     State(desk): State<Desk>,
     Extension(fresh): Extension<Fresh>,
     visitor: Visitor,
-    RawForm(body): RawForm,
+    typed: Typed,
 ) -> Result<Response, Problem> {
-    let sent = Sent::of(&body);
-    let entry = Entry::of(&sent);
+    let entry = Entry::of(&typed);
     let is_there = address::find(&desk.registry.declared(), &entry.name).is_some();
     if is_there && fresh.has(&visitor.id, &entry.name, clock::now()) {
         // The second of two clicks.
@@ -54,9 +53,9 @@ pub(super) async fn add(
     }
     let settings = entry.draft.settings(Settings::new());
     let mut wrong = form::wrongs(faults(&desk, &entry.name, &settings));
-    let chosen = Chosen::of(&sent).inspect_err(|fault| wrong.push(fault.clone())).ok();
+    let chosen = Chosen::of(&typed).inspect_err(|fault| wrong.push(fault.clone())).ok();
     let Some(chosen) = chosen.filter(|_| wrong.is_empty()) else {
-        return Ok(page(&desk, &visitor, &entry, sent.text(password::HOW), wrong));
+        return Ok(page(&desk, &visitor, &entry, typed.text(password::HOW), wrong));
     };
     let first = Some((chosen.password(), Terms::default()));
     match desk.registry.add_account(&visitor.actor(), &entry.name, settings, first).await {
@@ -65,13 +64,13 @@ pub(super) async fn add(
             Ok(made.answer(&desk, &visitor, &fresh, "The account is added.").await)
         }
         Err(ChangeError::Store(fault)) => Err(fault.into()),
-        Err(error) => Ok(page(&desk, &visitor, &entry, sent.text(password::HOW), form::refused(error))),
+        Err(error) => Ok(page(&desk, &visitor, &entry, typed.text(password::HOW), form::refused(error))),
     }
 }
 
 /// What is wrong with what is typed just now.
-pub(super) async fn check(State(desk): State<Desk>, _: Visitor, RawForm(body): RawForm) -> Response {
-    let entry = Entry::of(&Sent::of(&body));
+pub(super) async fn check(State(desk): State<Desk>, _: Visitor, typed: Typed) -> Response {
+    let entry = Entry::of(&typed);
     let found = faults(&desk, &entry.name, &entry.draft.settings(Settings::new()));
     answer(form::wrongs(found))
 }
@@ -83,8 +82,8 @@ pub(super) fn answer(wrong: Vec<Wrong>) -> Response {
 }
 
 impl Entry {
-    fn of(sent: &Sent) -> Self {
-        Self { name: sent.text("name").to_owned(), draft: Draft::typed(sent) }
+    fn of(typed: &Typed) -> Self {
+        Self { name: typed.text("name").to_owned(), draft: Draft::typed(typed) }
     }
 }
 

@@ -1,13 +1,13 @@
 //! What is done to an account with one button.
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 
 use super::address;
-use super::form;
 use crate::admin::Desk;
 use crate::admin::confirm::confirm;
-use crate::admin::page::{Notice, Section};
+use crate::admin::deed;
+use crate::admin::page::Section;
 use crate::admin::problem::Problem;
 use crate::admin::visitor::Visitor;
 use crate::registry::ChangeError;
@@ -15,7 +15,7 @@ use crate::registry::ChangeError;
 /// The name of an account that can be changed here.
 pub(super) fn changeable(desk: &Desk, segment: &str) -> Result<String, Problem> {
     let declared = desk.registry.declared();
-    let name = address::name(&declared, segment);
+    let name = address::name(segment);
     let account = address::find(&declared, name).ok_or_else(|| Problem::missing("account", name))?;
     match desk.config.account_place(&account.name) {
         None => Ok(account.name.clone()),
@@ -31,26 +31,7 @@ pub(super) async fn answer(
     result: Result<(), ChangeError>,
     done: &str,
 ) -> Result<Response, Problem> {
-    back(desk, visitor, &address::path(account), result, done).await
-}
-
-async fn back(
-    desk: &Desk,
-    visitor: &Visitor,
-    to: &str,
-    result: Result<(), ChangeError>,
-    done: &str,
-) -> Result<Response, Problem> {
-    let notice = match result {
-        Ok(()) => Notice::done(done),
-        Err(ChangeError::Store(fault)) => return Err(fault.into()),
-        Err(error) => Notice::failed(
-            format!("{}.", form::sentence(&error.to_string())),
-            format!("{}.", form::sentence(&error.remedy())),
-        ),
-    };
-    visitor.tell(desk, notice).await;
-    Ok(Redirect::to(&format!("{}{to}", desk.root())).into_response())
+    deed::answer(desk, visitor, &address::path(account), result, done).await
 }
 
 pub(super) async fn disable(
@@ -92,11 +73,11 @@ pub(super) async fn remove(
     let name = removable(&desk, &segment);
     let removed = desk.registry.remove_account(&visitor.actor(), &name).await;
     let told = format!("The account {name} is removed.");
-    back(&desk, &visitor, "/accounts", removed, &told).await
+    deed::answer(&desk, &visitor, "/accounts", removed, &told).await
 }
 
 fn removable(desk: &Desk, segment: &str) -> String {
     let declared = desk.registry.declared();
-    let name = address::name(&declared, segment);
+    let name = address::name(segment);
     address::find(&declared, name).map_or(name, |account| account.name.as_str()).to_owned()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::sent::Sent;
+use crate::admin::typed::Typed;
 use crate::config::Settings;
 
 /// By key: what stands in each field.
@@ -58,10 +58,10 @@ impl Draft {
     }
 
     /// What was typed.
-    pub(super) fn typed(sent: &Sent) -> Self {
+    pub(super) fn typed(typed: &Typed) -> Self {
         let typed = |key, kind| match kind {
-            Kind::Ticks => sent.all(key).collect::<Vec<_>>().join(" "),
-            _ => sent.text(key).replace("\r\n", "\n"),
+            Kind::Ticks => typed.all(key).join(" "),
+            _ => typed.text(key).replace("\r\n", "\n"),
         };
         Self(KEYS.into_iter().map(|(key, kind)| (key, typed(key, kind))).collect())
     }
@@ -173,12 +173,12 @@ mod tests {
     fn what_is_typed_becomes_settings() {
         let body = "token=support&aliases=+a+%0D%0A%0D%0Ab+c&protocols=imap&protocols=smtp&networks=10.0.0.0%2F8%2C+%3A%3A1\
                     &mailbox=&sender.policy=keep&sender.reply_to=true&password=geheim";
-        let typed = Draft::typed(&Sent::of(body.as_bytes()));
+        let typed = Draft::typed(&Typed::of(body.as_bytes()));
         let expected = json!({ "token": "support", "aliases": ["a", "b c"], "protocols": ["imap", "smtp"],
             "networks": ["10.0.0.0/8", "::1"] });
         assert_eq!(typed.settings(Settings::new()), settings(expected));
         assert!(!format!("{typed:?}").contains("geheim"));
-        let forgotten = Draft::typed(&Sent::of(b"sender.policy=keep&sender.address=a%40example.com"));
+        let forgotten = Draft::typed(&Typed::of(b"sender.policy=keep&sender.address=a%40example.com"));
         let expected = json!({ "sender": { "policy": "keep", "address": "a@example.com" } });
         assert_eq!(forgotten.settings(Settings::new()), settings(expected), "the policy was forgotten");
     }
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn only_what_differs_is_a_difference() {
         let one = Draft::stored(&settings(json!({ "token": "a", "networks": ["10.0.0.0/8", "::1"] })));
-        let two = Draft::typed(&Sent::of(b"token=b&networks=10.0.0.0%2F8+++%3A%3A1&sender.policy=keep"));
+        let two = Draft::typed(&Typed::of(b"token=b&networks=10.0.0.0%2F8+++%3A%3A1&sender.policy=keep"));
         assert_eq!(one.differences(&two), ["token"]);
     }
 }

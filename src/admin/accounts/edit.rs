@@ -1,14 +1,14 @@
-use axum::extract::{Path, RawForm, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::draft::Draft;
 use super::form::{self, Form};
-use super::sent::Sent;
 use super::{add, address, deeds};
 use crate::admin::Desk;
 use crate::admin::form::Wrong;
 use crate::admin::page::Section;
 use crate::admin::problem::Problem;
+use crate::admin::typed::Typed;
 use crate::admin::visitor::Visitor;
 use crate::config::Settings;
 use crate::registry::ChangeError;
@@ -36,13 +36,12 @@ pub(super) async fn save(
     State(desk): State<Desk>,
     visitor: Visitor,
     Path(segment): Path<String>,
-    RawForm(body): RawForm,
+    typed: Typed,
 ) -> Result<Response, Problem> {
-    let sent = Sent::of(&body);
     let (version, stored, account) = read(&desk, &segment).await?;
-    let edit = Edit { account, version, stored, draft: Draft::typed(&sent) };
+    let edit = Edit { account, version, stored, draft: Draft::typed(&typed) };
     let Edit { account, draft, stored, .. } = &edit;
-    if sent.text("version") != version.0.to_string() {
+    if typed.text("version") != version.0.to_string() {
         return Ok(edit.conflict(&desk, &visitor));
     }
     let settings = draft.settings(stored.clone());
@@ -61,10 +60,10 @@ pub(super) async fn check(
     State(desk): State<Desk>,
     _: Visitor,
     Path(segment): Path<String>,
-    RawForm(body): RawForm,
+    typed: Typed,
 ) -> Result<Response, Problem> {
     let account = deeds::changeable(&desk, &segment)?;
-    let settings = Draft::typed(&Sent::of(&body)).settings(Settings::new());
+    let settings = Draft::typed(&typed).settings(Settings::new());
     let faults = desk.registry.check_account(&account, &settings).err().unwrap_or_default();
     Ok(add::answer(form::wrongs(faults)))
 }

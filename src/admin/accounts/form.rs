@@ -7,6 +7,7 @@ use axum::response::Response;
 use super::draft::{Draft, POLICY, TOKEN};
 use crate::admin::form::{Control, Field, Wrong};
 use crate::admin::page::{Page, shown};
+use crate::admin::words::sentence;
 use crate::model::Protocol;
 use crate::registry::{ChangeError, Declared, Fault};
 
@@ -108,12 +109,7 @@ pub(super) fn refused(error: ChangeError) -> Vec<Wrong> {
 
 /// A sentence, and the next step.
 pub(super) fn told(error: &ChangeError) -> String {
-    format!("{}. {}.", sentence(&error.to_string()), sentence(&error.remedy()))
-}
-
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.trim_end_matches('.').chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    format!("{} {}", sentence(&error.to_string()), sentence(&error.remedy()))
 }
 
 fn placed(key: &str, text: &str) -> Wrong {

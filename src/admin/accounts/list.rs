@@ -4,14 +4,19 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 
 use super::address;
-use super::view::{self, Moment, Origin};
+use super::view::{self, Origin};
 use crate::admin::Desk;
+use crate::admin::figures::Moment;
 use crate::admin::page::{Badge, Page, Section, shown};
 use crate::admin::pager::{Asked, Pager};
 use crate::admin::problem::Problem;
+use crate::admin::tokens::state::State as TokenState;
+use crate::admin::tokens::{address as tokens, ahead};
 use crate::admin::visitor::Visitor;
+use crate::clock;
 use crate::model::Account;
 use crate::registry::Declared;
 use crate::store::Stored;
@@ -40,6 +45,7 @@ struct Row {
     path: String,
     aliases: String,
     token: String,
+    /// Empty where there is no such token.
     token_path: String,
     protocols: String,
     in_file: bool,
@@ -48,6 +54,9 @@ struct Row {
     login: Option<Moment>,
     message: Option<Moment>,
 }
+
+/// So many reasons are told at once.
+const MOST: usize = 50;
 
 pub(super) async fn list(
     State(desk): State<Desk>,
@@ -61,10 +70,12 @@ pub(super) async fn list(
     let pager = Pager::new(action.clone(), vec![("q", query.clone())], asked.page, found.len());
     let states: HashMap<_, _> = desk.store.states().await?.into_iter().collect();
     let nothing = Ok(Stored::default());
-    let shown_row = |account| {
+    let now = clock::now();
+    let shown_row = |account: &Account| {
         let opened = states.get(&view::state_name(account)).unwrap_or(&nothing);
-        let held = view::held(&desk, &declared, account, opened);
-        row(&desk, account, view::state(account, held.as_ref()))
+        let token = declared.find(&account.token.name).ok();
+        let held = token.map(|token| view::state(token, account, opened, (ahead(&desk), now)));
+        row(&desk, account, held.as_ref(), now)
     };
     let rows = pager.rows(found).into_iter().map(shown_row).collect();
     let broken = broken(&desk, &declared);
@@ -75,15 +86,11 @@ pub(super) async fn list(
 
 /// Tokens have a page of their own.
 fn broken(desk: &Desk, declared: &Declared) -> Vec<Broken> {
+    let in_store = declared.unusable.iter().filter(|name| desk.config.account_place(name).is_none());
+    let in_store: Vec<_> = in_store.map(|name| (format!("account {name:?}"), name)).collect();
+    let path = |text: &str| in_store.iter().find(|(own, _)| text.starts_with(own)).map(|(_, name)| address::path(name));
     let of_accounts = declared.broken.iter().filter(|text| !text.starts_with("token "));
-    let is_of = |text: &str, name: &&String| text.starts_with(&format!("account {name:?}"));
-    of_accounts
-        .map(|text| {
-            let stored = declared.unusable.iter().filter(|name| desk.config.account_place(name).is_none());
-            let path = stored.clone().find(|name| is_of(text, name)).map(|name| address::path(name));
-            Broken { text: text.clone(), path }
-        })
-        .collect()
+    of_accounts.take(MOST).map(|text| Broken { text: text.clone(), path: path(text) }).collect()
 }
 
 /// Those that have the text in one of their names, or in the name of their token.
@@ -97,19 +104,19 @@ fn found<'a>(declared: &'a Declared, query: &str) -> Vec<&'a Account> {
     found
 }
 
-fn row(desk: &Desk, account: &Account, state: Badge) -> Row {
+fn row(desk: &Desk, account: &Account, token: Option<&TokenState>, now: DateTime<Utc>) -> Row {
     let last = desk.activity.uses.last(&account.name);
     Row {
         name: account.name.clone(),
         path: address::path(&account.name),
         aliases: account.aliases.join(", "),
         token: account.token.name.clone(),
-        token_path: view::token_path(account),
+        token_path: token.map(|_| tokens::path(&account.token.name)).unwrap_or_default(),
         protocols: view::protocols(&account.protocols),
         in_file: !Origin::of(desk, account).is_store(),
-        state,
+        state: view::badge(account, token),
         sessions: desk.activity.roll.open_of(&account.name),
-        login: last.login.map(Moment::of),
-        message: last.message.map(Moment::of),
+        login: last.login.map(|at| Moment::new(at, now)),
+        message: last.message.map(|at| Moment::new(at, now)),
     }
 }

@@ -10,9 +10,7 @@ mod fresh;
 mod list;
 mod password;
 mod passwords;
-mod sent;
 mod servers;
-mod sessions;
 mod show;
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::sent::Sent;
 use crate::admin::form::{Control, Field, Wrong};
+use crate::admin::typed::Typed;
 use crate::registry::generated;
 
 /// The field that says how.
@@ -20,9 +20,9 @@ pub(super) enum Chosen {
 }
 
 impl Chosen {
-    pub(super) fn of(sent: &Sent) -> Result<Self, Wrong> {
-        let (password, again) = (sent.secret("password"), sent.secret("again"));
-        if sent.text(HOW) != TYPED {
+    pub(super) fn of(typed: &Typed) -> Result<Self, Wrong> {
+        let (password, again) = (typed.secret("password"), typed.secret("again"));
+        if typed.text(HOW) != TYPED {
             if [&password, &again].iter().any(|typed| !typed.expose_secret().is_empty()) {
                 let text = "You typed a password, and chose that one is made up. Choose one of the two; to have yours, type it \
                             again.";

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, RawForm, RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::NaiveDate;
@@ -13,7 +13,6 @@ use super::draft::words;
 use super::form::{self, Form, Group};
 use super::fresh::{Fresh, Kept};
 use super::password::{self, Chosen};
-use super::sent::Sent;
 use super::servers::{self, Server};
 use super::{deeds, view};
 use crate::admin::Desk;
@@ -21,7 +20,9 @@ use crate::admin::confirm::confirm;
 use crate::admin::form::{Control, Field, Wrong};
 use crate::admin::page::{Notice, Page, Section, shown};
 use crate::admin::problem::Problem;
+use crate::admin::typed::Typed;
 use crate::admin::visitor::Visitor;
+use crate::admin::words::sentence;
 use crate::clock;
 use crate::model::{Account, Protocol};
 use crate::registry::{ChangeError, Terms, Which};
@@ -76,7 +77,7 @@ pub(super) async fn show_once(
     Path(segment): Path<String>,
 ) -> Response {
     let declared = desk.registry.declared();
-    let account = address::name(&declared, &segment).to_owned();
+    let account = address::name(&segment).to_owned();
     let taken = (method == Method::GET).then(|| fresh.take(&visitor.id, &account, clock::now())).flatten();
     let label = taken.as_ref().and_then(|kept| kept.label.as_deref());
     let servers = address::find(&declared, &account).map(|account| beside(&desk, account, label)).unwrap_or_default();
@@ -110,11 +111,10 @@ pub(super) async fn give(
     Extension(fresh): Extension<Fresh>,
     visitor: Visitor,
     Path(segment): Path<String>,
-    RawForm(body): RawForm,
+    typed: Typed,
 ) -> Result<Response, Problem> {
     let account = deeds::changeable(&desk, &segment)?;
-    let sent = Sent::of(&body);
-    let terms = terms(&sent);
+    let terms = terms(&typed);
     let mut wrong = match desk.registry.may_give_password(&account, &terms).await {
         Ok(()) => Vec::new(),
         Err(error) => refused(error)?,
@@ -123,8 +123,8 @@ pub(super) async fn give(
         wrong = vec![Wrong::new("label", "It is missing: type what the password is for, such as scanner or phone.")];
     }
     wrong.extend(terms.expires.as_deref().and_then(over));
-    let chosen = Chosen::of(&sent).inspect_err(|fault| wrong.push(fault.clone())).ok();
-    let again = |wrong| Ok(page(&desk, &visitor, &account, (&terms, sent.text(password::HOW)), wrong));
+    let chosen = Chosen::of(&typed).inspect_err(|fault| wrong.push(fault.clone())).ok();
+    let again = |wrong| Ok(page(&desk, &visitor, &account, (&terms, typed.text(password::HOW)), wrong));
     let Some(chosen) = chosen.filter(|_| wrong.is_empty()) else { return again(wrong) };
     match desk.registry.give_password(&visitor.actor(), &account, chosen.password(), terms.clone()).await {
         Ok(()) => {
@@ -168,20 +168,20 @@ pub(super) async fn revoke(
 }
 
 fn which(query: &str) -> Which {
-    let asked = Sent::of(query.as_bytes());
+    let asked = Typed::of(query.as_bytes());
     match asked.text("mark") {
         "" => Which::Label(asked.text("label").to_owned()),
         mark => Which::Plain(mark.to_owned()),
     }
 }
 
-fn terms(sent: &Sent) -> Terms {
+fn terms(typed: &Typed) -> Terms {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     Terms {
-        label: some(sent.text("label")),
-        protocols: sent.all("protocols").map(str::to_owned).collect(),
-        networks: words(sent.text("networks")).into_iter().map(str::to_owned).collect(),
-        expires: some(sent.text("expires")),
+        label: some(typed.text("label")),
+        protocols: typed.all("protocols").into_iter().map(str::to_owned).collect(),
+        networks: words(typed.text("networks")).into_iter().map(str::to_owned).collect(),
+        expires: some(typed.text("expires")),
         keep_old: true,
     }
 }
@@ -201,7 +201,7 @@ fn refused(error: ChangeError) -> Result<Vec<Wrong>, Problem> {
         ChangeError::Wrong(faults) => Ok(faults
             .into_iter()
             .map(|fault| match FIELDS.iter().find(|field| **field == fault.key) {
-                Some(field) => Wrong::new(*field, form::sentence(&fault.text)),
+                Some(field) => Wrong::new(*field, sentence(&fault.text)),
                 None => Wrong::new("", format!("{}: {}", fault.key, fault.text)),
             })
             .collect()),

@@ -2,16 +2,19 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use url::form_urlencoded;
 
 use super::address;
 use super::servers::{self, Server};
-use super::sessions::{self, Row as Session};
-use super::view::{self, Moment, Origin};
+use super::view::{self, Origin};
 use crate::admin::Desk;
+use crate::admin::figures::Moment;
 use crate::admin::page::{Badge, Page, Section, shown};
 use crate::admin::problem::Problem;
+use crate::admin::sessions::{self, Row as Session};
 use crate::admin::tokens::state::State as TokenState;
+use crate::admin::tokens::{address as tokens, ahead};
 use crate::admin::visitor::Visitor;
 use crate::clock;
 use crate::model::{Account, Password, Protocol};
@@ -57,6 +60,7 @@ struct Row {
 
 /// When a password ends, or has ended.
 struct Expiry {
+    day: String,
     at: Moment,
     is_over: bool,
 }
@@ -76,11 +80,12 @@ pub(super) async fn show(
     Path(segment): Path<String>,
 ) -> Result<Response, Problem> {
     let declared = desk.registry.declared();
-    let name = address::name(&declared, &segment);
+    let name = address::name(&segment);
     let Some(account) = address::find(&declared, name) else { return broken(&desk, &declared, &visitor, name).await };
     let page = visitor.page(&desk, Section::Accounts, format!("Account {}", account.name));
     let opened = desk.store.token(&view::state_name(account)).await;
-    let held = view::held(&desk, &declared, account, &opened);
+    let token = declared.find(&account.token.name).ok();
+    let held = token.map(|token| view::state(token, account, &opened, (ahead(&desk), clock::now())));
     Ok(shown(StatusCode::OK, &Show::of(&desk, account, (page, held))))
 }
 
@@ -97,23 +102,23 @@ async fn broken(desk: &Desk, declared: &Declared, visitor: &Visitor, name: &str)
 impl Show {
     fn of(desk: &Desk, account: &Account, (page, held): (Page, Option<TokenState>)) -> Self {
         let name = account.name.clone();
-        let last = desk.activity.uses.last(&name);
-        let (sessions, open) = sessions::of(desk, &name);
+        let (last, now) = (desk.activity.uses.last(&name), clock::now());
+        let (sessions, open) = sessions::of_account(desk, &name);
         Self {
             page,
             path: address::path(&name),
-            state: view::state(account, held.as_ref()),
+            state: view::badge(account, held.as_ref()),
             disabled: account.disabled,
             origin: Origin::of(desk, account),
             token: account.token.name.clone(),
-            token_path: view::token_path(account),
+            token_path: tokens::path(&account.token.name),
             held,
             facts: facts(account),
-            login: last.login.map(Moment::of),
-            message: last.message.map(Moment::of),
+            login: last.login.map(|at| Moment::new(at, now)),
+            message: last.message.map(|at| Moment::new(at, now)),
             servers: servers::servers(desk, account),
             unserved: view::protocols(&servers::unserved(&desk.config, account)),
-            passwords: account.passwords.iter().map(|password| Row::of(desk, &name, password)).collect(),
+            passwords: account.passwords.iter().map(|password| Row::of(desk, &name, password, now)).collect(),
             sessions,
             open,
             all_sessions: query("/sessions", "q", &name),
@@ -123,7 +128,7 @@ impl Show {
 }
 
 impl Row {
-    fn of(desk: &Desk, account: &str, password: &Password) -> Self {
+    fn of(desk: &Desk, account: &str, password: &Password, now: DateTime<Utc>) -> Self {
         const SAME: &str = "as the account";
         const REVOKE: &str = "/passwords/revoke";
         let protocols: Vec<_> = password.protocols.iter().copied().map(view::title).collect();
@@ -133,12 +138,16 @@ impl Row {
             label: password.label.clone(),
             protocols: view::joined(&protocols, SAME),
             networks: view::joined(&password.networks, SAME),
-            expires: password
-                .expires
-                .map(|at| Expiry { at: Moment::of(at), is_over: password.has_expired(clock::now()) }),
-            used: desk.activity.uses.password(account, label).map(Moment::of),
+            expires: password.expires.map(|at| Expiry::of(at, now)),
+            used: desk.activity.uses.password(account, label).map(|at| Moment::new(at, now)),
             revoke: query(REVOKE, key, &value),
         }
+    }
+}
+
+impl Expiry {
+    fn of(at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        Self { day: at.format("%Y-%m-%d").to_string(), at: Moment::new(at, now), is_over: at <= now }
     }
 }
 

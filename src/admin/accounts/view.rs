@@ -1,22 +1,12 @@
 //! Accounts in words.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::admin::Desk;
 use crate::admin::page::{Badge, Tone};
-use crate::admin::tokens::state::State as TokenState;
-use crate::admin::tokens::{self, ahead};
-use crate::clock;
-use crate::model::{Account, Protocol, SenderPolicy};
-use crate::registry::Declared;
+use crate::admin::tokens::state::State;
+use crate::model::{Account, Protocol, SenderPolicy, Token};
 use crate::store::Opened;
-
-/// A time for machines and for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
-    pub(super) exact: String,
-    pub(super) text: String,
-}
 
 /// Where an account is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +15,6 @@ pub(super) enum Origin {
     Store,
     /// In a file, which only people change.
     File { place: String, listed: bool },
-}
-
-impl Moment {
-    pub(super) fn of(time: DateTime<Utc>) -> Self {
-        let exact = time.to_rfc3339_opts(SecondsFormat::Secs, true);
-        Self { exact, text: time.format("%Y-%m-%d %H:%M UTC").to_string() }
-    }
 }
 
 impl Origin {
@@ -47,38 +30,35 @@ impl Origin {
     }
 }
 
-/// Whether somebody gets in, and to the mailbox.
-pub(super) fn state(account: &Account, held: Option<&TokenState>) -> Badge {
-    match held {
+/// Whether somebody gets in, and to the mailbox. `token`: how its token is; nothing where there is none.
+pub(in crate::admin) fn badge(account: &Account, token: Option<&State>) -> Badge {
+    match token {
         _ if account.disabled => Badge::new(Tone::Idle, "disabled"),
-        None => Badge::new(Tone::Bad, "token missing"),
-        Some(held) if held.needs_you && held.badge.tone == Tone::Bad => {
-            Badge::new(Tone::Bad, format!("token: {}", held.badge.text))
+        None => Badge::new(Tone::Bad, "no such token"),
+        Some(State { badge, needs_you, serves, .. }) if *needs_you || !serves => {
+            Badge::new(badge.tone, format!("token: {}", badge.text))
         }
-        Some(held) if held.needs_you => Badge::new(Tone::Warn, format!("token: {}", held.badge.text)),
-        Some(held) if !held.serves => Badge::new(held.badge.tone, format!("token: {}", held.badge.text)),
-        Some(_) => Badge::new(Tone::Good, "enabled"),
+        Some(_) => Badge::new(Tone::Good, "ready"),
     }
 }
 
 /// What the store calls the state of its token, for the mailbox that it opens.
-pub(super) fn state_name(account: &Account) -> String {
+pub(in crate::admin) fn state_name(account: &Account) -> String {
     account.token.state_name(user(account))
 }
 
-/// How its token is; nothing where there is none.
-pub(super) fn held(desk: &Desk, declared: &Declared, account: &Account, opened: &Opened) -> Option<TokenState> {
-    let token = declared.find(&account.token.name).ok()?;
-    Some(TokenState::of(token, user(account), opened, ahead(desk), clock::now()))
+/// How a token is for the mailbox that an account opens.
+pub(in crate::admin) fn state(
+    token: &Token,
+    account: &Account,
+    opened: &Opened,
+    (ahead, now): (TimeDelta, DateTime<Utc>),
+) -> State {
+    State::of(token, user(account), opened, ahead, now)
 }
 
 fn user(account: &Account) -> &str {
     account.upstream_user(account.protocols.first().copied().unwrap_or(Protocol::Imap))
-}
-
-/// The page of its token.
-pub(super) fn token_path(account: &Account) -> String {
-    tokens::address::path(&account.token.name)
 }
 
 /// As people write it.

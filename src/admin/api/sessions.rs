@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use tracing::Level;
 
 use super::super::Desk;
+use super::super::sessions::ended;
 use super::refusal::Refusal;
 use super::tokens::rfc;
 use crate::activity::{Event, Filter, KEPT, Seen};
 use crate::registry::Actor;
-use crate::store::Kind;
 
 pub(super) async fn list(State(desk): State<Desk>) -> Json<Value> {
     let all: Vec<_> = desk.activity.roll.list().iter().map(session).collect();
@@ -25,12 +25,8 @@ pub(super) async fn end(
     Extension(by): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    let line = desk.activity.roll.line(&id);
-    match line.filter(|_| desk.activity.roll.end(&id)) {
-        Some(line) => {
-            desk.registry.note(&by, Kind::Account, "session.ended", &line.login.account.name, &id).await;
-            Ok(StatusCode::NO_CONTENT)
-        }
+    match ended(&desk, &by, &id).await {
+        Some(_) => Ok(StatusCode::NO_CONTENT),
         None => Err(Refusal::missing("there is no such session (any more)", "GET /api/v1/sessions lists all")),
     }
 }

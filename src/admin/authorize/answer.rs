@@ -28,7 +28,7 @@ pub(super) async fn paste(
     Path((segment, id)): Path<(String, String)>,
     Form(Pasted { answer }): Form<Pasted>,
 ) -> Response {
-    let token = name(&desk.registry.declared(), &segment).to_owned();
+    let token = name(&segment).to_owned();
     let (hands, binding) = (desk.clone(), visitor.id.clone());
     let key = id.clone();
     let redeeming = async move {
@@ -79,8 +79,7 @@ pub(super) async fn cancel(
     visitor: Visitor,
     Path((segment, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let declared = desk.registry.declared();
-    let token = name(&declared, &segment);
+    let token = name(&segment);
     let notice = match cancelled(&desk, &visitor.actor(), &id).await {
         Ok(true) => Notice::done("That was broken off; nothing was changed."),
         Ok(false) => Notice::failed("There was nothing to break off any more.", "Look whether the token is there."),

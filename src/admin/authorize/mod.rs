@@ -13,11 +13,12 @@ pub(super) use words::{accepted, refused};
 
 use axum::Router;
 use axum::extract::{Form, Path, State};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::Desk;
+use super::deed::to;
 use super::page::Notice;
 use super::problem::Problem;
 use super::tokens::address::{name, path};
@@ -101,13 +102,8 @@ fn by(visitor: &Visitor) -> By {
 }
 
 fn party(desk: &Desk, segment: &str) -> Result<Party, Problem> {
-    let declared = desk.registry.declared();
-    let name = name(&declared, segment);
+    let name = name(segment);
     (desk.find)(name).ok_or_else(|| Problem::missing("token", name))
-}
-
-pub(super) fn to(desk: &Desk, path: &str) -> Response {
-    Redirect::to(&format!("{}{path}", desk.root())).into_response()
 }
 
 /// Back to the page of a token, with what became of it.

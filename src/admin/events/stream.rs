@@ -64,7 +64,7 @@ pub(super) async fn stream(
 ) -> Response {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let Some(watch) = desk.activity.events.watch(last.or(after)) else { return full() };
-    let telling = Telling::new(desk, visitor, Filter { ..wanted.filter() }, watch);
+    let telling = Telling::new(desk, visitor, wanted.filter(), watch);
     ([UNBUFFERED], Sse::new(telling.messages())).into_response()
 }
 

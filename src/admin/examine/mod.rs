@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::Desk;
 use super::accounts::address;
-use super::authorize::to;
+use super::deed::to;
 use super::form::{Control, Field, Wrong};
 use super::page::{Badge, Notice, Page, Section, Tone, shown};
 use super::problem::Problem;
@@ -135,7 +135,7 @@ async fn progress(
 
 fn find(desk: &Desk, place: &str) -> Result<Account, Problem> {
     let declared = desk.registry.declared();
-    let name = address::name(&declared, place);
+    let name = address::name(place);
     address::find(&declared, name).cloned().ok_or_else(|| Problem::missing("account", name))
 }
 

@@ -13,13 +13,14 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use axum::routing::get;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::Desk;
 use super::confirm::confirm_one;
+use super::deed::to;
 use super::form::{Control, Field, Wrong};
 use super::page::{Badge, Notice, Page, Section, Tone, shown};
 use super::problem::Problem;
@@ -120,7 +121,7 @@ async fn remove(
         Err(KeyError::Unknown(_)) => {}
         Err(fault) => return Err(fault.into()),
     }
-    Ok(Redirect::to(&format!("{}/keys", desk.root())).into_response())
+    Ok(to(&desk, "/keys"))
 }
 
 async fn page(

@@ -1,14 +1,17 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::accounts::{address, view};
-use super::super::page::{Badge, Tone};
+use super::super::figures::Moment;
+use super::super::page::Badge;
 use super::super::tokens::address as tokens;
-use super::super::tokens::words::Moment;
-use super::tokens::Standing;
+use super::super::tokens::standing::Standing;
+use super::super::tokens::state::State;
 use crate::activity::Activity;
 use crate::model::Account;
+use crate::store::{Opened, Stored};
 
 /// An account in the table.
 #[derive(Clone, Debug)]
@@ -25,11 +28,36 @@ pub(super) struct Row {
     pub(super) message: Option<Moment>,
 }
 
-/// How the tokens are, by their names.
-pub(super) type Tokens<'a> = HashMap<&'a str, &'a Standing>;
+/// How the tokens are.
+pub(super) struct Tokens<'a> {
+    by_name: HashMap<&'a str, &'a Standing>,
+    states: HashMap<&'a str, &'a Opened>,
+    nothing: Opened,
+    ahead: TimeDelta,
+    now: DateTime<Utc>,
+}
 
-pub(super) fn by_name(standings: &[Standing]) -> Tokens<'_> {
-    standings.iter().map(|standing| (standing.token.name.as_str(), standing)).collect()
+impl<'a> Tokens<'a> {
+    pub(super) fn new(
+        standings: &'a [Standing],
+        states: &'a [(String, Opened)],
+        ahead: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let by_name = standings.iter().map(|standing| (standing.token.name.as_str(), standing)).collect();
+        let states = states.iter().map(|(name, opened)| (name.as_str(), opened)).collect();
+        Self { by_name, states, nothing: Ok(Stored::default()), ahead, now }
+    }
+
+    /// Of an account; nothing where there is none. A token with many mailboxes may be well for one and not for another.
+    fn of(&self, account: &Account) -> Option<Cow<'a, State>> {
+        let Standing { token, state, .. } = self.by_name.get(account.token.name.as_str())?;
+        if !token.is_per_mailbox() {
+            return Some(Cow::Borrowed(state));
+        }
+        let opened = self.states.get(view::state_name(account).as_str()).copied().unwrap_or(&self.nothing);
+        Some(Cow::Owned(view::state(token, account, opened, (self.ahead, self.now))))
+    }
 }
 
 /// The accounts somebody looks for: those in trouble first, then by their names. `wanted` is in small letters.
@@ -43,38 +71,25 @@ pub(super) fn sorted<'a>(accounts: &'a [Account], tokens: &Tokens<'_>, wanted: &
 }
 
 fn rank(account: &Account, tokens: &Tokens<'_>) -> u8 {
-    match tokens.get(account.token.name.as_str()) {
-        _ if account.disabled => 2,
-        None => 0,
-        Some(standing) if standing.state.needs_you => 1,
-        Some(_) => 2,
+    if account.disabled {
+        return 2;
     }
+    tokens.of(account).map_or(0, |state| if state.needs_you { 1 } else { 2 })
 }
 
-pub(super) fn row(account: &Account, tokens: &Tokens<'_>, activity: &Activity, now: DateTime<Utc>) -> Row {
-    let standing = tokens.get(account.token.name.as_str());
-    let when = |at: Option<DateTime<Utc>>| at.map(|at| Moment::new(at, now));
+pub(super) fn row(account: &Account, tokens: &Tokens<'_>, activity: &Activity) -> Row {
+    let state = tokens.of(account);
+    let when = |at: Option<DateTime<Utc>>| at.map(|at| Moment::new(at, tokens.now));
     let last = activity.uses.last(&account.name);
     Row {
         name: account.name.clone(),
         path: address::path(&account.name),
         token: account.token.name.clone(),
-        token_path: standing.map(|standing| tokens::path(&standing.token.name)).unwrap_or_default(),
+        token_path: state.as_ref().map(|_| tokens::path(&account.token.name)).unwrap_or_default(),
         protocols: view::protocols(&account.protocols),
-        badge: badge(account, standing.copied()),
+        badge: view::badge(account, state.as_deref()),
         sessions: activity.roll.open_of(&account.name),
         login: when(last.login),
         message: when(last.message),
-    }
-}
-
-fn badge(account: &Account, standing: Option<&Standing>) -> Badge {
-    match standing {
-        _ if account.disabled => Badge::new(Tone::Idle, "disabled"),
-        None => Badge::new(Tone::Bad, "no such token"),
-        Some(Standing { state, .. }) if state.needs_you || !state.serves => {
-            Badge::new(state.badge.tone, format!("token {}", state.badge.text))
-        }
-        Some(_) => Badge::new(Tone::Good, "ready"),
     }
 }

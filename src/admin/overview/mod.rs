@@ -7,7 +7,6 @@ mod charts;
 mod endings;
 #[cfg(test)]
 mod tests;
-mod tokens;
 mod verdict;
 
 use askama::Template;
@@ -23,11 +22,11 @@ use self::charts::Day;
 use self::verdict::{Step, Verdict};
 use super::Desk;
 use super::draw::{Ending, Span, Timeline};
+use super::figures::Moment;
 use super::page::{Page, Section, Tone, shown};
 use super::pager::Pager;
 use super::problem::Problem;
-use super::tokens::ahead;
-use super::tokens::words::Moment;
+use super::tokens::{ahead, standing};
 use super::visitor::Visitor;
 use crate::clock;
 use crate::store::Opened;
@@ -41,7 +40,7 @@ struct Overview {
     day: Day,
     started: Moment,
     query: String,
-    tokens: Vec<tokens::Row>,
+    tokens: Vec<standing::Row>,
     tokens_pager: Pager,
     accounts: Vec<accounts::Row>,
     accounts_pager: Pager,
@@ -86,12 +85,12 @@ async fn overview(State(desk): State<Desk>, visitor: Visitor, Query(asked): Quer
 
 impl Overview {
     fn of(page: Page, desk: &Desk, states: &[(String, Opened)], asked: &Asked, now: DateTime<Utc>) -> Self {
-        let (declared, held) = (desk.registry.declared(), tokens::held(states));
-        let standings = tokens::standings(&declared.tokens, &held, ahead(desk), now);
-        let by_name = accounts::by_name(&standings);
+        let (declared, held, ahead) = (desk.registry.declared(), standing::held(states), ahead(desk));
+        let standings = standing::standings(&declared.tokens, &held, ahead, now);
+        let of_tokens = accounts::Tokens::new(&standings, states, ahead, now);
         let wanted = asked.q.trim().to_lowercase();
         let found: Vec<_> = standings.iter().filter(|standing| standing.is_wanted(&wanted)).collect();
-        let accounts = accounts::sorted(&declared.accounts, &by_name, &wanted);
+        let accounts = accounts::sorted(&declared.accounts, &of_tokens, &wanted);
         let tokens_pager = asked.pager(&page, "tokens", found.len());
         let accounts_pager = asked.pager(&page, "accounts", accounts.len());
         let endings = endings::endings(&declared, &held, desk.certificate.as_deref(), now);
@@ -106,7 +105,7 @@ impl Overview {
             accounts: accounts_pager
                 .rows(accounts)
                 .into_iter()
-                .map(|account| accounts::row(account, &by_name, &desk.activity, now))
+                .map(|account| accounts::row(account, &of_tokens, &desk.activity))
                 .collect(),
             timeline: Timeline::of(&endings, asked.ends, now),
             endings_beyond: endings.len().saturating_sub(ENDINGS),

@@ -170,7 +170,7 @@ async fn tokens_in_need_come_first_with_cause_and_remedy() {
         text.contains("Next step: Press \"Get token\"") || text.contains("Next step: Press &#34;Get token&#34;"),
         "{text}"
     );
-    assert!(text.contains("token needs authorization"), "the account says so too: {text}");
+    assert!(text.contains("token: needs authorization"), "the account says so too: {text}");
     assert!(!html.contains("<script>alert") && !html.contains("<b>"), "{html}");
 }
 
@@ -198,7 +198,7 @@ async fn a_disabled_token_is_disabled_whatever_ends() {
     let (desk, _directory) = scene(&(token("support", &more) + &account("evmail", "support", ""))).await;
     get(&desk, "support").await;
     let text = plain(&page(&desk, "/gatepost/").await);
-    assert!(text.contains("token disabled") && !text.contains("ends soon") && !text.contains("ready"), "{text}");
+    assert!(text.contains("token: disabled") && !text.contains("ends soon") && !text.contains("ready"), "{text}");
     for path in ["/gatepost/tokens", "/gatepost/tokens/support", "/gatepost/accounts", "/gatepost/accounts/evmail"] {
         let text = plain(&page(&desk, path).await);
         assert!(
@@ -284,6 +284,39 @@ async fn every_address_has_the_prefix_and_nothing_is_styled_or_scripted_in_the_p
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), count, "an id is there twice");
+}
+
+#[tokio::test]
+async fn an_account_of_a_token_with_many_mailboxes_is_as_well_as_its_own_and_says_so_everywhere_alike() {
+    let key = serde_json::json!({
+        "type": "service_account", "client_email": "a@p.iam.gserviceaccount.com", "private_key": "-----BEGIN", "private_key_id": "7"
+    });
+    let service =
+        format!("[tokens.crowd]\nprovider = \"google\"\ngrant = \"service_account\"\nservice_account = '{key}'\n");
+    let own = |name: &str| account(name, "crowd", &format!("mailbox = \"{name}@example.com\""));
+    let (desk, _directory) = scene(&(service + &own("ann") + &own("bob"))).await;
+    let token = Arc::clone(desk.registry.declared().find("crowd").unwrap());
+    let places = ["ann", "bob"].map(|name| token.state_name(&format!("{name}@example.com")));
+    for place in &places {
+        let state = TokenState::default().authorized(granted(clock::now()), token.binding(), clock::now());
+        let saved = desk.store.save(place, Version::default(), &state).await.unwrap();
+        assert!(matches!(saved, Saved::Done(_)));
+    }
+    let stored = desk.store.token(&places[1]).await.unwrap();
+    let (summary, remedy) = ("no such mailbox".to_owned(), "add it".to_owned());
+    let (since, retry_at) = (clock::now(), clock::now());
+    let trouble = Trouble { class: TroubleClass::Ended, summary, remedy, since, failures: 3, retry_at };
+    let saved = desk.store.save(&places[1], stored.version, &stored.state.failed(trouble)).await.unwrap();
+    assert!(matches!(saved, Saved::Done(_)));
+    let overview = page(&desk, "/gatepost/").await;
+    let accounts = plain(overview.split_once("id=\"accounts\"").unwrap().1);
+    assert!(order(&accounts, "bob", "ann"), "the one in trouble comes first: {accounts}");
+    let list = plain(&page(&desk, "/gatepost/accounts").await);
+    for text in [&accounts, &list] {
+        assert!(text.contains("ann ✓ ready") && text.contains("bob ✗ token: "), "{text}");
+    }
+    let token = plain(&page(&desk, "/gatepost/tokens/crowd").await);
+    assert!(order(&token, "bob@example.com", "ann@example.com"), "{token}");
 }
 
 /// What it takes with 500 tokens and 2,000 accounts: `cargo test --profile release-fast --lib a_crowd -- --ignored --nocapture`.

@@ -3,7 +3,7 @@
 use super::super::accounts::address as accounts;
 use super::super::page::Tone;
 use super::super::tokens::address;
-use super::tokens::Standing;
+use super::super::tokens::standing::Standing;
 use crate::model::Token;
 use crate::registry::Declared;
 

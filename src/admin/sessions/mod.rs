@@ -3,24 +3,24 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
-use tracing::{info, warn};
+use chrono::{DateTime, Utc};
 
-use super::figures::{exact, machine, octets};
+use super::deed::to;
+use super::figures::{Moment, octets};
 use super::page::{Notice, Page, Section, Tone, shown};
 use super::pager::{Asked, Pager};
 use super::visitor::Visitor;
 use super::{Desk, accounts, tokens};
 use crate::activity::{Line, Seen};
 use crate::clock;
-use crate::store::Deed;
+use crate::registry::Actor;
+use crate::store::Kind;
 
 pub(super) fn routes() -> Router<Desk> {
     Router::new().route("/sessions", get(sessions)).route("/sessions/{id}/end", post(end))
@@ -37,17 +37,23 @@ struct Sessions {
     rows: Vec<Row>,
 }
 
-struct Row {
-    seen: Seen,
+/// One of them, on this page and on its account's.
+pub(super) struct Row {
+    pub(super) seen: Seen,
     /// The page of its account.
     account: String,
     /// The page of its token.
     token: String,
-    since: String,
-    since_exact: String,
+    pub(super) protocol: &'static str,
+    pub(super) since: Moment,
+    /// Which password it came by.
+    pub(super) password: String,
     sent: String,
     received: String,
 }
+
+/// As many as an account's page shows; the others are on this one.
+const SHOWN: usize = 20;
 
 async fn sessions(State(desk): State<Desk>, visitor: Visitor, Query(asked): Query<Asked>) -> Response {
     let wanted = asked.q.trim().to_lowercase();
@@ -56,7 +62,8 @@ async fn sessions(State(desk): State<Desk>, visitor: Visitor, Query(asked): Quer
     let page = visitor.page(&desk, Section::Sessions, "Sessions");
     let action = format!("{}/sessions", page.root);
     let pager = Pager::new(action.clone(), vec![("q", asked.q.clone())], asked.page, lines.len());
-    let rows = pager.rows(&lines).into_iter().map(Row::of).collect();
+    let now = clock::now();
+    let rows = pager.rows(&lines).into_iter().map(|line| Row::of(line, now)).collect();
     shown(StatusCode::OK, &Sessions { page, action, query: asked.q, number: asked.page, pager, rows })
 }
 
@@ -74,14 +81,28 @@ fn is(line: &Line, wanted: &str) -> bool {
         || line.id.to_string() == wanted
 }
 
+/// Those of an account: the oldest, and how many there are.
+pub(super) fn of_account(desk: &Desk, account: &str) -> (Vec<Row>, usize) {
+    let lines = desk.activity.roll.lines();
+    let own = lines.iter().filter(|line| line.login.account.name == account);
+    let now = clock::now();
+    (own.take(SHOWN).map(|line| Row::of(line, now)).collect(), desk.activity.roll.open_of(account))
+}
+
 impl Row {
-    fn of(line: &Arc<Line>) -> Self {
+    fn of(line: &Line, now: DateTime<Utc>) -> Self {
         let seen = line.seen();
+        let password = match &seen.label {
+            Some(label) => label.clone(),
+            None if seen.guest => "none: let in without a login".to_owned(),
+            None => "without a label".to_owned(),
+        };
         Self {
             account: accounts::address::path(&seen.account),
             token: tokens::address::path(&seen.token),
-            since: machine(seen.since),
-            since_exact: exact(seen.since),
+            protocol: accounts::view::title(seen.protocol),
+            since: Moment::new(seen.since, now),
+            password,
             sent: octets(seen.sent),
             received: octets(seen.received),
             seen,
@@ -91,11 +112,8 @@ impl Row {
 
 /// Ends one, and goes back to the list as it was.
 async fn end(State(desk): State<Desk>, visitor: Visitor, Path(id): Path<String>, Form(asked): Form<Asked>) -> Response {
-    let seen = desk.activity.roll.line(&id).map(|line| line.seen());
-    let ended = seen.filter(|_| desk.activity.roll.end(&id));
-    let notice = match ended {
+    let notice = match ended(&desk, &visitor.actor(), &id).await {
         Some(seen) => {
-            note(&desk, &visitor, &seen).await;
             let text = format!("The {} session of account {:?} is ended.", seen.protocol, seen.account);
             let next =
                 "The program may log in again at once. To keep it out, revoke its password or disable the account.";
@@ -106,18 +124,16 @@ async fn end(State(desk): State<Desk>, visitor: Visitor, Path(id): Path<String>,
     visitor.tell(&desk, notice).await;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("q", &asked.q).append_pair("page", &asked.page.to_string());
-    Redirect::to(&format!("{}/sessions?{}", desk.root(), query.finish())).into_response()
+    to(&desk, &format!("/sessions?{}", query.finish()))
 }
 
-/// What is done is done: a trail that cannot be written is told in the log.
-async fn note(desk: &Desk, visitor: &Visitor, seen: &Seen) {
-    let by = visitor.actor();
-    let (session, account, token) = (&seen.id, &seen.account, &seen.token);
-    info!(who = by.who, from = by.from, session, account, token, peer = seen.peer, "admin.session_ended");
-    let detail = format!("account {account}, {} from {}", seen.protocol, seen.peer);
-    let (who, from, subject) = (by.who, by.from, session.clone());
-    let deed = Deed { at: clock::now(), who, from, what: "session.ended".into(), subject, detail };
-    if let Err(fault) = desk.store.note(deed).await {
-        warn!(what = "session.ended", error = %fault, "admin.not_noted");
+/// Ends one and notes who did; none if it is over already.
+pub(super) async fn ended(desk: &Desk, by: &Actor, id: &str) -> Option<Seen> {
+    let seen = desk.activity.roll.line(id)?.seen();
+    if !desk.activity.roll.end(id) {
+        return None;
     }
+    let detail = format!("{} from {}, session {id}", seen.protocol, seen.peer);
+    desk.registry.note(by, Kind::Account, "session.ended", &seen.account, &detail).await;
+    Some(seen)
 }

@@ -71,7 +71,7 @@ async fn one_is_ended_noted_and_told_and_a_second_click_is_harmless() {
     assert!(page.contains("The imap session of account &#34;tim&#34; is ended."), "{page}");
     let deed = desk.store.deeds(None, 1).await.unwrap().remove(0).deed;
     assert_eq!((deed.who.as_str(), deed.what.as_str()), ("administrator", "session.ended"));
-    assert_eq!((deed.subject, deed.detail), (one.line().id.to_string(), "account tim, imap from 10.1.2.3:1".into()));
+    assert_eq!((deed.subject, deed.detail), ("tim".into(), format!("imap from 10.1.2.3:1, session {}", one.line().id)));
     drop(one);
     for path in [path.as_str(), "/sessions/nonsense/end"] {
         assert_eq!(browser.post(path, &[]).await.status, StatusCode::SEE_OTHER);

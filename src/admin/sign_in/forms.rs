@@ -84,10 +84,3 @@ pub(super) fn agree(password: &SecretString, again: &SecretString) -> Result<(),
     let same = password.expose_secret() == again.expose_secret();
     if same { Ok(()) } else { Err(Wrong::new("again", "This is not the same as the new password.")) }
 }
-
-/// An error as a sentence.
-pub(super) fn sentence(error: &str) -> String {
-    let mut letters = error.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
-}

@@ -34,6 +34,7 @@ use super::guard::Caller;
 use super::page::{Notice, Page, shown};
 use super::problem::Problem;
 use super::visitor::Visitor;
+use super::words::sentence;
 
 /// For everybody.
 pub(super) fn open_routes() -> Router<Desk> {
@@ -238,7 +239,7 @@ fn encoded(text: &str) -> String {
 fn in_form(refused: Refused) -> Result<Wrong, Refused> {
     match refused {
         Refused::Password(fault @ (PasswordError::Short | PasswordError::Long)) => {
-            Ok(Wrong::new("password", forms::sentence(&fault.to_string())))
+            Ok(Wrong::new("password", sentence(&fault.to_string())))
         }
         other => Err(other),
     }
@@ -261,12 +262,12 @@ fn refusal(refused: &Refused) -> Result<(StatusCode, HeaderMap), Problem> {
 }
 
 fn unexpected(refused: &Refused) -> Problem {
-    let text = forms::sentence(&refused.to_string());
+    let text = sentence(&refused.to_string());
     Problem::new(StatusCode::CONFLICT, "Nothing was changed", text, "Go to the sign-in page.")
 }
 
 fn in_file(fault: &PasswordError) -> Problem {
-    let text = forms::sentence(&fault.to_string());
+    let text = sentence(&fault.to_string());
     Problem::new(StatusCode::CONFLICT, "Not here", text, "Change it in that file.")
 }
 

@@ -1,16 +1,19 @@
 //! What is done to a token with one button.
 
 use axum::extract::{Form, Path, State as Shared};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{address, state};
+use super::address;
 use crate::admin::Desk;
 use crate::admin::confirm;
+use crate::admin::deed;
 use crate::admin::page::{Notice, Section};
 use crate::admin::problem::Problem;
 use crate::admin::visitor::Visitor;
+use crate::admin::words::sentence;
+use crate::model::Token;
 use crate::registry::ChangeError;
 use crate::store::Kind;
 use crate::token;
@@ -28,7 +31,7 @@ pub(super) async fn ask_to_forget(
     Path(segment): Path<String>,
 ) -> Result<Response, Problem> {
     let declared = desk.registry.declared();
-    let name = address::name(&declared, &segment);
+    let name = address::name(&segment);
     let path = address::path(name);
     let users = declared.accounts.iter().filter(|account| account.token.name == name).count();
     let used = match users {
@@ -49,19 +52,25 @@ pub(super) async fn ask_to_forget(
     Ok(confirm::confirm(page, text, "Forget it", format!("{path}/forget"), path))
 }
 
-pub(super) async fn forget(Shared(desk): Shared<Desk>, visitor: Visitor, Path(segment): Path<String>) -> Response {
-    let declared = desk.registry.declared();
-    let name = address::name(&declared, &segment);
+pub(super) async fn forget(
+    Shared(desk): Shared<Desk>,
+    visitor: Visitor,
+    Path(segment): Path<String>,
+) -> Result<Response, Problem> {
+    let name = address::name(&segment);
     let in_file = desk.config.token_place(name).is_some();
-    match desk.registry.forget_token(&visitor.actor(), name).await {
-        Ok(()) if in_file => done(&desk, &visitor, name, format!("What the token {name} held is forgotten.")).await,
+    let forgotten = match desk.registry.forget_token(&visitor.actor(), name).await {
         // Pressed twice, or by two people: it is gone, which is what they want.
-        Ok(()) | Err(ChangeError::Unknown { .. }) => {
-            visitor.tell(&desk, Notice::done(format!("The token {name} is forgotten."))).await;
-            Redirect::to(&format!("{}/tokens", desk.root())).into_response()
-        }
-        Err(fault) => failed(&desk, &visitor, name, &fault).await,
-    }
+        Err(ChangeError::Unknown { .. }) => Ok(()),
+        forgotten => forgotten,
+    };
+    let (text, gone) = if in_file {
+        (format!("What the token {name} held is forgotten."), false)
+    } else {
+        (format!("The token {name} is forgotten."), forgotten.is_ok())
+    };
+    let path = if gone { "/tokens".to_owned() } else { address::path(name) };
+    deed::answer(&desk, &visitor, &path, forgotten, &text).await
 }
 
 #[derive(Deserialize)]
@@ -75,9 +84,8 @@ pub(super) async fn disable(
     visitor: Visitor,
     Path(segment): Path<String>,
     Form(Switch { disabled }): Form<Switch>,
-) -> Response {
-    let declared = desk.registry.declared();
-    let name = address::name(&declared, &segment);
+) -> Result<Response, Problem> {
+    let name = address::name(&segment);
     let text = if disabled {
         format!(
             "The token {name} is disabled: it is not refreshed, and logins with it are put off until it is enabled."
@@ -85,10 +93,8 @@ pub(super) async fn disable(
     } else {
         format!("The token {name} is enabled.")
     };
-    match desk.registry.disable_token(&visitor.actor(), name, disabled).await {
-        Ok(()) => done(&desk, &visitor, name, text).await,
-        Err(fault) => failed(&desk, &visitor, name, &fault).await,
-    }
+    let done = desk.registry.disable_token(&visitor.actor(), name, disabled).await;
+    deed::answer(&desk, &visitor, &address::path(name), done, &text).await
 }
 
 pub(super) async fn import(
@@ -98,50 +104,30 @@ pub(super) async fn import(
     Form(Import { refresh_token }): Form<Import>,
 ) -> Result<Response, Problem> {
     let declared = desk.registry.declared();
-    let name = address::name(&declared, &segment);
+    let name = address::name(&segment);
     let token = declared.find(name).map_err(|_| Problem::missing("token", name))?;
     let text = refresh_token.trim();
     if !token.grant.lives_by_refresh() || text.is_empty() || text.chars().any(char::is_control) {
         let next = "Paste the whole refresh token, one line of text, and press the button again.";
         visitor.tell(&desk, Notice::failed("No refresh token was imported: none was pasted.", next)).await;
-        return Ok(back(&desk, name));
+        return Ok(deed::to(&desk, &address::path(name)));
     }
     Ok(import_for(&desk, &visitor, token, text.into()).await)
 }
 
 /// Keeps a refresh token; what was held before is kept aside.
-pub(super) async fn import_for(
-    desk: &Desk,
-    visitor: &Visitor,
-    token: &crate::model::Token,
-    secret: SecretString,
-) -> Response {
-    match token::import(desk.store.as_ref(), token, secret).await {
+pub(super) async fn import_for(desk: &Desk, visitor: &Visitor, token: &Token, secret: SecretString) -> Response {
+    let notice = match token::import(desk.store.as_ref(), token, secret).await {
         Ok(()) => {
             desk.registry.note(&visitor.actor(), Kind::Token, "token.imported", &token.name, "").await;
             let text =
                 "The refresh token is imported. It is used at the next login, or when you press \"Refresh now\".";
-            done(desk, visitor, &token.name, text.to_owned()).await
+            Notice::done(text)
         }
         Err(fault) => {
-            let next = "Nothing was changed. Mend that, and import it again.";
-            visitor.tell(desk, Notice::failed(state::capital(&fault.to_string()), next)).await;
-            back(desk, &token.name)
+            Notice::failed(sentence(&fault.to_string()), "Nothing was changed. Mend that, and import it again.")
         }
-    }
-}
-
-async fn done(desk: &Desk, visitor: &Visitor, name: &str, text: String) -> Response {
-    visitor.tell(desk, Notice::done(text)).await;
-    back(desk, name)
-}
-
-async fn failed(desk: &Desk, visitor: &Visitor, name: &str, fault: &ChangeError) -> Response {
-    let text = format!("Nothing was changed: {fault}.");
-    visitor.tell(desk, Notice::failed(text, format!("{}.", state::capital(&fault.remedy())))).await;
-    back(desk, name)
-}
-
-fn back(desk: &Desk, name: &str) -> Response {
-    Redirect::to(&format!("{}{}", desk.root(), address::path(name))).into_response()
+    };
+    visitor.tell(desk, notice).await;
+    deed::to(desk, &address::path(&token.name))
 }

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::keys::{self, FILE, Is, Key};
-use super::typed::Typed;
 use crate::admin::form::Wrong;
+use crate::admin::typed::Typed;
 use crate::config::Settings;
 
 /// Octets of a file; a key of Google's has three thousand, and the configuration takes no longer secret.

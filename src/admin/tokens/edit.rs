@@ -3,21 +3,23 @@
 use axum::Json;
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use serde_json::{Map, Value};
 
 use super::draft;
 use super::fields::{self, Clash, FormPage, Values};
 use super::keys;
 use super::preview;
-use super::typed::Typed;
 use super::wrong::wrong;
 use super::{address, change, deeds};
 use crate::admin::Desk;
+use crate::admin::deed::to;
 use crate::admin::form::Wrong;
 use crate::admin::page::{Notice, Section, shown};
 use crate::admin::problem::Problem;
+use crate::admin::typed::Typed;
 use crate::admin::visitor::Visitor;
+use crate::admin::words::{capital, sentence};
 use crate::config::Settings;
 use crate::model::Grant;
 use crate::registry::ChangeError;
@@ -68,8 +70,7 @@ pub(super) async fn ask_to_edit(
     visitor: Visitor,
     Path(segment): Path<String>,
 ) -> Result<Response, Problem> {
-    let declared = desk.registry.declared();
-    let name = address::name(&declared, &segment);
+    let name = address::name(&segment);
     let (version, settings) = stored(&desk, name).await?;
     let form = editing(&desk, &visitor, name, (version, &Values::Stored(&settings)), Vec::new()).await;
     Ok(shown(StatusCode::OK, &form))
@@ -82,7 +83,7 @@ pub(super) async fn edit(
     typed: Typed,
 ) -> Result<Response, Problem> {
     let declared = desk.registry.declared();
-    let name = address::name(&declared, &segment);
+    let name = address::name(&segment);
     let (version, before) = stored(&desk, name).await?;
     let seen = typed.text("version").parse().map_or(version, Version);
     let (settings, faults) = draft::settings(&typed, &before);
@@ -160,8 +161,7 @@ fn judged(desk: &Desk, name: &str, settings: &Settings, own: Vec<Wrong>) -> Vec<
 }
 
 fn taken(fault: &ChangeError) -> Wrong {
-    let text = super::state::capital(&format!("{fault}: {}.", fault.remedy()));
-    Wrong::new("name", text)
+    Wrong::new("name", sentence(&format!("{fault}: {}", fault.remedy())))
 }
 
 /// The settings of the store, or why they cannot be edited here. What cannot be read is typed anew.
@@ -225,11 +225,7 @@ async fn clash(desk: &Desk, name: &str, typed: &Typed, now: &Settings) -> Clash 
         || "Somebody else".to_owned(),
         |noted| {
             let from = if noted.deed.from.is_empty() { String::new() } else { format!(" from {}", noted.deed.from) };
-            format!(
-                "{}{from}, {}",
-                super::state::capital(&noted.deed.who),
-                noted.deed.at.format("%Y-%m-%d %H:%M:%S UTC")
-            )
+            format!("{}{from}, {}", capital(&noted.deed.who), noted.deed.at.format("%Y-%m-%d %H:%M:%S UTC"))
         },
     );
     let empty = |text: String| if text.is_empty() { "(empty)".to_owned() } else { text };
@@ -237,8 +233,4 @@ async fn clash(desk: &Desk, name: &str, typed: &Typed, now: &Settings) -> Clash 
     let both = both.map(|key| (key.label, draft::shown_again(key, typed), draft::shown(key, now)));
     let differ = both.filter(|(_, typed, stored)| typed != stored);
     Clash { by, differ: differ.map(|(label, typed, stored)| (label, empty(typed), empty(stored))).collect() }
-}
-
-fn to(desk: &Desk, path: &str) -> Response {
-    Redirect::to(&format!("{}{path}", desk.root())).into_response()
 }

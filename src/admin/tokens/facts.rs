@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::state::{capital, ending_name, for_pages};
-use super::words::{self, Moment};
+use super::state::{ending_name, for_pages};
+use super::words;
+use crate::admin::figures::Moment;
+use crate::admin::words::capital;
 use crate::config::Settings;
 use crate::model::{Grant, Token, TokenState, deadlines, not_granted};
 

@@ -5,10 +5,10 @@ use askama::Template;
 use super::draft::{self, ASSERTION};
 use super::keys::{self, GROUPS, Is, Key};
 use super::preview::{self, Preview};
-use super::typed::Typed;
 use crate::admin::Desk;
 use crate::admin::form::{Control, Field, Wrong};
 use crate::admin::page::Page;
+use crate::admin::typed::Typed;
 use crate::config::Settings;
 
 #[derive(Template)]

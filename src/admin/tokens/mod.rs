@@ -11,10 +11,10 @@ mod keys;
 mod list;
 mod preview;
 mod show;
+pub(super) mod standing;
 pub(super) mod state;
 #[cfg(test)]
 mod tests;
-mod typed;
 mod when;
 pub(super) mod words;
 mod wrong;

@@ -7,9 +7,10 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 
 use super::facts::{self, End};
+use super::standing::rank;
 use super::state::State;
-use super::words::Moment;
 use super::{address, ahead, list};
+use crate::admin::figures::Moment;
 use crate::admin::page::{Badge, Page, Section, Tone, shown};
 use crate::admin::problem::Problem;
 use crate::admin::visitor::Visitor;
@@ -29,12 +30,16 @@ struct Show {
     base: String,
     /// Where the file declares it; it can be changed here where none does.
     place: Option<String>,
+    /// For each mailbox, those in trouble first.
     now: Vec<Now>,
+    more_mailboxes: usize,
     facts: Vec<(&'static str, String)>,
     ends: Vec<End>,
     redirect: Option<String>,
     accounts: Vec<(String, String)>,
     more_accounts: usize,
+    /// Adds one.
+    add_account: String,
     can: Can,
     disabled: bool,
 }
@@ -75,7 +80,7 @@ struct Unusable {
     reasons: Vec<String>,
 }
 
-/// Accounts and mailboxes that a page tells; the lists have all.
+/// Accounts and mailboxes that a page tells.
 const MOST: usize = 100;
 
 pub(super) async fn show(
@@ -84,7 +89,7 @@ pub(super) async fn show(
     Path(segment): Path<String>,
 ) -> Result<Response, Problem> {
     let declared = desk.registry.declared();
-    let name = address::name(&declared, &segment);
+    let name = address::name(&segment);
     let page = visitor.page(&desk, Section::Tokens, format!("Token {name}"));
     let base = format!("{}{}", desk.root(), address::path(name));
     let Ok(token) = declared.find(name) else {
@@ -109,6 +114,8 @@ impl Show {
     ) -> Result<Self, Problem> {
         let states = states(desk, token).await?;
         let time = clock::now();
+        let mut now: Vec<_> = states.iter().map(|(name, opened)| Now::of(desk, token, name, opened, time)).collect();
+        now.sort_by_key(|one| rank(&one.state));
         let settings = desk.registry.token_settings(&token.name).await.ok().flatten();
         let own = match &states[..] {
             [(_, Ok(stored))] => stored.state.clone(),
@@ -121,11 +128,13 @@ impl Show {
             name: token.name.clone(),
             base,
             place: desk.config.token_place(&token.name),
-            now: states.iter().take(MOST).map(|(name, opened)| Now::of(desk, token, name, opened, time)).collect(),
+            more_mailboxes: now.len().saturating_sub(MOST),
+            now: now.into_iter().take(MOST).collect(),
             facts: facts::facts(token, &own, settings.map(|(_, settings)| settings).as_ref(), time),
             ends: facts::ends(token, &own, time),
             redirect: redirect(desk, token),
             accounts: users.iter().take(MOST).map(|user| account(&user.name)).collect(),
+            add_account: accounts::address::adding(&token.name),
             more_accounts: users.len().saturating_sub(MOST),
             can: Can::of(token, &own),
             disabled: token.disabled,
@@ -139,13 +148,8 @@ async fn states(desk: &Desk, token: &Token) -> Result<Vec<(String, Opened)>, Pro
         let opened = desk.store.token(&token.name).await;
         return Ok(vec![(token.name.clone(), opened)]);
     }
-    let mut names = desk.store.names().await?;
-    names.retain(|name| Token::of_state(name).0 == token.name);
-    let mut states = Vec::new();
-    for name in names.into_iter().take(MOST) {
-        let opened = desk.store.token(&name).await;
-        states.push((name, opened));
-    }
+    let mut states = desk.store.states().await?;
+    states.retain(|(name, _)| Token::of_state(name).0 == token.name);
     if states.is_empty() {
         states.push((token.state_name(&token.mailbox), Ok(Stored::default())));
     }

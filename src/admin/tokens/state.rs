@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::page::{Badge, Tone};
+use super::super::words::capital;
 use crate::model::{
     AccessToken, Deadline, DeadlineKind, Grant, Standing, Token, TokenState, TroubleClass, deadlines, next_refresh,
 };
@@ -47,6 +48,13 @@ impl State {
                 ..Self::plain(Badge::new(Tone::Bad, "unreadable"), "What the store has of it cannot be read.".into())
             },
         }
+    }
+
+    /// Of a token whose settings in the store cannot be read.
+    pub(super) fn unusable() -> Self {
+        let next = "Open it: its settings can be mended, or the token forgotten";
+        let sentence = "Its settings in the store cannot be used; logins with it are put off.";
+        Self { next: Some(next.into()), ..Self::plain(Badge::new(Tone::Bad, "unusable"), sentence.into()) }
     }
 
     fn readable(token: &Token, user: &str, state: &TokenState, (ahead, now): (TimeDelta, DateTime<Utc>)) -> Self {
@@ -215,11 +223,6 @@ pub(in crate::admin) fn for_pages(remedy: &str, token: &str) -> String {
         text = text.replace(&format!("Then {command}"), &format!("Then press {button}")).replace(&command, button);
     }
     text
-}
-
-pub(in crate::admin) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

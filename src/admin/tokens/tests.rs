@@ -79,8 +79,15 @@ async fn what_has_to_be_registered_is_known_before_the_token_is_there() {
 #[tokio::test]
 async fn any_name_has_its_pages_and_does_no_harm() {
     let (desk, _directory) = desk(PUBLIC).await;
-    let names =
-        ["add", "..", "a/b%2F?#", "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "{{ 7 * 7 }}"];
+    let names = [
+        "add",
+        "~add",
+        "..",
+        "a/b%2F?#",
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "{{ 7 * 7 }}",
+    ];
     for name in names {
         desk.registry.add_token(&me(), name, settings("<b>@example.com")).await.unwrap();
     }
@@ -92,6 +99,8 @@ async fn any_name_has_its_pages_and_does_no_harm() {
         for page in ["", "/forget"] {
             let answer = browser.get(&format!("{}{page}", address::path(name))).await;
             assert_eq!(answer.status, StatusCode::OK, "{name}");
+            let own = format!("\"/gatepost{}/forget\"", address::path(name));
+            assert!(answer.text.contains(&own), "{own}: {}", answer.text);
             let text = answer.text.to_lowercase();
             assert!(!text.contains("<script>a") && !text.contains("<img") && !text.contains("<b>"), "{text}");
         }
@@ -166,7 +175,7 @@ async fn a_token_of_a_file_is_shown_with_its_place_and_stays_as_it_is() {
     let answer = browser.get("/tokens/filed/edit").await;
     assert!(answer.status == StatusCode::CONFLICT && answer.text.contains("gatepost.toml:"), "{}", answer.text);
     browser.post("/tokens/filed/disable", &[("disabled", "true")]).await;
-    assert!(browser.get("/tokens/filed").await.text.contains("Nothing was changed:"));
+    assert!(browser.get("/tokens/filed").await.text.contains("Not done:"));
     assert!(!desk.registry.declared().find("filed").unwrap().disabled);
     browser.post("/tokens/filed/import", &[("refresh_token", "1//x")]).await;
     let forgotten = browser.post("/tokens/filed/forget", &[]).await;

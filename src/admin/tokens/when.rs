@@ -1,6 +1,6 @@
 //! What a field of the form depends on: it counts, and where scripts run it is shown, only with the choices that it belongs to.
 
-use super::typed::Typed;
+use crate::admin::typed::Typed;
 
 /// Each of these is chosen; an empty one does not matter.
 #[derive(Clone, Copy, Debug, Default)]

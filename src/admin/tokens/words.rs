@@ -1,36 +1,6 @@
 //! Tokens in words.
 
-use chrono::{DateTime, Utc};
-
 use crate::model::{ClientAuthentication, Grant, Token, TokenState};
-
-/// A time for people and machines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::admin) struct Moment {
-    /// RFC 3339.
-    pub(in crate::admin) exact: String,
-    /// How far it is from now.
-    pub(in crate::admin) distance: String,
-}
-
-impl Moment {
-    pub(in crate::admin) fn new(at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
-        let (left, ahead) = if at >= now { (at - now, true) } else { (now - at, false) };
-        let distance = match left.num_seconds() {
-            seconds @ 0..=119 => format!("{seconds} s"),
-            seconds @ 120..=7199 => format!("{} min", seconds / 60),
-            seconds @ 7200..=172_799 => format!("{} h", seconds / 3600),
-            seconds => format!("{} days", seconds / 86_400),
-        };
-        let distance = if ahead { format!("in {distance}") } else { format!("{distance} ago") };
-        Self { exact: at.format("%Y-%m-%dT%H:%M:%SZ").to_string(), distance }
-    }
-
-    /// The day and the time of day.
-    pub(in crate::admin) fn plain(&self) -> String {
-        self.exact.replace('T', " ").replace('Z', " UTC")
-    }
-}
 
 /// Whose mailbox it opens.
 pub(in crate::admin) fn mailbox(token: &Token, used: usize) -> String {
@@ -83,20 +53,4 @@ pub(super) fn refresh_token(token: &Token, state: &TokenState) -> Option<&'stati
         (None, None) => "none yet",
     };
     Some(word)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_says_how_far_it_is() {
-        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let said = |seconds| Moment::new(now + chrono::TimeDelta::seconds(seconds), now).distance;
-        assert_eq!(
-            [59, -59, 3600, 86_400 * 3, -86_400].map(said),
-            ["in 59 s", "59 s ago", "in 60 min", "in 3 days", "24 h ago"]
-        );
-        assert_eq!(Moment::new(now, now).plain(), "2027-01-15 08:00:00 UTC");
-    }
 }

@@ -1,8 +1,9 @@
 //! What the code that reads files says of settings, in the words of the form.
 
 use super::keys;
-use super::state::{capital, for_pages};
+use super::state::for_pages;
 use crate::admin::form::Wrong;
+use crate::admin::words::sentence;
 use crate::registry::Fault;
 
 /// Words for files and the command line, and those for the form.
@@ -65,6 +66,5 @@ fn plain(text: &str) -> String {
     let instead = if text.starts_with("the scope ") { ". Write instead: " } else { ". Allowed: " };
     let text = text.replacen("; allowed: ", instead, 1);
     let text = WORDS.iter().fold(text, |text, (from, to)| text.replace(from, to));
-    let text = capital(&for_pages(&text, "NAME"));
-    if text.ends_with(['.', '?', '…']) { text } else { format!("{text}.") }
+    sentence(&for_pages(&text, "NAME"))
 }

@@ -98,3 +98,18 @@ async fn an_account_is_no_better_than_its_token() {
         "{page}"
     );
 }
+
+#[tokio::test]
+async fn tokens_and_accounts_lead_to_each_other_whatever_they_are_called() {
+    let mut scene = scene(
+        "[tokens.lint]\nprovider = \"google\"\ngrant = \"authorization_code\"\nmailbox = \"x@example.com\"\nclient_id = \"c\"\n\
+         [accounts.add]\npassword_hash = \"HASH\"\ntoken = \"lint\"\n",
+    )
+    .await;
+    for page in ["/accounts", "/accounts/~add", "/"] {
+        let text = scene.get(page).await.text;
+        assert!(text.contains("href=\"/gatepost/tokens/~lint\""), "{page}: {text}");
+    }
+    let token = scene.get("/tokens/~lint").await.text;
+    assert!(token.contains("href=\"/gatepost/accounts/~add\""), "{token}");
+}

@@ -1,41 +1,43 @@
+//! How tokens are, those in trouble first: for the list, and for the overview.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::page::Tone;
-use super::super::tokens::state::State;
-use super::super::tokens::words::Moment;
-use super::super::tokens::{address, words};
+use super::state::State;
+use super::{address, words};
+use crate::admin::figures::Moment;
+use crate::admin::page::Tone;
 use crate::model::Token;
 use crate::store::{Opened, Stored};
 
 /// What the store has, by the names of tokens: of a service account for each mailbox.
-pub(super) type Held<'a> = HashMap<&'a str, Vec<(Option<&'a str>, &'a Opened)>>;
+pub(in crate::admin) type Held<'a> = HashMap<&'a str, Vec<(Option<&'a str>, &'a Opened)>>;
 
 /// A token and how it is.
 #[derive(Clone, Debug)]
-pub(super) struct Standing {
-    pub(super) token: Arc<Token>,
+pub(in crate::admin) struct Standing {
+    pub(in crate::admin) token: Arc<Token>,
     /// Of several mailboxes, that of the one that is worst off.
-    pub(super) state: State,
-    pub(super) mailbox: String,
+    pub(in crate::admin) state: State,
+    pub(in crate::admin) mailbox: String,
 }
 
 /// A token in the table.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
-    pub(super) name: String,
-    pub(super) path: String,
-    pub(super) provider: String,
-    pub(super) mailbox: String,
-    pub(super) state: State,
-    pub(super) expires: Option<Moment>,
-    pub(super) refreshed: Option<Moment>,
-    pub(super) next_refresh: Option<Moment>,
+pub(in crate::admin) struct Row {
+    pub(in crate::admin) name: String,
+    pub(in crate::admin) path: String,
+    pub(in crate::admin) provider: String,
+    pub(in crate::admin) mailbox: String,
+    pub(in crate::admin) state: State,
+    pub(in crate::admin) expires: Option<Moment>,
+    pub(in crate::admin) refreshed: Option<Moment>,
+    pub(in crate::admin) next_refresh: Option<Moment>,
 }
 
-pub(super) fn held(states: &[(String, Opened)]) -> Held<'_> {
+pub(in crate::admin) fn held(states: &[(String, Opened)]) -> Held<'_> {
     let mut held: Held<'_> = HashMap::new();
     for (name, opened) in states {
         let (token, user) = Token::of_state(name);
@@ -45,7 +47,12 @@ pub(super) fn held(states: &[(String, Opened)]) -> Held<'_> {
 }
 
 /// How every token is: those in trouble first, then by their names.
-pub(super) fn standings(tokens: &[Arc<Token>], held: &Held<'_>, ahead: TimeDelta, now: DateTime<Utc>) -> Vec<Standing> {
+pub(in crate::admin) fn standings(
+    tokens: &[Arc<Token>],
+    held: &Held<'_>,
+    ahead: TimeDelta,
+    now: DateTime<Utc>,
+) -> Vec<Standing> {
     let nothing = Ok(Stored::default());
     let mut all: Vec<_> = tokens.iter().map(|token| standing(token, held, &nothing, (ahead, now))).collect();
     all.sort_by(|a, b| (rank(&a.state), &a.token.name).cmp(&(rank(&b.state), &b.token.name)));
@@ -70,7 +77,7 @@ fn standing(
 }
 
 /// Those who have to be helped come first.
-fn rank(state: &State) -> u8 {
+pub(super) fn rank(state: &State) -> u8 {
     match (state.needs_you, state.badge.tone) {
         (true, Tone::Bad) => 0,
         (true, _) => 1,
@@ -79,16 +86,32 @@ fn rank(state: &State) -> u8 {
     }
 }
 
+impl Row {
+    /// What is in the store and cannot be used.
+    pub(super) fn unusable(name: String) -> Self {
+        Self {
+            path: address::path(&name),
+            name,
+            provider: String::new(),
+            mailbox: String::new(),
+            state: State::unusable(),
+            expires: None,
+            refreshed: None,
+            next_refresh: None,
+        }
+    }
+}
+
 impl Standing {
     /// Whether somebody looks for it; `wanted` is in small letters.
-    pub(super) fn is_wanted(&self, wanted: &str) -> bool {
+    pub(in crate::admin) fn is_wanted(&self, wanted: &str) -> bool {
         let Token { name, provider, mailbox, .. } = &*self.token;
         [name, &provider.name, mailbox, &self.mailbox, &self.state.badge.text]
             .iter()
             .any(|text| text.to_lowercase().contains(wanted))
     }
 
-    pub(super) fn row(&self, now: DateTime<Utc>) -> Row {
+    pub(in crate::admin) fn row(&self, now: DateTime<Utc>) -> Row {
         let when = |at: Option<DateTime<Utc>>| at.map(|at| Moment::new(at, now));
         let State { expires_at, refreshed_at, next_refresh, .. } = self.state;
         Row {

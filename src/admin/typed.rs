@@ -1,10 +1,15 @@
+//! What forms bring.
+
+use axum::body::Bytes;
 use axum::extract::multipart::MultipartError;
-use axum::extract::{Form, FromRequest, Multipart, Request};
+use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use secrecy::SecretString;
+use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use crate::admin::problem::Problem;
+use super::problem::Problem;
 
 /// What a form brought, with files or without. It may hold secrets: nothing prints it.
 #[derive(Default)]
@@ -19,6 +24,11 @@ impl Typed {
         Self { texts: texts.collect(), files: Vec::new() }
     }
 
+    /// Of a form as browsers send those without files, or of a query.
+    pub(super) fn of(body: &[u8]) -> Self {
+        Self::new(form_urlencoded::parse(body).into_owned())
+    }
+
     /// What was typed, without the blanks around it; empty where nothing was.
     pub(super) fn text(&self, name: &str) -> &str {
         self.exact(name).trim()
@@ -27,6 +37,11 @@ impl Typed {
     /// The same as it was typed: blanks may belong to a password.
     pub(super) fn exact(&self, name: &str) -> &str {
         self.texts.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text.as_str())
+    }
+
+    /// The same as a secret.
+    pub(super) fn secret(&self, name: &str) -> SecretString {
+        self.exact(name).into()
     }
 
     /// Every box of that name that was ticked.
@@ -60,8 +75,8 @@ impl<S: Send + Sync> FromRequest<S> for Typed {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.to_ascii_lowercase().starts_with("multipart/form-data") {
-            let Form(texts) = Form::<Vec<(String, String)>>::from_request(request, state).await.map_err(|_| odd())?;
-            return Ok(Self::new(texts));
+            let body = Bytes::from_request(request, state).await.map_err(|_| odd())?;
+            return Ok(Self::of(&body));
         }
         let parts = Multipart::from_request(request, state).await.map_err(|_| odd())?;
         Self::parts(parts).await.map_err(|_| odd())
