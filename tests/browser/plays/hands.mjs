@@ -52,7 +52,7 @@ const scenes = (kind, settings) => Object.fromEntries(Object.entries({
     await person.opens(`sessions?q=${name}`);
     await doublePresses(person, /^End the imap/i);
     await eventually('the session ends', () => !client.usable);
-    same(await noted('session.ended', `account ${name}`), 1, 'ended sessions');
+    same(await noted('session.ended', name), 1, 'ended sessions');
   },
   'disables and enables the account': async () => {
     await person.opens(`accounts/${name}`);
