@@ -16,6 +16,7 @@ use crate::admin::problem::Problem;
 use crate::admin::tokens::state::State as TokenState;
 use crate::admin::tokens::{address as tokens, ahead};
 use crate::admin::visitor::Visitor;
+use crate::admin::words::few;
 use crate::clock;
 use crate::model::Account;
 use crate::registry::Declared;
@@ -55,9 +56,6 @@ struct Row {
     message: Option<Moment>,
 }
 
-/// So many reasons are told at once.
-const MOST: usize = 50;
-
 pub(super) async fn list(
     State(desk): State<Desk>,
     visitor: Visitor,
@@ -90,7 +88,7 @@ fn broken(desk: &Desk, declared: &Declared) -> Vec<Broken> {
     let in_store: Vec<_> = in_store.map(|name| (format!("account {name:?}"), name)).collect();
     let path = |text: &str| in_store.iter().find(|(own, _)| text.starts_with(own)).map(|(_, name)| address::path(name));
     let of_accounts = declared.broken.iter().filter(|text| !text.starts_with("token "));
-    of_accounts.take(MOST).map(|text| Broken { text: text.clone(), path: path(text) }).collect()
+    few(of_accounts).into_iter().map(|text| Broken { path: path(&text), text }).collect()
 }
 
 /// Those that have the text in one of their names, or in the name of their token.

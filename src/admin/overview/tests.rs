@@ -336,7 +336,18 @@ async fn a_crowd() {
     }
     let mut browser = Browser::signed_in(&desk).await;
     let mut told = String::new();
-    for path in ["/gatepost/", "/gatepost/?q=token-04", "/gatepost/?accounts=90"] {
+    let paths = [
+        "/gatepost/",
+        "/gatepost/?q=token-04",
+        "/gatepost/?accounts=90",
+        "/gatepost/tokens",
+        "/gatepost/tokens/token-499",
+        "/gatepost/tokens/add",
+        "/gatepost/accounts?page=40",
+        "/gatepost/accounts/account-1999",
+        "/gatepost/accounts/add",
+    ];
+    for path in paths {
         browser.get(path).await;
         let begun = std::time::Instant::now();
         for _ in 0..20 {
@@ -344,6 +355,6 @@ async fn a_crowd() {
         }
         writeln!(told, "{path}: {:?}", begun.elapsed() / 20).unwrap();
     }
-    assert!(told.lines().count() == 3, "{told}");
+    assert_eq!(told.lines().count(), paths.len(), "{told}");
     std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes()).unwrap();
 }

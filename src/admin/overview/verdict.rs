@@ -4,6 +4,7 @@ use super::super::accounts::address as accounts;
 use super::super::page::Tone;
 use super::super::tokens::address;
 use super::super::tokens::standing::Standing;
+use super::super::words::few;
 use crate::model::Token;
 use crate::registry::Declared;
 
@@ -56,7 +57,7 @@ impl Verdict {
             sentence: sentence(declared, standings, in_need.len(), sessions),
             troubles: in_need.iter().take(MOST).map(|standing| trouble(standing)).collect(),
             more: in_need.len().saturating_sub(MOST),
-            broken,
+            broken: few(broken.iter()),
         }
     }
 }

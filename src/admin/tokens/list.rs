@@ -13,6 +13,7 @@ use crate::admin::page::{Page, Section, shown};
 use crate::admin::pager::{Asked, Pager};
 use crate::admin::problem::Problem;
 use crate::admin::visitor::Visitor;
+use crate::admin::words::few;
 use crate::clock;
 use crate::registry::Declared;
 use crate::store::Kind;
@@ -37,9 +38,6 @@ enum Entry<'a> {
     Usable(&'a Standing),
 }
 
-/// So many reasons are told at once.
-const MOST: usize = 50;
-
 pub(super) async fn list(
     Shared(desk): Shared<Desk>,
     visitor: Visitor,
@@ -57,7 +55,7 @@ pub(super) async fn list(
     let action = format!("{}/tokens", desk.root());
     let pager = Pager::new(action.clone(), vec![("q", query.clone())], asked.page, found.len());
     let rows = pager.rows(found).into_iter().map(|entry| entry.row(&declared, now)).collect();
-    let broken = declared.broken.iter().filter(|text| text.starts_with("token ")).take(MOST).cloned().collect();
+    let broken = few(declared.broken.iter().filter(|text| text.starts_with("token ")));
     let page = visitor.page(&desk, Section::Tokens, "Tokens");
     let none = declared.tokens.is_empty();
     Ok(shown(StatusCode::OK, &List { page, action, query, rows, pager, broken, none }))
