@@ -96,7 +96,9 @@ fn stranger(desk: &Desk, outcome: Result<Accepted, ConsentError>) -> Response {
         Err(fault) => {
             let status =
                 if matches!(fault, ConsentError::Unknown) { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
-            told(desk, status, "Not authorized", &format!("{fault}."), &fault.remedy())
+            let here = desk.public_url().map_or_else(|| "their public_url".to_owned(), String::from);
+            let next = fault.remedy().replace("their public_url", &here);
+            told(desk, status, "Not authorized", &format!("{fault}."), &next)
         }
     }
 }

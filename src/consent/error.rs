@@ -82,9 +82,9 @@ impl ConsentError {
     pub fn remedy(&self) -> String {
         match self {
             Self::Declined(_, remedy) | Self::Refused(_, remedy) => remedy.clone(),
-            Self::WrongMailbox { token, mailbox, .. } => format!(
-                "run `gatepost token authorize {token}` in a private window and sign in as {mailbox}; if the other is its delegate, \
-                 or this another name of it, set delegate = true"
+            Self::WrongMailbox { token, mailbox, identity } => format!(
+                "sign out of {identity} at the provider, run `gatepost token authorize {token}` again and sign in as {mailbox}; if \
+                 the other is its delegate, or this another name of it, set delegate = true"
             ),
             Self::NotTheMailbox { fault, token, mailbox } => {
                 let known = explain::mail_refusal(&fault.to_string()).map(|known| known.remedy_at(token, mailbox));

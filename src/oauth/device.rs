@@ -71,7 +71,9 @@ async fn begun(http: &Http, token: &Token) -> Result<DeviceCode, OauthError> {
         Family::Microsoft => form,
         Family::Google | Family::Other => proved(http, token, form, now).await?,
     };
-    let begun = http.post::<Begun>(&url, form, now).await.map_err(|refusal| refusal.of_setting("device_url"))?;
+    let own_words = token.provider.family == Family::Microsoft;
+    let asked = http.post::<Begun>(&url, form, now).await.map_err(|refusal| refusal.of_setting("device_url"));
+    let begun = asked.map_err(|refusal| if own_words { refusal } else { refusal.of_device() })?;
     let complete = begun.verification_uri_complete.and_then(|url| url.parse::<Url>().ok());
     Ok(DeviceCode {
         user_code: printable(&begun.user_code, 60),

@@ -137,6 +137,14 @@ impl OauthError {
         self
     }
 
+    /// The same, of a request for a device code: a client that may not ask for one is told so in other words by each provider.
+    pub(super) fn of_device(self) -> Self {
+        const NOT_ALLOWED: [&str; 3] = ["unauthorized_client", "invalid_request", "unsupported_grant_type"];
+        let remedy = "allow device codes for this client at the provider, or get the token with a browser";
+        let refused = self.code.as_deref().is_some_and(|code| NOT_ALLOWED.contains(&code));
+        if refused { Self { own_remedy: Some(remedy.into()), ..self } } else { self }
+    }
+
     /// The same, without what was sent: some endpoints quote it in their texts.
     pub(super) fn without(mut self, secrets: &[&SecretString]) -> Self {
         for secret in secrets.iter().map(|secret| secret.expose_secret()).filter(|secret| !secret.is_empty()) {
@@ -256,6 +264,16 @@ mod tests {
         for status in [408, 429, 500, 503] {
             assert_eq!(strange(status).of_setting("token_url").remedy("t"), "nothing; it is tried again by itself");
         }
+    }
+
+    #[test]
+    fn a_client_that_may_not_ask_for_device_codes_is_said_to_need_that() {
+        for error in ["unauthorized_client", "invalid_request"] {
+            let remedy = refused(&format!(r#"{{"error":"{error}"}}"#)).of_device().remedy("support");
+            assert!(remedy.starts_with("allow device codes for this client"), "{remedy}");
+        }
+        let other = refused(r#"{"error":"invalid_scope"}"#).of_device().remedy("support");
+        assert!(other.contains("`scopes`"), "{other}");
     }
 
     #[test]

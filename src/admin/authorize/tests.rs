@@ -70,7 +70,8 @@ async fn what_is_wrong_is_told_with_its_cause_and_next_step() {
     assert_eq!(location(&answer), "/tokens/support");
     let said = told(&mut browser).await;
     assert!(
-        said.contains("other@example.com signed in") && said.contains("press \"Get token\" in a private window"),
+        said.contains("other@example.com signed in")
+            && said.contains("sign out of other@example.com at the provider, press \"Get token\" again"),
         "{said}"
     );
     let (_, url) = begun(&mut browser, "browser").await;

@@ -8,6 +8,7 @@ mod edit;
 mod facts;
 mod fields;
 mod keys;
+mod labels;
 mod list;
 mod preview;
 mod show;

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::page::{Badge, Tone};
 use super::super::words::capital;
+use super::labels::labelled;
 use crate::model::{
     AccessToken, Deadline, DeadlineKind, Grant, Standing, Token, TokenState, TroubleClass, deadlines, next_refresh,
 };
@@ -205,24 +206,16 @@ pub(in crate::admin) fn for_pages(remedy: &str, token: &str) -> String {
         ("forget", "\"Forget\""),
         ("show", "this token's page"),
     ];
-    const SETTINGS: [(&str, &str); 5] = [
-        ("`token_url`", "\"Access token URL\""),
-        ("`device_url`", "\"Device code URL\""),
-        ("`issuer`", "the issuer of the provider in the configuration file"),
-        ("change client_secret and client_secret_ends", "give this token its Value and its end"),
-        ("put it in client_certificate", "give it to this token with its key"),
-    ];
     let mut text = remedy.replace("{token}", token).replace(" --paste`", "`");
     text = text.replace("`gatepost token list`", "the page of tokens");
-    for (setting, deed) in SETTINGS {
-        text = text.replace(setting, deed);
-    }
+    let show = format!("`gatepost token show {token}`");
+    text = text.replace(&format!("with {show}"), "on this token's page");
     for (verb, button) in BUTTONS {
         let command = format!("`gatepost token {verb} {token}`");
         text = text.replace(&format!("run {command}"), &format!("press {button}"));
         text = text.replace(&format!("Then {command}"), &format!("Then press {button}")).replace(&command, button);
     }
-    text
+    labelled(&text)
 }
 
 #[cfg(test)]
@@ -324,7 +317,7 @@ mod tests {
             ),
             (
                 "check the token's URLs with `gatepost token show support`",
-                "check the token's URLs with this token's page",
+                "check the token's URLs on this token's page",
             ),
         ] {
             assert_eq!(for_pages(remedy, "support"), said);
