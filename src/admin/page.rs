@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::assets::{ASSETS, Assets};
+use super::words::capital;
 
 /// What the frame of every page needs.
 #[derive(Clone, Debug)]
@@ -158,7 +159,7 @@ impl Notice {
     }
 
     pub(super) fn failed(text: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { tone: Tone::Bad, text: text.into(), next: Some(next.into()) }
+        Self { tone: Tone::Bad, text: text.into(), next: Some(capital(&next.into())) }
     }
 }
 

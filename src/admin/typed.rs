@@ -49,6 +49,12 @@ impl Typed {
         self.texts.iter().filter(|(known, _)| known == name).map(|(_, text)| text.as_str()).collect()
     }
 
+    /// As if that had been typed; several values for boxes.
+    pub(super) fn set(&mut self, name: &str, values: impl IntoIterator<Item = String>) {
+        self.texts.retain(|(known, _)| known != name);
+        self.texts.extend(values.into_iter().map(|value| (name.to_owned(), Zeroizing::new(value))));
+    }
+
     /// A file that is not empty.
     pub(super) fn file(&self, name: &str) -> Option<&[u8]> {
         let found = self.files.iter().find(|(known, _)| known == name);

@@ -109,6 +109,7 @@ fn page(desk: &Desk, visitor: &Visitor, entry: &Entry, how: &str, wrong: Vec<Wro
         back: "/accounts".to_owned(),
         button: "Add the account",
         version: String::new(),
+        loaded: String::new(),
         conflict: false,
         wrong,
         groups,

@@ -38,6 +38,8 @@ const KEYS: [(&str, Kind); 10] = [
     (REPLY_TO, Kind::Yes),
 ];
 
+/// The field that tells what the form was loaded with.
+const LOADED: &str = "loaded";
 pub(super) const TOKEN: &str = "token";
 pub(super) const POLICY: &str = "sender.policy";
 pub(super) const KEEP: &str = "keep";
@@ -69,6 +71,33 @@ impl Draft {
     /// What stands in a field.
     pub(super) fn value(&self, key: &str) -> &str {
         self.0.get(key).map_or("", String::as_str)
+    }
+
+    /// What the form was loaded with, as it tells; nothing where it does not.
+    pub(super) fn loaded(sent: &Typed) -> Option<Self> {
+        let told: BTreeMap<String, String> = serde_json::from_str(sent.text(LOADED)).ok()?;
+        Some(Self(KEYS.into_iter().filter_map(|(key, _)| Some((key, told.get(key)?.clone()))).collect()))
+    }
+
+    /// For the form to tell.
+    pub(super) fn told(&self) -> String {
+        json!(self.0).to_string()
+    }
+
+    /// What was typed, with what only somebody else has changed meanwhile taken over; and the keys that both have changed, to
+    /// something else each.
+    pub(super) fn merged(&self, loaded: Option<&Self>, now: &Self) -> (Self, Vec<&'static str>) {
+        let (mut merged, mut clashes) = (self.clone(), Vec::new());
+        for key in self.differences(now) {
+            match loaded {
+                Some(loaded) if !self.differences(loaded).contains(&key) => {
+                    merged.0.insert(key, now.value(key).to_owned());
+                }
+                Some(loaded) if !now.differences(loaded).contains(&key) => {}
+                _ => clashes.push(key),
+            }
+        }
+        (merged, clashes)
     }
 
     /// The keys of both that differ, whose differences are more than blanks.
@@ -148,6 +177,8 @@ fn found<'a>(settings: &'a Settings, key: &str) -> Option<&'a Value> {
 
 #[cfg(test)]
 mod tests {
+    use url::form_urlencoded;
+
     use super::*;
 
     fn settings(value: Value) -> Settings {
@@ -188,5 +219,20 @@ mod tests {
         let one = Draft::stored(&settings(json!({ "token": "a", "networks": ["10.0.0.0/8", "::1"] })));
         let two = Draft::typed(&Typed::of(b"token=b&networks=10.0.0.0%2F8+++%3A%3A1&sender.policy=keep"));
         assert_eq!(one.differences(&two), ["token"]);
+    }
+
+    #[test]
+    fn what_only_one_has_changed_is_taken_over_and_what_both_have_is_not() {
+        let of = |value| Draft::stored(&settings(value));
+        let loaded = of(json!({ "token": "a", "mailbox": "old", "networks": ["10.0.0.0/8"], "aliases": ["x"] }));
+        let typed = of(json!({ "token": "b", "mailbox": "mine", "networks": ["10.0.0.0/8"], "aliases": ["y"] }));
+        let now = of(json!({ "token": "a", "mailbox": "theirs", "networks": ["::1"], "aliases": ["y"] }));
+        let (merged, clashes) = typed.merged(Some(&loaded), &now);
+        assert_eq!(clashes, ["mailbox"]);
+        assert_eq!(merged, of(json!({ "token": "b", "mailbox": "mine", "networks": ["::1"], "aliases": ["y"] })));
+        assert_eq!(typed.merged(None, &now).1, ["token", "networks", "mailbox"], "nobody knows who changed what");
+        let body = form_urlencoded::Serializer::new(String::new()).append_pair(LOADED, &loaded.told()).finish();
+        assert_eq!(Draft::loaded(&Typed::of(body.as_bytes())), Some(loaded));
+        assert_eq!(Draft::loaded(&Typed::of(b"loaded=x")), None);
     }
 }

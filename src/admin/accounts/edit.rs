@@ -36,22 +36,27 @@ pub(super) async fn save(
     State(desk): State<Desk>,
     visitor: Visitor,
     Path(segment): Path<String>,
-    typed: Typed,
+    sent: Typed,
 ) -> Result<Response, Problem> {
+    let (typed, loaded) = (Draft::typed(&sent), Draft::loaded(&sent));
     let (version, stored, account) = read(&desk, &segment).await?;
-    let edit = Edit { account, version, stored, draft: Draft::typed(&typed) };
-    let Edit { account, draft, stored, .. } = &edit;
-    if typed.text("version") != version.0.to_string() {
-        return Ok(edit.conflict(&desk, &visitor));
+    let mut edit = Edit { account, version, stored, draft: typed };
+    if sent.text("version") != version.0.to_string() {
+        let clashes = edit.merge(loaded.as_ref());
+        if !clashes.is_empty() {
+            return Ok(edit.conflict(&desk, &visitor, &clashes));
+        }
     }
-    let settings = draft.settings(stored.clone());
-    match desk.registry.edit_account(&visitor.actor(), account, version, settings).await {
+    let settings = edit.draft.settings(edit.stored.clone());
+    match desk.registry.edit_account(&visitor.actor(), &edit.account, version, settings).await {
         Err(ChangeError::Wrong(faults)) => Ok(edit.page(&desk, &visitor, form::wrongs(faults))),
         Err(ChangeError::Conflict { .. }) => {
-            let (version, stored, account) = read(&desk, &segment).await?;
-            Ok(Edit { account, version, stored, ..edit }.conflict(&desk, &visitor))
+            let before = Draft::stored(&edit.stored);
+            (edit.version, edit.stored, edit.account) = read(&desk, &segment).await?;
+            let clashes = edit.merge(Some(&before));
+            Ok(edit.conflict(&desk, &visitor, &clashes))
         }
-        done => deeds::answer(&desk, &visitor, account, done, "The account is changed.").await,
+        done => deeds::answer(&desk, &visitor, &edit.account, done, edit.told(&sent)).await,
     }
 }
 
@@ -80,17 +85,33 @@ impl Edit {
         self.form(desk, visitor, wrong).answer()
     }
 
+    /// Takes over what only somebody else has changed; what both have changed is left for a person to decide.
+    fn merge(&mut self, loaded: Option<&Draft>) -> Vec<&'static str> {
+        let (merged, clashes) = self.draft.merged(loaded, &Draft::stored(&self.stored));
+        self.draft = merged;
+        clashes
+    }
+
+    /// What became of it.
+    fn told(&self, sent: &Typed) -> &'static str {
+        if sent.text("version") == self.version.0.to_string() {
+            "The account is changed."
+        } else {
+            "The account is changed. What somebody else has changed meanwhile stays as well."
+        }
+    }
+
     /// What was typed stays, and beside it stands what is stored now.
-    fn conflict(&self, desk: &Desk, visitor: &Visitor) -> Response {
+    fn conflict(&self, desk: &Desk, visitor: &Visitor, clashes: &[&'static str]) -> Response {
         let now = Draft::stored(&self.stored);
-        let differs = |key: &'static str| {
+        let differs = |key: &&'static str| {
             let stored = match now.value(key) {
                 "" => "nothing".to_owned(),
                 value => value.replace('\n', ", "),
             };
-            Wrong::new(key, format!("Stored now: {stored}"))
+            Wrong::new(*key, format!("Stored now: {stored}"))
         };
-        let wrong = self.draft.differences(&now).into_iter().map(differs).collect();
+        let wrong = clashes.iter().map(differs).collect();
         Form { conflict: true, ..self.form(desk, visitor, wrong) }.answer()
     }
 
@@ -103,6 +124,7 @@ impl Edit {
             back: path,
             button: "Save",
             version: self.version.0.to_string(),
+            loaded: Draft::stored(&self.stored).told(),
             conflict: false,
             groups: form::groups(&desk.registry.declared(), &self.draft, &wrong),
             wrong,

@@ -24,6 +24,8 @@ pub(super) struct Form {
     pub(super) button: &'static str,
     /// The version that was read; empty for a new account.
     pub(super) version: String,
+    /// What it was loaded with, to see later what was typed.
+    pub(super) loaded: String,
     /// Somebody else has changed it meanwhile.
     pub(super) conflict: bool,
     pub(super) wrong: Vec<Wrong>,

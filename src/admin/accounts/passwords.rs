@@ -222,6 +222,7 @@ fn page(desk: &Desk, visitor: &Visitor, account: &str, (terms, how): (&Terms, &s
         back: format!("{}#passwords", path(account)),
         button: "Give it this password",
         version: String::new(),
+        loaded: String::new(),
         conflict: false,
         wrong,
         groups,

@@ -81,8 +81,8 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     let token = name(&segment);
     let notice = match cancelled(&desk, &visitor.actor(), &id).await {
-        Ok(true) => Notice::done("That was broken off; nothing was changed."),
-        Ok(false) => Notice::failed("There was nothing to break off any more.", "Look whether the token is there."),
+        Ok(true) => Notice::done("That was cancelled; nothing was changed."),
+        Ok(false) => Notice::failed("There was nothing to cancel any more.", "Look whether the token is there."),
         Err(fault) => refused(&fault, token),
     };
     Ok(home(&desk, &visitor, token, notice).await)

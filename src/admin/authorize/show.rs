@@ -189,7 +189,7 @@ fn result(outcome: &Outcome, token: &str) -> Option<Notice> {
             Some(Notice::failed(format!("Not authorized: {why}."), for_pages(remedy, token)))
         }
         Outcome::Cancelled => {
-            Some(Notice::failed("This was broken off; nothing was changed.", "Press “Get token” to begin again."))
+            Some(Notice::failed("This was cancelled; nothing was changed.", "Press “Get token” to begin again."))
         }
     }
 }

@@ -71,7 +71,7 @@ async fn what_is_wrong_is_told_with_its_cause_and_next_step() {
     let said = told(&mut browser).await;
     assert!(
         said.contains("other@example.com signed in")
-            && said.contains("sign out of other@example.com at the provider, press \"Get token\" again"),
+            && said.contains("ign out of other@example.com at the provider, press \"Get token\" again"),
         "{said}"
     );
     let (_, url) = begun(&mut browser, "browser").await;
@@ -141,7 +141,7 @@ async fn what_was_begun_can_be_broken_off() {
     location(&browser.post(&format!("{place}/cancel"), &[]).await);
     let answer = browser.get(&callback(&scene.provider.consent(&url, MAILBOX))).await;
     assert_eq!(location(&answer), place, "its page says what became of it");
-    assert!(browser.get(&place).await.text.contains("broken off"));
+    assert!(browser.get(&place).await.text.contains("cancelled"));
     assert!(!scene.holds_a_grant().await);
 }
 

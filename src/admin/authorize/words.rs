@@ -2,6 +2,7 @@
 
 use super::super::page::Notice;
 use super::super::tokens::state::for_pages;
+use super::super::words::capital;
 use crate::consent::{Accepted, ConsentError};
 use crate::explain::{self, Hurdle};
 use crate::model::{Family, Provider};
@@ -11,8 +12,11 @@ pub(in crate::admin) fn accepted(accepted: &Accepted) -> Notice {
     let who = accepted.identity.as_ref().map(|who| format!(" {who} signed in.")).unwrap_or_default();
     let done =
         Notice::done(format!("Token {:?} is authorized.{who} It is used from the next login on.", accepted.token));
-    let remarks = accepted.remarks.join("; ");
-    Notice { next: (!remarks.is_empty()).then_some(remarks), ..done }
+    let remarks = match accepted.remarks.as_slice() {
+        [] => "If no account uses it yet, add one: it is what a program logs in with here.".to_owned(),
+        remarks => capital(&remarks.join("; ")),
+    };
+    Notice { next: Some(remarks), ..done }
 }
 
 /// There is none.

@@ -19,6 +19,7 @@ use super::page::{Badge, Notice, Page, Section, Tone, shown};
 use super::problem::Problem;
 use super::tokens::state::for_pages;
 use super::visitor::Visitor;
+use super::words::capital;
 use crate::doctor::{Crowded, End, Outcome, Recipient, Seen, Stage, Step, Work, sender as sender_of};
 use crate::model::{Account, Protocol};
 use crate::registry::Actor;
@@ -204,7 +205,7 @@ fn logins(count: usize) -> String {
 fn line(step: &Step, token: &str) -> Line {
     let (tone, word) = match step.outcome {
         Outcome::Ok => (Tone::Good, "ok"),
-        Outcome::Warning => (Tone::Warn, "mind"),
+        Outcome::Warning => (Tone::Warn, "warning"),
         Outcome::Failed => (Tone::Bad, "failed"),
     };
     let advice = step.advice.as_ref().filter(|_| !step.known);
@@ -214,7 +215,7 @@ fn line(step: &Step, token: &str) -> Line {
         what: what(step.stage),
         took: if step.known { "known".into() } else { format!("{} ms", step.took.as_millis()) },
         detail: step.detail.clone(),
-        advice: advice.map(|advice| (advice.cause.clone(), for_pages(&advice.remedy, token))),
+        advice: advice.map(|advice| (advice.cause.clone(), capital(&for_pages(&advice.remedy, token)))),
     }
 }
 

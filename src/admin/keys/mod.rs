@@ -88,7 +88,7 @@ async fn add(State(desk): State<Desk>, visitor: Visitor, body: Bytes) -> Result<
     let typed = Typed::of(&body);
     let scopes: Result<Vec<Scope>, NoScope> = typed.scopes.iter().map(|scope| scope.parse()).collect();
     let wrong = match scopes {
-        Err(fault) => Wrong::new("scopes", fault.to_string()),
+        Err(_) => Wrong::new("scopes", "There is no such thing that a key may do. Tick those that are offered."),
         Ok(scopes) => {
             let expires = Some(typed.expires.trim()).filter(|text| !text.is_empty());
             match desk.ring.add(&visitor.actor(), &typed.name, &scopes, expires).await {
@@ -97,6 +97,7 @@ async fn add(State(desk): State<Desk>, visitor: Visitor, body: Bytes) -> Result<
                     return page(&desk, &visitor, &Typed::default(), Vec::new(), made).await;
                 }
                 Err(KeyError::Store(fault)) => return Err(fault.into()),
+                Err(KeyError::NoScope) => Wrong::new("scopes", "Tick at least one thing that it may do."),
                 Err(fault) => Wrong::new(field(&fault), format!("{fault}.")),
             }
         }
@@ -141,7 +142,6 @@ async fn page(
 const fn field(fault: &KeyError) -> &'static str {
     match fault {
         KeyError::Expires(_) => "expires",
-        KeyError::NoScope => "scopes",
         _ => "name",
     }
 }

@@ -94,7 +94,9 @@ async fn on_the_page_a_key_is_shown_once_and_removed_after_a_question() {
     let asked = browser.get(link).await;
     assert!(asked.text.contains("action=\"/gatepost/keys/remove\""), "{asked:?}");
     for wrong in [&[("name", "c"), ("scopes", "all")][..], &[("name", "c")], &[("name", ""), ("scopes", "read")]] {
-        assert_eq!(browser.post("/keys", wrong).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let answer = browser.post("/keys", wrong).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(!answer.text.contains("scope:") && !answer.text.contains("one scope"), "words of the form: {answer:?}");
     }
     for _ in 0..2 {
         assert_eq!(browser.post("/keys/remove", &[("name", name)]).await.header("location"), "/gatepost/keys");

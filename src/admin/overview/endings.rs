@@ -5,6 +5,7 @@ use super::super::draw::{Ending, Lane};
 use super::super::tokens::address;
 use super::super::tokens::standing::Held;
 use super::super::tokens::state::{ending_name, for_pages};
+use super::super::words::capital;
 use crate::model::{Account, Deadline, DeadlineKind, Password, Token, TokenState, deadlines};
 use crate::net::ServerCertificate;
 use crate::registry::Declared;
@@ -53,7 +54,7 @@ fn of_deadline(token: &Token, deadline: Deadline) -> Ending {
         what: ending_name(deadline.kind),
         whose: token.name.clone(),
         path: address::path(&token.name),
-        next: for_pages(deadline.kind.remedy(), &token.name),
+        next: capital(&for_pages(deadline.kind.remedy(), &token.name)),
     }
 }
 
@@ -66,7 +67,7 @@ fn of_account(account: &Account) -> impl Iterator<Item = Ending> {
             what: "a password",
             whose: format!("{}{label}", account.name),
             path: accounts::path(&account.name),
-            next: "add another password, set it in the program, and revoke this one".to_owned(),
+            next: "Add another password, set it in the program, and revoke this one".to_owned(),
         })
     };
     account.passwords.iter().filter_map(of_password)
@@ -81,6 +82,6 @@ fn of_certificate(certificate: &ServerCertificate) -> Option<Ending> {
         what: "the TLS certificate",
         whose: "listeners".to_owned(),
         path: String::new(),
-        next: format!("put a new one in {file}; it is taken without a restart"),
+        next: format!("Put a new one in {file}; it is taken without a restart"),
     })
 }

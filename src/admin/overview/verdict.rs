@@ -4,7 +4,7 @@ use super::super::accounts::address as accounts;
 use super::super::page::Tone;
 use super::super::tokens::address;
 use super::super::tokens::standing::Standing;
-use super::super::words::few;
+use super::super::words::{capital, few};
 use crate::model::Token;
 use crate::registry::Declared;
 
@@ -134,7 +134,12 @@ fn still(standings: &[Standing], in_need: usize) -> String {
 
 fn trouble(Standing { token, state, .. }: &Standing) -> Trouble {
     let next = state.next.clone().unwrap_or_else(|| "Open its page; it says more".to_owned());
-    Trouble { name: token.name.clone(), path: address::path(&token.name), sentence: state.sentence.clone(), next }
+    Trouble {
+        name: token.name.clone(),
+        path: address::path(&token.name),
+        sentence: state.sentence.clone(),
+        next: capital(&next),
+    }
 }
 
 /// The way to the first mail, as long as nobody has gone it. `used`: some program has logged in.

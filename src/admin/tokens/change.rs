@@ -38,8 +38,8 @@ pub(super) async fn told(desk: &Desk, was: Option<&Token>, now: &Token, before: 
     }
     if !now.owns(&held) {
         let text = format!(
-            "The token {} is saved. What it holds was issued to another client, or by another endpoint, and is never sent to this \
-             one: until it is got again, logins are put off.",
+            "The token {} is saved. Its grant was issued to another client, or by another endpoint, and is never sent to this \
+             one: until it is got again, programs are told to try again later.",
             now.name
         );
         return Notice {

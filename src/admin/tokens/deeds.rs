@@ -65,9 +65,9 @@ pub(super) async fn forget(
         forgotten => forgotten,
     };
     let (text, gone) = if in_file {
-        (format!("What the token {name} held is forgotten."), false)
+        (format!("The grant of the token {name} is forgotten."), false)
     } else {
-        (format!("The token {name} is forgotten."), forgotten.is_ok())
+        (format!("The token {name} and its settings are forgotten."), forgotten.is_ok())
     };
     let path = if gone { "/tokens".to_owned() } else { address::path(name) };
     deed::answer(&desk, &visitor, &path, forgotten, &text).await
@@ -88,7 +88,7 @@ pub(super) async fn disable(
     let name = address::name(&segment);
     let text = if disabled {
         format!(
-            "The token {name} is disabled: it is not refreshed, and logins with it are put off until it is enabled."
+            "The token {name} is disabled: it is not refreshed, and programs are told to try again later until it is enabled."
         )
     } else {
         format!("The token {name} is enabled.")
@@ -125,7 +125,7 @@ pub(super) async fn import_for(desk: &Desk, visitor: &Visitor, token: &Token, se
             Notice::done(text)
         }
         Err(fault) => {
-            Notice::failed(sentence(&fault.to_string()), "Nothing was changed. Mend that, and import it again.")
+            Notice::failed(sentence(&fault.to_string()), "Nothing was changed. Correct that, and import it again.")
         }
     };
     visitor.tell(desk, notice).await;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::draft;
 use super::fields::{self, Clash, FormPage, Values};
 use super::keys;
+use super::merge::{self, Merged};
 use super::preview;
 use super::wrong::wrong;
 use super::{address, change, deeds};
@@ -89,7 +90,7 @@ pub(super) async fn edit(
     let (settings, faults) = draft::settings(&typed, &before);
     let faults = judged(&desk, name, &settings, faults);
     if !faults.is_empty() {
-        let form = editing(&desk, &visitor, name, (seen, &Values::Again(&typed, &before)), faults).await;
+        let form = again(&desk, &visitor, name, (seen, &typed, &before), faults).await;
         return Ok(shown(StatusCode::UNPROCESSABLE_ENTITY, &form));
     }
     let was = declared.find(name).ok().cloned();
@@ -101,12 +102,14 @@ pub(super) async fn edit(
         }
         Err(ChangeError::Conflict { .. }) => {
             let (version, now) = stored(&desk, name).await?;
+            let mut typed = typed;
+            let merged = merge::merge(&mut typed, &now);
             let mut form = editing(&desk, &visitor, name, (version, &Values::Again(&typed, &now)), Vec::new()).await;
-            form.clash = Some(clash(&desk, name, &typed, &now).await);
+            form.clash = Some(clash(&desk, name, merged).await);
             Ok(shown(StatusCode::CONFLICT, &form))
         }
         Err(ChangeError::Wrong(all)) => {
-            let form = editing(&desk, &visitor, name, (seen, &Values::Again(&typed, &before)), wrong(&all)).await;
+            let form = again(&desk, &visitor, name, (seen, &typed, &before), wrong(&all)).await;
             Ok(shown(StatusCode::UNPROCESSABLE_ENTITY, &form))
         }
         Err(ChangeError::Store(fault)) => Err(fault.into()),
@@ -183,6 +186,7 @@ fn adding(desk: &Desk, visitor: &Visitor, values: &Values<'_>, wrong: Vec<Wrong>
         back: "/tokens".to_owned(),
         was: String::new(),
         version: String::new(),
+        loaded: String::new(),
         granted: false,
         groups: fields::parts(desk, values, &wrong, true),
         wrong,
@@ -190,6 +194,18 @@ fn adding(desk: &Desk, visitor: &Visitor, values: &Values<'_>, wrong: Vec<Wrong>
         redirect: preview::callback(desk),
         button: "Add the token",
     }
+}
+
+/// As it was sent, with what is wrong.
+async fn again(
+    desk: &Desk,
+    visitor: &Visitor,
+    name: &str,
+    (seen, typed, before): (Version, &Typed, &Settings),
+    wrong: Vec<Wrong>,
+) -> FormPage {
+    let form = editing(desk, visitor, name, (seen, &Values::Again(typed, before)), wrong).await;
+    FormPage { loaded: typed.text(merge::LOADED).to_owned(), ..form }
 }
 
 async fn editing(
@@ -200,6 +216,10 @@ async fn editing(
     wrong: Vec<Wrong>,
 ) -> FormPage {
     let path = address::path(name);
+    let loaded = match values {
+        Values::Stored(settings) | Values::Again(_, settings) => merge::loaded(settings),
+        Values::Fresh => String::new(),
+    };
     let state = desk.store.token(name).await.map(|stored| stored.state).unwrap_or_default();
     FormPage {
         page: visitor.page(desk, Section::Tokens, format!("Edit the token {name}")),
@@ -207,6 +227,7 @@ async fn editing(
         back: path,
         was: name.to_owned(),
         version: version.0.to_string(),
+        loaded,
         granted: state.refresh.is_some(),
         groups: fields::parts(desk, values, &wrong, false),
         wrong,
@@ -216,8 +237,8 @@ async fn editing(
     }
 }
 
-/// What was typed and what is stored now, where they differ; secrets are not told.
-async fn clash(desk: &Desk, name: &str, typed: &Typed, now: &Settings) -> Clash {
+/// Who has changed it meanwhile, and what of it; secrets are not told.
+async fn clash(desk: &Desk, name: &str, merged: Merged) -> Clash {
     const LATEST: usize = 100;
     let deeds = desk.store.deeds(None, LATEST).await.unwrap_or_default();
     let last = deeds.iter().find(|noted| noted.deed.subject == name && noted.deed.what.starts_with("token."));
@@ -228,9 +249,5 @@ async fn clash(desk: &Desk, name: &str, typed: &Typed, now: &Settings) -> Clash 
             format!("{}{from}, {}", capital(&noted.deed.who), noted.deed.at.format("%Y-%m-%d %H:%M:%S UTC"))
         },
     );
-    let empty = |text: String| if text.is_empty() { "(empty)".to_owned() } else { text };
-    let both = keys::all().filter(|key| !key.is.is_secret() && key.name != "name" && key.when.holds(typed));
-    let both = both.map(|key| (key.label, draft::shown_again(key, typed), draft::shown(key, now)));
-    let differ = both.filter(|(_, typed, stored)| typed != stored);
-    Clash { by, differ: differ.map(|(label, typed, stored)| (label, empty(typed), empty(stored))).collect() }
+    Clash { by, merged }
 }

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::draft::{self, ASSERTION};
 use super::keys::{self, GROUPS, Is, Key};
+use super::merge::Merged;
 use super::preview::{self, Preview};
 use crate::admin::Desk;
 use crate::admin::form::{Control, Field, Wrong};
@@ -22,6 +23,8 @@ pub(super) struct FormPage {
     pub(super) was: String,
     /// As it was seen.
     pub(super) version: String,
+    /// What it was loaded with, to see later what was typed.
+    pub(super) loaded: String,
     /// Somebody has signed in for it.
     pub(super) granted: bool,
     pub(super) wrong: Vec<Wrong>,
@@ -47,8 +50,7 @@ pub(super) struct Part {
 pub(super) struct Clash {
     /// Who and when, as far as the trail tells.
     pub(super) by: String,
-    /// Label, what was typed, what is stored now.
-    pub(super) differ: Vec<(&'static str, String, String)>,
+    pub(super) merged: Merged,
 }
 
 /// What the fields show.

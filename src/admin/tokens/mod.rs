@@ -10,6 +10,7 @@ mod fields;
 mod keys;
 mod labels;
 mod list;
+mod merge;
 mod preview;
 mod show;
 pub(super) mod standing;

@@ -116,21 +116,28 @@ fn told(standing: Standing, token: &Token, usable: bool) -> (Tone, String) {
         Standing::Unused if per_mailbox => {
             (Tone::Idle, "Each mailbox gets an access token of its own when an account first logs in.")
         }
-        Standing::Unused => (Tone::Idle, "Nothing is held at the moment; it is asked for at the next login."),
+        Standing::Unused => (Tone::Idle, "There is no access token at the moment; one is asked for at the next login."),
         Standing::Password => (Tone::Good, "An app password is used as it is. Nothing of it expires here."),
         Standing::Failing if usable => (Tone::Warn, "Logins still work, but it could not be refreshed."),
-        Standing::Failing => (Tone::Bad, "Logins are put off: it could not be refreshed."),
+        Standing::Failing => (Tone::Bad, "It could not be refreshed, and programs are told to try again later."),
         Standing::Ended if usable => {
             (Tone::Bad, "The grant has ended; logins work only until the access token expires.")
         }
-        Standing::Ended => (Tone::Bad, "The grant has ended; logins are put off until somebody gives it again."),
-        Standing::Ungranted => (Tone::Warn, "Nobody has signed in for it yet; logins are put off until then."),
-        Standing::NotImported => (Tone::Warn, "No refresh token has been imported yet; logins are put off until then."),
-        Standing::Disabled => {
-            (Tone::Idle, "It is switched off: it is not refreshed, and the logins of its accounts are put off.")
+        Standing::Ended => {
+            (Tone::Bad, "The grant has ended; programs are told to try again later until somebody gives it again.")
         }
+        Standing::Ungranted => {
+            (Tone::Warn, "Nobody has signed in for it yet; until then programs are told to try again later.")
+        }
+        Standing::NotImported => {
+            (Tone::Warn, "No refresh token has been imported yet; until then programs are told to try again later.")
+        }
+        Standing::Disabled => (
+            Tone::Idle,
+            "It is switched off: it is not refreshed, and the programs of its accounts are told to try again later.",
+        ),
         Standing::Changed => {
-            (Tone::Bad, "What is held was issued by another endpoint or to another client than is set now.")
+            (Tone::Bad, "Its grant was issued by another endpoint or to another client than is set now.")
         }
     };
     (tone, sentence.to_owned())

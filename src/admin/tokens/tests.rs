@@ -54,7 +54,7 @@ async fn a_token_is_listed_shown_with_all_that_is_known_and_forgotten() {
         let done = browser.post("/tokens/support/forget", &[]).await;
         assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/gatepost/tokens"));
     }
-    assert!(browser.get("/tokens").await.text.contains("The token support is forgotten."));
+    assert!(browser.get("/tokens").await.text.contains("The token support and its settings are forgotten."));
     assert_eq!(browser.get("/tokens/support").await.status, StatusCode::NOT_FOUND);
     let deeds = desk.store.deeds(None, 10).await.unwrap();
     assert_eq!(deeds.iter().filter(|noted| noted.deed.what == "token.forgotten").count(), 1, "{deeds:?}");

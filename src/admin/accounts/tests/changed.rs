@@ -29,27 +29,59 @@ async fn settings_change_and_passwords_and_the_switch_stay() {
     assert!(deeds.contains(&"account.disabled evmail".to_owned()), "{deeds:?}");
 }
 
+/// What the form was loaded with.
+fn loaded(answer: &Answer) -> String {
+    let (_, after) = answer.text.split_once("name=\"loaded\" value=\"").unwrap();
+    after.split_once('"').unwrap().0.replace("&#34;", "\"")
+}
+
 #[tokio::test]
 async fn of_two_administrators_the_second_sees_what_the_first_did_and_loses_nothing() {
     let mut scene = scene("").await;
     scene.add("evmail").await;
     let mut second = Browser::signed_in(&scene.desk).await;
-    let seen = version(&scene.get("/accounts/evmail/edit").await);
+    let form = scene.get("/accounts/evmail/edit").await;
+    let seen = version(&form);
     let first = [("version", seen.as_str()), ("token", "other"), ("mailbox", "first@example.com")];
     scene.done("/accounts/evmail/edit", &[&first[..], &KEEP].concat()).await;
-    let typed = |version| {
-        [&[("version", version), ("token", "support"), ("mailbox", "second@example.com")], &KEEP[..]].concat()
+    let typed = |seen: &Answer, token: &'static str| {
+        let own = [("version", version(seen)), ("loaded", loaded(seen)), ("token", token.to_owned())];
+        let own = own.into_iter().chain([("mailbox", "second@example.com".to_owned())]);
+        own.chain(KEEP.map(|(name, value)| (name, value.to_owned()))).collect::<Vec<_>>()
     };
-    let conflict = second.post("/accounts/evmail/edit", &typed(&seen)).await;
+    let sent = typed(&form, "support");
+    let sent: Vec<_> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let conflict = second.post("/accounts/evmail/edit", &sent).await;
     assert_eq!(conflict.status, StatusCode::CONFLICT);
     let text = plain(&conflict);
     assert!(text.contains("Nothing was saved. Somebody else has changed this account"), "{text}");
-    assert!(text.contains("Stored now: other") && text.contains("Stored now: first@example.com"), "{text}");
+    assert!(text.contains("Stored now: first@example.com") && !text.contains("Stored now: other"), "{text}");
     assert!(conflict.text.contains("value=\"second@example.com\""), "what was typed is still there: {text}");
-    assert_eq!(scene.account("evmail").unwrap().token.name, "other");
-    let settled = second.post("/accounts/evmail/edit", &typed(&version(&conflict))).await;
+    assert!(
+        conflict.text.contains("<option value=\"other\" selected>"),
+        "what only they changed is taken over: {text}"
+    );
+    assert_eq!(scene.account("evmail").unwrap().mailbox.as_deref(), Some("first@example.com"));
+    let sent = typed(&conflict, "other");
+    let sent: Vec<_> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let settled = second.post("/accounts/evmail/edit", &sent).await;
     assert_eq!(settled.status, StatusCode::SEE_OTHER, "{settled:?}");
-    assert_eq!(scene.account("evmail").unwrap().mailbox.as_deref(), Some("second@example.com"));
+    let account = scene.account("evmail").unwrap();
+    assert_eq!((account.token.name.as_str(), account.mailbox.as_deref()), ("other", Some("second@example.com")));
+}
+
+#[tokio::test]
+async fn changes_that_do_not_touch_each_other_are_both_saved() {
+    let mut scene = scene("").await;
+    scene.add("evmail").await;
+    let form = scene.get("/accounts/evmail/edit").await;
+    let (version, loaded) = (version(&form), loaded(&form));
+    let of = |more| [&[("version", version.as_str()), ("loaded", loaded.as_str()), more], &KEEP[..]].concat();
+    scene.done("/accounts/evmail/edit", &[&of(("aliases", "theirs"))[..], &[("token", "support")]].concat()).await;
+    let page = scene.done("/accounts/evmail/edit", &of(("token", "other"))).await;
+    assert!(plain(&page).contains("What somebody else has changed meanwhile stays as well."), "{page:?}");
+    let account = scene.account("evmail").unwrap();
+    assert_eq!((account.token.name.as_str(), account.aliases), ("other", vec!["theirs".to_owned()]));
 }
 
 #[tokio::test]

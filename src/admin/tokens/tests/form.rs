@@ -238,6 +238,38 @@ async fn two_administrators_lose_nothing_to_each_other() {
 }
 
 #[tokio::test]
+async fn of_two_changes_only_what_both_have_touched_is_a_conflict() {
+    let (desk, _directory) = desk(PUBLIC).await;
+    let mut one = Browser::signed_in(&desk).await;
+    let mut other = Browser::signed_in(&desk).await;
+    one.post("/tokens/add", &MICROSOFT).await;
+    let form = one.get("/tokens/support/edit").await.text;
+    let loaded = form.split("name=\"loaded\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let (seen, loaded) = (version(&form), loaded.replace("&#34;", "\""));
+    assert!(!loaded.contains("\"client_secret\":") && !loaded.contains("s3cret"), "no secrets: {loaded}");
+    let of = |more: &[(&'static str, &'static str)]| {
+        let mut all = with(&[("version", &seen), ("client_secret", "")]);
+        all.push(("loaded", &loaded));
+        all.retain(|(name, _)| !more.iter().any(|(known, _)| known == name));
+        all.extend(more.iter().copied());
+        all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>()
+    };
+    let theirs = of(&[("tenant", "of-the-other"), ("mailbox", "theirs@example.com")]);
+    let theirs: Vec<_> = theirs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(other.post("/tokens/support/edit", &theirs).await.status, StatusCode::SEE_OTHER);
+    let mine = of(&[("client_id", "mine"), ("mailbox", "mine@example.com")]);
+    let mine: Vec<_> = mine.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let told = one.post("/tokens/support/edit", &mine).await;
+    assert_eq!(told.status, StatusCode::CONFLICT);
+    let both = told.text.split("What both of you have changed").nth(1).unwrap().split("</table>").next().unwrap();
+    assert!(both.contains("mine@example.com") && both.contains("theirs@example.com"), "{both}");
+    assert!(!both.contains("of-the-other") && !both.contains("<td data-label=\"You typed\">mine</td>"), "{both}");
+    for value in ["of-the-other", "mine", "mine@example.com"] {
+        assert!(told.text.contains(&format!("value=\"{value}\"")), "{value}: {}", told.text);
+    }
+}
+
+#[tokio::test]
 async fn a_change_says_when_somebody_has_to_sign_in_again() {
     let (desk, _directory) = desk(PUBLIC).await;
     let mut browser = Browser::signed_in(&desk).await;
