@@ -83,14 +83,14 @@ await play({
       await person.page.locator('tbody th a').and(person.page.getByText(name, { exact: true })).first().click();
       await person.page.waitForLoadState();
       same((await person.page.locator('h1').textContent()).trim(), `Token ${name}`.trim(), 'where its link leads');
-      for (const way of ['Edit', 'Other ways to get it', 'Forget…']) {
+      for (const way of ['Edit', 'Other ways to get it', 'Forget it and its settings…']) {
         const here = person.page.url();
         await person.presses(way);
         check((await person.text()).includes(name.trim()) && !/Not found/.test(await person.text()), `${way} of ${JSON.stringify(name)}: ${person.page.url()} says ${(await person.text()).slice(0, 300)}`);
-        if (way !== 'Forget…') await person.page.goto(here);
+        if (way !== 'Forget it and its settings…') await person.page.goto(here);
       }
       await person.presses('Forget it');
-      await person.reads('is forgotten');
+      await person.reads('are forgotten');
     }
   },
   'accounts of such names': async () => {
