@@ -28,11 +28,14 @@ export function same(found, wanted, what = '') {
   check(JSON.stringify(found) === JSON.stringify(wanted), `${what}: found ${JSON.stringify(found)}, wanted ${JSON.stringify(wanted)}`);
 }
 
+// What is asked of a page that is just being left has no answer yet.
+const LEAVING = /Execution context was destroyed|Cannot find context/;
+
 // Waits until this is so, and returns it.
 export async function eventually(what, is, patience = PATIENCE) {
   const end = Date.now() + patience;
   for (;;) {
-    const found = await is();
+    const found = await Promise.resolve(is()).catch((fault) => { if (!LEAVING.test(fault.message)) throw fault; });
     if (found) return found;
     check(Date.now() < end, `${what}: not in ${patience / 1000} s`);
     await new Promise((resolve) => { setTimeout(resolve, 50); });

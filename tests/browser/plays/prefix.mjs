@@ -20,6 +20,7 @@ await play({
     await addsAccount(person, 'kept-program', 'kept');
     await crawl(person, async (address, answer) => check(answer.ok(), `${address}: ${answer.status()}`));
     await person.presses('Sign out');
+    await person.page.waitForLoadState('networkidle');
     server.close();
     server.closeAllConnections();
   },
