@@ -37,10 +37,10 @@ fn two_authorizations_are_under_way_at_once() {
     // The second is answered first; one proxy leaves the prefix on, the other cuts it off.
     let two = accept(1, "hosted-two");
     let (status, page) = get(port, behind(&two));
-    assert!(status == 200 && page.contains("&quot;hosted-two&quot; is authorized"), "{page}");
+    assert!(status == 200 && page.contains("&#34;hosted-two&#34; is authorized"), "{page}");
     let one = accept(0, "hosted-one");
     let (status, page) = get(port, behind(&one).strip_prefix("/mail").unwrap());
-    assert!(status == 200 && page.contains("&quot;hosted-one&quot; is authorized"), "{page}");
+    assert!(status == 200 && page.contains("&#34;hosted-one&#34; is authorized"), "{page}");
     for (talk, name) in talks.into_iter().zip(["hosted-one", "hosted-two"]) {
         assert!(talk.succeeds().contains(&format!("{name}: authorized ({name}@example.test signed in)")));
         assert_eq!(scene.shown(name)["signed_in"], mailbox(name));
