@@ -103,8 +103,12 @@ impl Scene {
 const USER: &str = "support@example.com";
 
 fn http() -> Http {
+    http_within(Duration::from_secs(1))
+}
+
+fn http_within(total: Duration) -> Http {
     let tls = crate::net::client_config(None).unwrap();
-    let settings = HttpSettings { connect: Duration::from_secs(5), total: Duration::from_secs(1), longest: 65536 };
+    let settings = HttpSettings { connect: Duration::from_secs(5), total, longest: 65536 };
     Http::new(&tls, settings).unwrap()
 }
 
