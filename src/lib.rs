@@ -23,6 +23,7 @@
 //! | [`doctor`] | why an account does not work: a chain of steps, each with cause and next step |
 //! | [`registry`] | what is declared in file and store, and every change of it |
 //! | [`activity`] | what is going on: live sessions, the last events, counts, when passwords were used |
+//! | [`control`] | how commands speak with the running service |
 //! | [`account`] | who may log in, and whether they are who they say |
 //! | [`token`] | token life: cached, refreshed once, durable before use |
 //! | [`oauth`] | token requests and what their failures mean |
@@ -41,6 +42,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod consent;
+pub mod control;
 pub mod doctor;
 pub mod explain;
 pub mod lifecycle;

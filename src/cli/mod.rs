@@ -5,6 +5,7 @@ mod admin;
 mod arguments;
 mod bounds;
 mod config;
+mod control;
 mod doctor;
 mod guests;
 mod key;

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use super::live::{Live, Providers};
-use super::{bounds, listeners, process};
+use super::{bounds, control, listeners, process};
 use crate::account::{Directory, Verifier};
 use crate::activity::{self, Activity};
 use crate::config::Config;
@@ -72,8 +72,12 @@ impl Running {
             Some(address) => super::admin::invitation(&config, &live.store, address).await?,
             None => None,
         };
+        let control = control::open(&config)?;
         let refresher = CancellationToken::new();
         let tasks = TaskTracker::new();
+        if let Some(control) = control {
+            tasks.spawn(control.serve(control::handler(Arc::new(control::Parts::new())), refresher.clone()));
+        }
         tasks.spawn(service.tokens.clone().refresh_ahead(refresher.clone()));
         tasks.spawn(service.tokens.clone().watch_expiry(refresher.clone()));
         tasks.spawn(notifier.run(refresher.clone()));

@@ -8,6 +8,7 @@ mod accounts;
 mod address;
 mod admin;
 mod anonymous;
+mod control;
 mod document;
 mod egress;
 mod environment;
@@ -33,6 +34,7 @@ pub use accounts::AccountPlace;
 pub use address::Address;
 pub use admin::Admin;
 pub use anonymous::Anonymous;
+pub use control::Control;
 pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
 pub use listeners::{Listener, ListenerTls, Newline};
@@ -59,6 +61,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Where state lives.
     pub store: Store,
+    /// Where commands speak with the running service.
+    pub control: Control,
     /// How it logs.
     pub log: Log,
     /// The administration address.
@@ -114,6 +118,7 @@ impl Config {
         let minimum = tls.as_ref().map(|tls| tls.as_ref().map_or_else(MinimumTls::default, |tls| tls.minimum));
         let listeners = listeners::read(root, minimum.or_else(|| root.has("tls").then(MinimumTls::default)));
         let store = store::read(root);
+        let control = control::read(root, store.as_ref().map_or_else(|| Path::new(""), |store| &store.path));
         let log = log::read(root);
         let admin = root.table("admin").and_then(|table| admin::read(&table, root.has("tls")));
         let limits = limits::read(root);
@@ -135,6 +140,7 @@ impl Config {
             // A table with errors has reported them; it is not the same as no table.
             tls: tls.map_or(Some(None), |read| read.map(Some))?,
             store: store?,
+            control,
             log,
             admin,
             limits,

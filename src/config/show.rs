@@ -69,6 +69,8 @@ impl Page<'_> {
             self.text("key", &tls.key.display());
             self.text("minimum", tls.minimum.name());
         }
+        self.table(&["control"]);
+        self.text("socket", &config.control.socket.display());
         self.table(&["limits"]);
         for (name, value) in config.limits.list() {
             self.value(name, &value.to_string());

@@ -89,6 +89,17 @@ pub(super) fn unix(path: &Path, mode: u32) -> Result<(SocketFile, Socket), BindE
     Ok((file, socket))
 }
 
+/// The same, taking the place of whoever listens there: at every moment somebody does.
+pub(super) fn unix_over(path: &Path, mode: u32) -> Result<(SocketFile, Socket), BindError> {
+    let failed = |fault| BindError::system(Address::Unix(path.to_owned()), fault);
+    if SocketFile::is_socket(path).is_ok_and(|socket| !socket) {
+        return Err(BindError::Occupied(Address::Unix(path.to_owned())));
+    }
+    let interim = path.with_file_name(format!(".{}", std::process::id()));
+    let (file, socket) = unix(&interim, mode)?;
+    file.moved(path).map(|file| (file, socket)).map_err(failed)
+}
+
 fn unix_socket() -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;

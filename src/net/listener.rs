@@ -56,10 +56,18 @@ impl Listener {
 
     /// Makes the socket file, which only those may use whom `mode` allows. The file goes when the listener does.
     pub fn bind_unix(path: &Path, mode: u32) -> Result<Self, BindError> {
-        let (file, socket) = bind::unix(path, mode)?;
-        let listening = UnixListener::from_std(socket.into());
-        let listening = listening.map_err(|fault| BindError::system(Address::Unix(path.to_owned()), fault))?;
+        Self::at_file(path, bind::unix(path, mode)?)
+    }
+
+    /// The same, taking the place of whoever listens there.
+    pub fn bind_unix_over(path: &Path, mode: u32) -> Result<Self, BindError> {
+        Self::at_file(path, bind::unix_over(path, mode)?)
+    }
+
+    fn at_file(path: &Path, (file, socket): (SocketFile, socket2::Socket)) -> Result<Self, BindError> {
         let address = Address::Unix(path.to_owned());
+        let listening = UnixListener::from_std(socket.into());
+        let listening = listening.map_err(|fault| BindError::system(address.clone(), fault))?;
         Ok(Self { _file: Some(file), socket: Listening::Unix(listening), address })
     }
 

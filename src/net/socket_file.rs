@@ -22,6 +22,13 @@ impl SocketFile {
         fs::set_permissions(&self.path, Permissions::from_mode(mode))
     }
 
+    /// Under another name, which may be taken.
+    pub(super) fn moved(mut self, path: &Path) -> io::Result<Self> {
+        fs::rename(&self.path, path)?;
+        path.clone_into(&mut self.path);
+        Ok(self)
+    }
+
     /// Whether a file is a socket; a link to one is not.
     pub(super) fn is_socket(path: &Path) -> io::Result<bool> {
         Ok(fs::symlink_metadata(path)?.file_type().is_socket())

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use paths::Named;
 
 /// What each room may import beside itself. The map of the house.
-const DOORS: [(&str, &[&str]); 21] = [
+const DOORS: [(&str, &[&str]); 22] = [
     (
         "cli",
         &[
-            "admin", "registry", "activity", "consent", "doctor", "session", "upstream", "submit", "account", "token",
-            "oauth", "store", "config", "net", "proto", "model",
+            "admin", "control", "registry", "activity", "consent", "doctor", "session", "upstream", "submit",
+            "account", "token", "oauth", "store", "config", "net", "proto", "model",
         ],
     ),
     (
@@ -23,6 +23,7 @@ const DOORS: [(&str, &[&str]); 21] = [
         &["registry", "activity", "consent", "doctor", "token", "oauth", "account", "store", "net", "model", "config"],
     ),
     ("registry", &["account", "store", "config", "model"]),
+    ("control", &["net"]),
     ("consent", &["upstream", "token", "oauth", "store", "model"]),
     ("doctor", &["upstream", "token", "oauth", "net", "proto", "model"]),
     ("session", &["activity", "upstream", "submit", "proto", "account", "token", "net", "model"]),

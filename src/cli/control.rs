@@ -1,0 +1,49 @@
+//! What a running service does about what commands ask it.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tracing::warn;
+
+use crate::clock;
+use crate::config::Config;
+use crate::control::{Control, Handler, Refusal, Request, Teller};
+
+/// What of the running service a request may touch.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// When the service began.
+    pub(super) since: chrono::DateTime<chrono::Utc>,
+}
+
+impl Parts {
+    pub(super) fn new() -> Self {
+        Self { since: clock::now() }
+    }
+}
+
+/// Opens the socket. Where nobody named one, mail goes without it.
+pub(super) fn open(config: &Config) -> anyhow::Result<Option<Control>> {
+    match Control::open(&config.control.socket) {
+        Ok(control) => Ok(Some(control)),
+        Err(fault) if config.control.named => Err(anyhow::Error::new(fault).context("[control] socket")),
+        Err(fault) => {
+            warn!(error = %fault, "control.unavailable");
+            Ok(None)
+        }
+    }
+}
+
+/// Does what is asked.
+pub(super) fn handler(parts: Arc<Parts>) -> Handler {
+    Arc::new(move |request, teller| Box::pin(answer(Arc::clone(&parts), request, teller)))
+}
+
+async fn answer(parts: Arc<Parts>, request: Request, teller: Teller) -> Result<(), Refusal> {
+    match request {
+        Request::Status => {
+            let told = json!({ "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "since": parts.since });
+            Ok(teller.tell(&told).await?)
+        }
+    }
+}
