@@ -12,6 +12,7 @@ mod key;
 mod listeners;
 mod live;
 mod log;
+mod man;
 mod notify;
 mod password;
 mod process;
@@ -87,14 +88,34 @@ enum Command {
         /// Which shell
         shell: Shell,
     },
+    /// Write the manual pages to a directory
+    #[command(
+        after_help = "One page for each command, and gatepost.toml(5) for the configuration. Packages bring them along.\n\nExample:\n  gatepost man /usr/local/share/man"
+    )]
+    Man(man::Arguments),
 }
 
 /// Where the configuration is.
 #[derive(Debug, Args)]
 struct ConfigFile {
-    /// Configuration file; FILE.d/*.toml and GATEPOST__… variables are laid over it
-    #[arg(long, value_name = "FILE", env = "GATEPOST_CONFIG", hide_env_values = true, default_value = "gatepost.toml")]
+    /// Configuration file; FILE.d/*.toml and GATEPOST__… variables are laid over it [default: gatepost.toml here, else in
+    /// /etc/gatepost]
+    #[arg(long, value_name = "FILE", env = "GATEPOST_CONFIG", hide_env_values = true, default_value_os_t = usual_place(), hide_default_value = true)]
     config: PathBuf,
+}
+
+/// Where packages put it.
+const INSTALLED: &str = "/etc/gatepost/gatepost.toml";
+
+/// That of the current directory; where it has none, the installed one. Where there is neither, the error names the first.
+fn usual_place() -> PathBuf {
+    chosen("gatepost.toml".into(), INSTALLED.into())
+}
+
+/// What may not be looked at counts as being there: the error then says so.
+fn chosen(here: PathBuf, installed: PathBuf) -> PathBuf {
+    let there = |path: &std::path::Path| path.try_exists().unwrap_or(true);
+    if !there(&here) && there(&installed) { installed } else { here }
 }
 
 impl ConfigFile {
@@ -158,6 +179,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             clap_complete::generate(shell, &mut Cli::command(), "gatepost", &mut script);
             say(String::from_utf8_lossy(&script).trim_end())
         }
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
 
@@ -228,6 +250,17 @@ mod tests {
             text = format!("{text}\n--- {}\n{help}", command.get_bin_name().unwrap());
         }
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn the_configuration_is_taken_from_here_else_from_where_packages_put_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (here, installed) = (directory.path().join("here"), directory.path().join("installed"));
+        assert_eq!(chosen(here.clone(), installed.clone()), here);
+        std::fs::write(&installed, "").unwrap();
+        assert_eq!(chosen(here.clone(), installed.clone()), installed);
+        std::fs::write(&here, "").unwrap();
+        assert_eq!(chosen(here.clone(), installed), here);
     }
 
     /// What they complete, not how: the scripts are clap's.
