@@ -32,6 +32,7 @@
 //! | [`net`] | sockets, TLS, dialling, the splice |
 //! | [`proto`] | protocol cores: bytes in, steps out, no IO |
 //! | [`model`] | accounts, tokens, providers as plain data |
+//! | [`metrics`] | what is counted, and how a monitor reads it |
 //! | [`lifecycle`], [`clock`] | what has to be finished before the end; the time of day |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -46,6 +47,7 @@ pub mod control;
 pub mod doctor;
 pub mod explain;
 pub mod lifecycle;
+pub mod metrics;
 pub mod model;
 pub mod net;
 pub mod oauth;

@@ -16,4 +16,4 @@ pub use directory::{Ambiguous, Directory};
 pub use hashing::{Hashing, Unhashed};
 pub use matched::Matched;
 pub use password::{HashingFailed, hash_password};
-pub use verifier::{Verdict, Verifier, VerifierSettings};
+pub use verifier::{Load, Verdict, Verifier, VerifierSettings};

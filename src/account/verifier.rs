@@ -57,6 +57,17 @@ pub enum Verdict {
     Overloaded,
 }
 
+/// How many hashes there are to compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Being computed.
+    pub running: usize,
+    /// So many at a time.
+    pub most: usize,
+    /// Logins that wait for one.
+    pub waiting: usize,
+}
+
 /// Keyed hash of an account, its hash list and a password.
 type Proof = [u8; 32];
 
@@ -106,6 +117,14 @@ impl Verifier {
     #[must_use]
     pub fn hashes_computed(&self) -> u64 {
         self.hashes.load(Ordering::Relaxed)
+    }
+
+    /// How much there is to do.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let most = self.settings.parallel.max(1);
+        let running = most.saturating_sub(self.slots.available_permits());
+        Load { running, most, waiting: self.waiting.load(Ordering::Relaxed) }
     }
 
     fn remembered(&self, proof: &Proof) -> Option<Matched> {

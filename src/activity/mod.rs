@@ -4,6 +4,7 @@
 //! the events that are logged, through the layer of [`Activity::recorder`]. Nothing here may wait, or log: it is called from
 //! within both.
 
+mod arrivals;
 mod counts;
 mod events;
 mod fields;
@@ -12,11 +13,12 @@ mod recorder;
 mod roll;
 mod uses;
 
+pub use arrivals::{Arrivals, Arrived};
 pub use counts::{Counts, Minute, Tally};
 pub use events::{Event, Events, Filter, KEPT, WATCHERS, Watch};
 pub use fields::{Fields, json, plain, readable};
 pub use label::{SessionId, process_name};
-pub use roll::{Entered, Line, Login, Roll, Seen, Why};
+pub use roll::{Entered, Figures, Line, Login, Roll, Seen, Why};
 pub use uses::{LastUse, Uses};
 
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// What a process knows about its own doings.
@@ -39,13 +42,24 @@ pub struct Activity {
     pub counts: Counts,
     /// When passwords were last used.
     pub uses: Uses,
+    /// Who is at the door.
+    pub arrivals: Arrivals,
+    /// All of it for a monitor.
+    pub metrics: Metrics,
 }
 
 impl Default for Activity {
     fn default() -> Self {
         let counts = Counts::default();
         let roll = Roll::counted(counts.clone());
-        Self { roll, events: Events::default(), counts, uses: Uses::default() }
+        Self {
+            roll,
+            events: Events::default(),
+            counts,
+            uses: Uses::default(),
+            arrivals: Arrivals::default(),
+            metrics: Metrics::default(),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ impl Activity {
     /// Something was told.
     fn hear(&self, now: DateTime<Utc>, level: Level, fields: &Fields) {
         self.count(now, fields);
+        self.metrics.hear(&fields.event, word(level), &fields.values, seconds(now));
         self.events.tell(event(now, level, fields));
     }
 
@@ -54,6 +55,20 @@ impl Activity {
 /// Libraries speak of things that administrators cannot act on.
 fn is_ours(told: &Metadata<'_>) -> bool {
     told.is_event() && *told.level() <= Level::INFO && told.target().split("::").next() == Some("gatepost")
+}
+
+/// As metrics label it.
+const fn word(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        _ => "info",
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
+fn seconds(now: DateTime<Utc>) -> f64 {
+    now.timestamp_millis() as f64 / 1000.0
 }
 
 struct Recorder(Arc<Activity>);

@@ -26,6 +26,19 @@ struct Lines {
     by_id: BTreeMap<SessionId, Arc<Line>>,
     /// How many each account has, by its name.
     of_account: HashMap<String, usize>,
+    /// What those have carried that are over, by protocol.
+    over: [Figures; 3],
+}
+
+/// How many sessions there are of a protocol, and what was carried by them and those before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Sessions that are logged in.
+    pub open: u64,
+    /// Octets from clients to upstreams, since the start.
+    pub sent: u64,
+    /// Octets from upstreams to clients, since the start.
+    pub received: u64,
 }
 
 /// Who was let in, and how.
@@ -180,8 +193,28 @@ impl Roll {
         self.lock().by_id.len()
     }
 
+    /// What there is and was of a protocol.
+    #[must_use]
+    pub fn figures(&self) -> [(Protocol, Figures); 3] {
+        let lines = self.lock();
+        let mut figures = lines.over;
+        for line in lines.by_id.values() {
+            let of = &mut figures[line.login.protocol as usize];
+            of.open += 1;
+            of.carry(line);
+        }
+        Protocol::ALL.map(|protocol| (protocol, figures[protocol as usize]))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Lines> {
         self.0.lock()
+    }
+}
+
+impl Figures {
+    fn carry(&mut self, line: &Line) {
+        self.sent += line.carried.sent();
+        self.received += line.carried.received();
     }
 }
 
@@ -203,6 +236,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let mut lines = self.roll.lock();
         lines.by_id.remove(&self.line.id);
+        lines.over[self.line.login.protocol as usize].carry(&self.line);
         let account = &self.line.login.account.name;
         if let Some(count) = lines.of_account.get_mut(account) {
             *count -= 1;

@@ -63,7 +63,13 @@ fn the_roll_knows_who_is_there() {
     assert_eq!((account.as_str(), token.as_str(), peer.as_str()), ("tim", "support", "10.1.2.3:4711"));
     assert_eq!((*since, *sent, *received), (now(), 5, 7));
     assert_eq!(upstream, "support@example.com at imap.example");
+    let imap = Figures { open: 3, sent: 5, received: 7 };
+    let nothing = Figures::default();
+    let of = |protocol, figures| (protocol, figures);
+    let all = |imap| [of(Protocol::Smtp, nothing), of(Protocol::Imap, imap), of(Protocol::Pop3, nothing)];
+    assert_eq!(roll.figures(), all(imap));
     drop((first, second));
+    assert_eq!(roll.figures(), all(Figures { open: 1, ..imap }), "what was carried stays counted");
     assert_eq!((roll.open(), roll.open_of("tim"), roll.open_of("zoe")), (1, 0, 1));
     drop(third);
     assert!(roll.list().is_empty());

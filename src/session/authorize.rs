@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::anonymous::Anonymous;
@@ -13,6 +14,7 @@ use crate::account::Verdict;
 use crate::activity::{Entered, Login};
 use crate::clock;
 use crate::explain;
+use crate::metrics::Outcome;
 use crate::model::Account;
 use crate::proto::{ClientText, Credentials, LoginFailure, UpstreamLogin};
 use crate::submit::gate::{Pass, Permit};
@@ -69,6 +71,7 @@ impl Dialogue<'_> {
         who: Who<'_>,
         upstream_core: NewCore<U>,
     ) -> Result<Granted<U::Ready>, LoginFailure> {
+        let asked = Instant::now();
         let admitted = match who {
             Who::Known(credentials) => self.account(credentials).await,
             Who::Guest(anonymous) => self.guest(anonymous),
@@ -78,6 +81,9 @@ impl Dialogue<'_> {
             Ok((upstream, permit)) => {
                 let entered = self.enter(&admitted).map_err(|refusal| self.refused(who, &refusal))?;
                 self.tell_of_login(who, &admitted);
+                self.count(Outcome::Success, asked);
+                let metrics = &self.frontend.service.activity.metrics;
+                metrics.upstream(&admitted.account.token.provider.name, &upstream.took);
                 Ok(Granted { entered, upstream, permit })
             }
             Err(error) => Err(self.unavailable(who, &admitted, &error)),
@@ -94,7 +100,13 @@ impl Dialogue<'_> {
         if may_go_on(&service.directory.load(), entered.line()) { Ok(entered) } else { Err(Refused::Revoked) }
     }
 
+    fn count(&self, outcome: Outcome, asked: Instant) {
+        let Frontend { protocol, service, .. } = self.frontend;
+        service.activity.metrics.login(protocol.name(), outcome, asked.elapsed());
+    }
+
     fn refused(&self, who: Who<'_>, refusal: &Refused) -> LoginFailure {
+        self.count(refusal.outcome(), Instant::now());
         let (failure, reason) = refusal.told();
         let (user, anonymous) = (ClientText::new(who.user()), who.anonymous());
         let protocol = self.frontend.protocol;
@@ -110,6 +122,7 @@ impl Dialogue<'_> {
     }
 
     fn unavailable(&self, who: Who<'_>, admitted: &Admitted, error: &Unavailable) -> LoginFailure {
+        self.count(error.outcome(), Instant::now());
         let (account, label) = (&admitted.account, admitted.label());
         let (protocol, anonymous, token) = (self.frontend.protocol, who.anonymous(), &account.token.name);
         let mailbox = account.upstream_user(protocol);

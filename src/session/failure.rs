@@ -1,4 +1,5 @@
 use crate::explain::{self, Reach};
+use crate::metrics::Outcome;
 use crate::model::Protocol;
 use crate::proto::{ClientText, LoginFailure};
 use crate::submit::gate::{Full, Missed};
@@ -23,6 +24,16 @@ pub(super) enum Refused {
 }
 
 impl Refused {
+    /// As a monitor counts it.
+    pub(super) const fn outcome(&self) -> Outcome {
+        match self {
+            Self::BadCredentials => Outcome::BadCredentials,
+            Self::NotAllowed | Self::PasswordNotAllowed | Self::PasswordExpired => Outcome::NotAllowed,
+            Self::Revoked | Self::Unusable | Self::NoSuchAccount => Outcome::Configuration,
+            Self::Overloaded | Self::TooFast => Outcome::Throttled,
+        }
+    }
+
     /// What the client is told, and the reason for the log.
     pub(super) fn told(&self) -> (LoginFailure, &'static str) {
         match self {
@@ -89,6 +100,18 @@ pub(super) enum Unavailable {
 }
 
 impl Unavailable {
+    /// As a monitor counts it.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Token(_) => Outcome::Token,
+            Self::Upstream(_) if self.is_unreachable() => Outcome::UpstreamUnreachable,
+            Self::Upstream(_) => Outcome::UpstreamRefused,
+            Self::NoEndpoint => Outcome::Configuration,
+            Self::Missed(Missed::Full(_)) => Outcome::MailboxLimit,
+            Self::Missed(Missed::Gone) | Self::Stopping => Outcome::BrokenOff,
+        }
+    }
+
     /// Nobody answered there, or not in a way that a token could be sent to.
     pub(super) const fn is_unreachable(&self) -> bool {
         matches!(self, Self::Upstream(error) if !matches!(error, UpstreamError::Login { .. }))

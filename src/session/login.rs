@@ -58,6 +58,7 @@ where
     D: DownstreamLogin<Ready = U::Ready>,
     U: UpstreamLogin,
 {
+    let _arrived = frontend.service.activity.arrivals.enter(frontend.protocol);
     if frontend.is_proxy(client.peer.ip()) {
         Box::pin(client.is_introduced(frontend)).await?;
     }

@@ -8,6 +8,7 @@
 
 mod bucket;
 mod client;
+mod figures;
 mod full;
 mod lane;
 mod mailbox;
@@ -18,6 +19,7 @@ mod queue;
 mod tests;
 
 pub use client::Missed;
+pub use figures::Figures;
 pub use full::Full;
 pub use permit::{MailboxGate, Permit};
 

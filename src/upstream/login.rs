@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::rustls::ClientConfig;
 
+use crate::metrics::Took;
 use crate::model::{AccessToken, Egress, Endpoint, Grant, SaslMechanism, Token, UpstreamTls as Tls};
 use crate::net::{DialError, Link, Stream, TlsError, connect_tls};
 use crate::proto::sasl::Mechanism;
@@ -21,6 +22,8 @@ pub struct Upstream<R> {
     pub ahead: Input,
     /// What the login learnt.
     pub ready: R,
+    /// How long the way took.
+    pub took: Took,
 }
 
 /// Why there is no upstream session.
@@ -115,15 +118,21 @@ impl Target<'_> {
         core: NewCore<U>,
     ) -> Result<Upstream<U::Ready>, UpstreamError> {
         let host = &self.endpoint.host;
+        let began = Instant::now();
         let tcp = self.dial().await?;
+        let reached = Instant::now();
         let limit = self.limits.login;
         let login = async {
             let (stream, tls) = match self.endpoint.tls {
                 Tls::Implicit => (connect_tls(tcp, host, self.trust, limit).await?, UpstreamTls::Implicit),
                 Tls::Starttls => (Stream::Plain(tcp.into()), UpstreamTls::Starttls),
             };
+            let handshake = if tls == UpstreamTls::Implicit { reached.elapsed() } else { Duration::ZERO };
             let core = core(self.identity(token.secret().clone()), tls);
-            self.perform(core, Link { stream, patience: limit }).await
+            let took = Took { connect: reached - began, tls: handshake, login: Duration::ZERO };
+            let upstream = self.perform(core, Link { stream, patience: limit }, took).await?;
+            let login = reached.elapsed().saturating_sub(upstream.took.tls);
+            Ok(Upstream { took: Took { login, ..upstream.took }, ..upstream })
         };
         timeout(limit, login).await.map_err(|_| self.slow())?
     }
@@ -158,16 +167,23 @@ impl Target<'_> {
         timeout(limit, reaching).await.map_err(|_| self.slow())?
     }
 
-    async fn perform<U: UpstreamLogin>(&self, core: U, mut link: Link) -> Result<Upstream<U::Ready>, UpstreamError> {
+    async fn perform<U: UpstreamLogin>(
+        &self,
+        core: U,
+        mut link: Link,
+        mut took: Took,
+    ) -> Result<Upstream<U::Ready>, UpstreamError> {
         let mut input = Input::new();
         let mut core = core;
         loop {
             match self.converse(core, &mut link, &mut input).await? {
                 Pause::StartTls(next) => {
+                    let asked = Instant::now();
                     link = self.encrypt(link).await?;
+                    took.tls = asked.elapsed();
                     core = next.tls_established();
                 }
-                Pause::Done(ready) => return Ok(Upstream { link, ahead: input, ready }),
+                Pause::Done(ready) => return Ok(Upstream { link, ahead: input, ready, took }),
             }
         }
     }

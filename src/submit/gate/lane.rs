@@ -153,6 +153,16 @@ impl Lane {
         self.ceiling = Some((most.saturating_sub(1).max(1), now + CEILING));
     }
 
+    /// How many are through and not back.
+    pub(super) const fn inside(&self) -> u32 {
+        self.inside
+    }
+
+    /// Whether the provider has asked for a pause that is not over.
+    pub(super) fn is_paused(&self, now: Instant) -> bool {
+        self.pauses.iter().any(|pause| matches!(pause.look(now), Look::Closed(_) | Look::Probed(_)))
+    }
+
     /// Whether nothing would be lost with it.
     pub(super) fn is_forgotten(&self, now: Instant) -> bool {
         self.inside == 0

@@ -35,6 +35,11 @@ impl Mailbox {
         }]
     }
 
+    /// Its lines, sessions first in the order of [`Protocol`], then messages.
+    pub(super) const fn lines(&self) -> &[Line; 4] {
+        &self.lines
+    }
+
     /// Whether nothing would be lost with it.
     pub(super) fn is_forgotten(&self, now: Instant) -> bool {
         self.lines.iter().all(|line| line.queue.is_empty() && line.lane.is_forgotten(now))

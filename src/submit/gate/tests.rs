@@ -68,6 +68,23 @@ async fn first_come_first_served() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_figures_say_who_is_through_who_waits_and_who_is_slowed_down() {
+    let gate = gate();
+    let (busy, slow) = (mailbox(&gate, "a"), mailbox(&gate, "b"));
+    let inside = busy.enter(SMTP).await.unwrap();
+    let waiting = waiter(&busy, SMTP).await;
+    let imap = slow.enter(Pass::Session(Protocol::Imap)).await.unwrap();
+    let throttled = throttle("432 4.3.2 Concurrent connections limit exceeded").unwrap();
+    assert!(slow.throttled(Pass::Message, throttled).is_some());
+    let figures = Figures { inside: [1, 1, 0, 0], waiting: [1, 0, 0, 0], paused: 1 };
+    assert_eq!(gate.figures(), figures);
+    drop((inside, imap));
+    drop(through(waiting).await);
+    sleep(Duration::from_hours(1)).await;
+    assert_eq!(gate.figures(), Figures::default());
+}
+
+#[tokio::test(start_paused = true)]
 async fn waiting_is_bounded_in_time_and_number() {
     let gate = gate();
     let mailbox = mailbox(&gate, "a");
