@@ -12,6 +12,8 @@ mod anonymous;
 mod key;
 #[path = "commands/label.rs"]
 mod label;
+#[path = "commands/log.rs"]
+mod log;
 #[path = "commands/place.rs"]
 mod place;
 #[path = "commands/tls.rs"]

@@ -45,5 +45,6 @@ async fn answer(parts: Arc<Parts>, request: Request, teller: Teller) -> Result<(
             let told = json!({ "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "since": parts.since });
             Ok(teller.tell(&told).await?)
         }
+        Request::Log { level, minutes, reset } => super::levels::answer(level, minutes, reset, teller).await,
     }
 }

@@ -9,6 +9,7 @@ mod control;
 mod doctor;
 mod guests;
 mod key;
+mod levels;
 mod listeners;
 mod live;
 mod log;
@@ -77,6 +78,11 @@ enum Command {
         after_help = "For each protocol of the account: DNS, TCP, TLS, token, login, and a command that changes nothing.\nNothing is sent, but with --send-to, which sends one small message as the account's sender policy has it.\nIt works beside a running service. Exits with 1 when something failed.\n\nExample:\n  gatepost doctor support@example.com\n  gatepost doctor support@example.com --send-to me@example.com"
     )]
     Doctor(doctor::Arguments),
+    /// Show and change what the running service logs
+    #[command(
+        after_help = "A level (off, error, warn, info, debug, trace) is for everything; NAME=LEVEL is for one part, such as token, session\nor upstream. Libraries (rustls=debug) tell their errors unless they are named. No level shows a secret.\n\nExample:\n  gatepost log info,token=debug --minutes 30"
+    )]
+    Log(levels::Arguments),
     /// Hash the password that a program will use
     #[command(
         after_help = "Asks twice on a terminal; otherwise reads one line from standard input.\n\nExample:\n  gatepost hash-password"
@@ -172,6 +178,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Token(command) => token::run(command),
         Command::Tls(command) => tls::run(&command),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Log(arguments) => levels::run(&arguments),
         Command::HashPassword => password::run(),
         Command::Completions { shell } => {
             // Not straight to standard output: it would panic where nobody reads.

@@ -78,6 +78,9 @@ impl Running {
         if let Some(control) = control {
             tasks.spawn(control.serve(control::handler(Arc::new(control::Parts::new())), refresher.clone()));
         }
+        if let Some(logging) = super::log::Logging::of_process() {
+            tasks.spawn(logging.keep(refresher.clone()));
+        }
         tasks.spawn(service.tokens.clone().refresh_ahead(refresher.clone()));
         tasks.spawn(service.tokens.clone().watch_expiry(refresher.clone()));
         tasks.spawn(notifier.run(refresher.clone()));
@@ -144,7 +147,7 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
     process::keep_large_blocks_out_of_the_heap();
     let config = file.load()?;
     let activity = Arc::default();
-    super::log::init(&config.log, &activity);
+    let logging = super::log::Logging::start(&config.log, &activity);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         let mut stop = lifecycle::StopSignal::listen().context("cannot listen for signals")?;
@@ -161,6 +164,7 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
     });
     // Dropped, it would wait without end for threads that wait for a disk or a name server.
     runtime.shutdown_timeout(FAREWELL);
+    logging.finish();
     served
 }
 

@@ -38,7 +38,7 @@ pub use control::Control;
 pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
 pub use listeners::{Listener, ListenerTls, Newline};
-pub use log::{Log, LogFormat};
+pub use log::{Least, LevelError, Levels, Log, LogFormat, Rotation};
 pub use notify::Notify;
 pub use store::Store;
 pub use stored::Settings;

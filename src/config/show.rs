@@ -50,7 +50,11 @@ impl Page<'_> {
         self.optional("old_key", config.store.old_key.as_ref().map(|_| SECRET));
         self.table(&["log"]);
         self.text("format", if config.log.format == LogFormat::Json { "json" } else { "text" });
-        self.text("level", &config.log.level);
+        self.text("level", &config.log.levels);
+        self.optional("file", config.log.file.as_ref().map(|file| file.display()));
+        self.value("rotate_octets", &config.log.rotation.octets.to_string());
+        self.value("rotate_daily", &config.log.rotation.daily.to_string());
+        self.value("keep", &config.log.rotation.keep.to_string());
         if let Some(admin) = &config.admin {
             self.table(&["admin"]);
             self.text("address", &admin.address);

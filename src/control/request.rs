@@ -6,4 +6,13 @@ use serde::{Deserialize, Serialize};
 pub enum Request {
     /// How it is.
     Status,
+    /// Shows what is logged, after it was changed where something is given.
+    Log {
+        /// Shown from now on instead of what is configured.
+        level: Option<String>,
+        /// For so long.
+        minutes: Option<u32>,
+        /// What is configured is shown again.
+        reset: bool,
+    },
 }

@@ -18,7 +18,7 @@ fn layers_are_laid_over_each_other() {
     let config =
         load(&directory, &[("GATEPOST__LOG__LEVEL", "debug"), ("GATEPOST__LIMITS__LOGIN_SECONDS", "7"), ("HOME", "/")])
             .unwrap();
-    assert_eq!(config.log, Log { format: LogFormat::Json, level: "debug".into() });
+    assert_eq!(config.log, Log { format: LogFormat::Json, levels: "debug".parse().unwrap(), ..Log::default() });
     assert_eq!((config.limits.sessions, config.limits.login_seconds), (5, 7));
     assert_eq!(config.accounts.len(), 2);
 }
