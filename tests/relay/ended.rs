@@ -57,6 +57,17 @@ async fn come_in(scene: &Scene, protocol: Protocol, user: &str, password: &str) 
     panic!("{user} never came in");
 }
 
+/// A client sees the end a moment before its session has left the roll.
+async fn settles_at(open: usize, activity: &Activity) {
+    for _ in 0..1000 {
+        if activity.roll.open() == open {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{} are open, not {open}", activity.roll.open());
+}
+
 /// What an ended session hears last.
 const fn ended(protocol: Protocol) -> &'static str {
     match protocol {
@@ -106,7 +117,7 @@ async fn a_disabled_account_has_no_sessions_and_others_of_its_token_go_on() {
     for (protocol, other) in &mut others {
         goes_on(other, *protocol).await;
     }
-    assert_eq!(activity.roll.open(), 3);
+    settles_at(3, &activity).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +157,7 @@ async fn what_is_wrong_with_one_provider_keeps_nobody_in() {
     run(&scene, &["account", "disable", "desk"], "");
     is_ended(desk, Protocol::Imap).await;
     goes_on(&mut other, Protocol::Imap).await;
-    assert_eq!(activity.roll.open(), 1);
+    settles_at(1, &activity).await;
 }
 
 #[tokio::test]
