@@ -2,7 +2,7 @@ use super::{Answered, Explanation, Turn};
 
 /// An `error` value, what has to stand in the description or the subtype beside it (nothing matters for an empty one), and
 /// its meaning. The first that fits counts.
-type Row = (&'static str, &'static str, Turn, &'static str, &'static str);
+pub(super) type Row = (&'static str, &'static str, Turn, &'static str, &'static str);
 
 /// What an `invalid_grant` means that says no more.
 const ENDED: &str = "the grant has ended or was revoked";
@@ -10,7 +10,7 @@ const ENDED: &str = "the grant has ended or was revoked";
 /// developers.google.com/identity/protocols/oauth2 ("Authorization errors", "Refresh token expiration", service accounts)
 /// and RFC 6749, 4.1.2.1 and 5.2, and RFC 8628, 3.5, for all other providers.
 #[rustfmt::skip]
-const TABLE: [Row; 30] = [
+pub(super) const TABLE: [Row; 30] = [
     ("admin_policy_enforced", "", Turn::Admin, "the Workspace's administrator does not allow this app", "in the Google admin console, Security → API controls → App access control, trust the client id"),
     ("org_internal", "", Turn::App, "the app is Internal and the account is outside its organisation", "sign in with an account of the organisation, or make the app External"),
     ("disallowed_useragent", "", Turn::User, "Google does not show its sign-in inside other programs", "open the address in an ordinary browser"),

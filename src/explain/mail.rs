@@ -1,14 +1,14 @@
 use super::{Explanation, Turn};
 
 /// What stands in a reply, and its meaning. The first that fits counts, so the narrower comes first.
-type Row = (&'static str, Turn, &'static str, &'static str);
+pub(super) type Row = (&'static str, Turn, &'static str, &'static str);
 
 /// The user, the token, or what connects the two.
 const IDENTITY: &str = "Exchange does not accept this user with this token";
 
 /// Exchange Online, Gmail and other servers as seen in the field.
 #[rustfmt::skip]
-const TABLE: [Row; 37] = [
+pub(super) const TABLE: [Row; 37] = [
     ("bare LF in the message", Turn::App, "the program ends lines in a bare LF, which its listener does not take", "set newline = \"lenient\" on that listener, unless the program can be mended"),
     ("SmtpClientAuthentication is disabled for the Tenant", Turn::Admin, "SMTP AUTH is switched off for the tenant", "Set-CASMailbox MAILBOX -SmtpClientAuthenticationDisabled $false (the mailbox's own setting wins; it takes up to an hour)"),
     ("SmtpClientAuthentication is disabled for the Mailbox", Turn::Admin, "SMTP AUTH is switched off for the mailbox", "Set-CASMailbox MAILBOX -SmtpClientAuthenticationDisabled $false; new personal Outlook.com mailboxes have no such switch and cannot submit by SMTP"),

@@ -2,7 +2,7 @@ use super::{Explanation, Turn};
 
 /// AADSTS numbers that mean the same, and their meaning (learn.microsoft.com, "Microsoft Entra authentication and
 /// authorization error codes").
-type Row = (&'static [u32], Turn, &'static str, &'static str);
+pub(super) type Row = (&'static [u32], Turn, &'static str, &'static str);
 
 const SIGN_IN: &str = "run `gatepost token authorize {token}` and sign in";
 const WAIT: &str = "nothing; it is tried again by itself";
@@ -10,7 +10,7 @@ const SIGN_IN_LOG: &str =
     "see the sign-in log in the Entra admin centre; exclude the app or the account from the policy";
 
 #[rustfmt::skip]
-const TABLE: [Row; 91] = [
+pub(super) const TABLE: [Row; 91] = [
     (&[16000], Turn::User, "the signed-in user does not exist in this tenant", "sign in with an account of the tenant, or correct `tenant`"),
     (&[28000], Turn::App, "the request names scopes of several resources", "keep only scopes of https://outlook.office.com"),
     (&[28002, 28003], Turn::App, "a scope is wrong or empty", "correct `scopes`"),

@@ -2,6 +2,8 @@
 //! codes and texts change over time while the OAuth `error` value does not. What [`passing`] and [`throttle`] decide is how
 //! soon a fresh token is taken, and how long a mailbox is left in peace.
 
+/// Everything that can be explained, for the handbook.
+pub mod catalogue;
 mod google;
 mod hurdle;
 mod mail;

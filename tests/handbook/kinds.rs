@@ -1,0 +1,66 @@
+//! What is done with a block, by its language. Nothing is left out: a block of a kind that stands nowhere here is an error.
+
+use std::io::Write as _;
+
+use crate::pages::{Block, blocks};
+
+/// What becomes of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Typed on the page's machine.
+    Typed,
+    /// Read by Gatepost's own reader.
+    Settings,
+    /// Read by a parser of its language.
+    Parsed,
+    /// Written to a file of the page's machine, for commands to use.
+    Placed,
+    /// Only read, for a reason.
+    Read(&'static str),
+}
+
+/// Blocks that are only read: the page, what they say, and why. Every one of them is one of these.
+const READ: &[(&str, &str, &str)] = &[
+    ("README.md", "New-ServicePrincipal -AppId", POWERSHELL),
+    ("README.md", "imap sasl     1120 ms", "what the command says to a failure that only Exchange has"),
+    (
+        "docs/listeners.md",
+        "server gatepost 10.0.0.20:1143",
+        "HAProxy's own; the header that it sends is tested in src/net",
+    ),
+];
+
+const POWERSHELL: &str = "needs a tenant of Microsoft 365; the names of its commands and parameters are checked";
+
+/// The kind of a block.
+pub(crate) fn kind(block: &Block) -> Option<Kind> {
+    let listed = READ.iter().find(|(page, text, _)| *page == block.page && block.text.contains(text));
+    if let Some((.., reason)) = listed {
+        return Some(Kind::Read(reason));
+    }
+    if block.says("reading") {
+        return None;
+    }
+    if block.value("file").is_some() {
+        return Some(Kind::Placed);
+    }
+    Some(match block.language.as_str() {
+        "toml" => Kind::Settings,
+        "sh" | "console" => Kind::Typed,
+        "json" | "ini" | "nginx" => Kind::Parsed,
+        _ => return None,
+    })
+}
+
+#[test]
+fn every_block_is_run_or_checked_or_has_a_reason() {
+    let blocks = blocks();
+    let unknown: Vec<_> = blocks.iter().filter(|block| kind(block).is_none()).map(ToString::to_string).collect();
+    assert!(unknown.is_empty(), "nothing says what becomes of these blocks: {unknown:?}");
+    for (page, text, reason) in READ {
+        let said = blocks.iter().filter(|block| block.page == *page && block.text.contains(text)).count();
+        assert!(said > 0, "no block of {page} says {text:?}");
+        // Seen also where all goes well.
+        writeln!(std::io::stderr(), "only read: {page}, {text:?}: {reason}").unwrap();
+    }
+}
