@@ -43,7 +43,7 @@ async fn granted(verifier: &Verifier, directory: &Directory, user: &str, passwor
     match verifier.verify(directory, user, &password.into()).await {
         Verdict::Granted(account, _) => Some(account.name.clone()),
         Verdict::Denied => None,
-        Verdict::Overloaded => panic!("overloaded"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -412,4 +412,24 @@ mod law {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn leave_is_asked_for_before_a_hash_and_when_its_turn_has_come_but_not_by_who_is_known() {
+    let (directory, verifier) = (Directory::new([account("a", &[], &["p"])]).unwrap(), verifier(1, 10));
+    let held = Held { limit: Limit::Login, wait: Duration::from_secs(1) };
+    let (p, q) = ("p".into(), "q".into());
+    let before = verifier.verify_if(&directory, "a", &p, || Leave::Held(held)).await;
+    assert!(matches!(before, Verdict::Held(told) if told == held), "{before:?}");
+    assert!(matches!(verifier.verify_if(&directory, "a", &q, || Leave::Wrong).await, Verdict::Denied));
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let second = || match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+        0 => Leave::Given,
+        _ => Leave::Held(held),
+    };
+    assert!(matches!(verifier.verify_if(&directory, "a", &q, second).await, Verdict::Held(_)));
+    assert_eq!(verifier.hashes_computed(), 0);
+    assert!(matches!(verifier.verify(&directory, "a", &p).await, Verdict::Granted(..)));
+    let known = verifier.verify_if(&directory, "a", &p, || Leave::Held(held)).await;
+    assert!(matches!(known, Verdict::Granted(..)), "{known:?}");
 }

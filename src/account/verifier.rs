@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use aws_lc_rs::{digest, hmac, rand};
 use quick_cache::sync::Cache;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -11,6 +10,8 @@ use tokio::time::Instant;
 use super::directory::{Checks, Directory};
 use super::matched::Matched;
 use super::password;
+use super::proof::{Proof, Proofs};
+use super::throttle::{Held, Leave};
 use super::under_way::UnderWay;
 use crate::model::Account;
 
@@ -22,7 +23,7 @@ use crate::model::Account;
 #[derive(Debug)]
 pub struct Verifier {
     settings: VerifierSettings,
-    secret: hmac::Key,
+    proofs: Proofs,
     verified: Cache<Proof, (Instant, Matched)>,
     /// Checks under way: logins with the same password at the same time share one.
     under_way: UnderWay<Proof, Matched>,
@@ -55,6 +56,8 @@ pub enum Verdict {
     Denied,
     /// Too many logins wait, or there was no memory to hash with; try again later.
     Overloaded,
+    /// Too many were wrong before; the password was not checked.
+    Held(Held),
 }
 
 /// How many hashes there are to compute.
@@ -68,21 +71,20 @@ pub struct Load {
     pub waiting: usize,
 }
 
-/// Keyed hash of an account, its hash list and a password.
-type Proof = [u8; 32];
-
 /// The password was not checked; that says nothing about it (law 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Unchecked;
+enum Unchecked {
+    Overloaded,
+    Held(Held),
+}
 
 impl Verifier {
     /// An empty memory and a fresh key. `None` where the system gives no randomness.
     #[must_use]
     pub fn new(settings: VerifierSettings) -> Option<Self> {
-        let secret = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new()).ok()?;
         Some(Self {
             settings,
-            secret,
+            proofs: Proofs::new()?,
             verified: Cache::new(settings.remembered),
             under_way: UnderWay::new(),
             slots: Arc::new(Semaphore::new(settings.parallel.max(1))),
@@ -93,23 +95,41 @@ impl Verifier {
 
     /// Checks what a client presented. An empty password opens nothing, whatever the hashes say.
     pub async fn verify(&self, directory: &Directory, user: &str, password: &SecretString) -> Verdict {
+        self.verify_if(directory, user, password, || Leave::Given).await
+    }
+
+    /// The same with somebody's leave, which is asked for before the password costs a hash, and again when its turn has come:
+    /// many may have been wrong meanwhile. Verified passwords need none.
+    pub async fn verify_if(
+        &self,
+        directory: &Directory,
+        user: &str,
+        password: &SecretString,
+        leave: impl Fn() -> Leave,
+    ) -> Verdict {
         if password.expose_secret().is_empty() {
             return Verdict::Denied;
         }
         let account = directory.find(user);
-        let proof = self.proof(user, account.map(AsRef::as_ref), password);
+        let proof = self.proofs.of(user, account.map(AsRef::as_ref), password);
         if let (Some(account), Some(matched)) = (account, self.remembered(&proof)) {
             return Verdict::Granted(Arc::clone(account), matched);
         }
+        match leave() {
+            Leave::Given => {}
+            Leave::Wrong => return Verdict::Denied,
+            Leave::Held(held) => return Verdict::Held(held),
+        }
         let checks = directory.checks(account.map(AsRef::as_ref));
         let seat = self.under_way.join(proof);
-        match (seat.result(self.check(checks, password)).await, account) {
+        match (seat.result(self.check(checks, password, leave)).await, account) {
             (Ok(matched), Some(account)) if !matched.is_none() => {
                 self.verified.insert(proof, (Instant::now(), matched));
                 Verdict::Granted(Arc::clone(account), matched)
             }
             (Ok(_), _) => Verdict::Denied,
-            (Err(Unchecked), _) => Verdict::Overloaded,
+            (Err(Unchecked::Overloaded), _) => Verdict::Overloaded,
+            (Err(Unchecked::Held(held)), _) => Verdict::Held(held),
         }
     }
 
@@ -132,33 +152,23 @@ impl Verifier {
         (since.elapsed() < self.settings.lifetime).then_some(matched)
     }
 
-    /// Each part is prefixed with its length or has a fixed one, so that no two logins make the same message.
-    fn proof(&self, user: &str, account: Option<&Account>, password: &SecretString) -> Proof {
-        let name = Account::folded(account.map_or(user, |account| &account.name));
-        let mut list = digest::Context::new(&digest::SHA256);
-        for password in account.iter().flat_map(|account| &account.passwords) {
-            list.update(password.hash.as_str().as_bytes());
-            list.update(b"\0");
-        }
-        let mut context = hmac::Context::with_key(&self.secret);
-        context.update(&(name.len() as u64).to_be_bytes());
-        context.update(name.as_bytes());
-        context.update(list.finish().as_ref());
-        context.update(password.expose_secret().as_bytes());
-        let mut proof = Proof::default();
-        proof.copy_from_slice(context.sign().as_ref());
-        proof
-    }
-
-    async fn check(&self, checks: Checks, password: &SecretString) -> Result<Matched, Unchecked> {
+    async fn check(
+        &self,
+        checks: Checks,
+        password: &SecretString,
+        leave: impl Fn() -> Leave,
+    ) -> Result<Matched, Unchecked> {
         let slot = self.slot().await?;
+        if let Leave::Held(held) = leave() {
+            return Err(Unchecked::Held(held));
+        }
         let (password, computed) = (password.clone(), Arc::clone(&self.hashes));
         let check = tokio::task::spawn_blocking(move || {
             // Held here, not by the session: a client that hangs up does not stop a hash.
             let _slot = slot;
             compare(&checks, &password, &computed)
         });
-        check.await.unwrap_or(Err(Unchecked))
+        check.await.unwrap_or(Err(Unchecked::Overloaded))
     }
 
     /// Leave to compute hashes, at once or after a wait in the bounded queue.
@@ -166,8 +176,8 @@ impl Verifier {
         if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
             return Ok(slot);
         }
-        let _place = Waiting::join(&self.waiting, self.settings.waiting).ok_or(Unchecked)?;
-        Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Unchecked)
+        let _place = Waiting::join(&self.waiting, self.settings.waiting).ok_or(Unchecked::Overloaded)?;
+        Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Unchecked::Overloaded)
     }
 }
 
@@ -186,7 +196,7 @@ fn compare(checks: &Checks, password: &SecretString, computed: &AtomicU64) -> Re
     match failed {
         Some(error) if right.is_none() => {
             tracing::error!(%error, "account.password_unchecked");
-            Err(Unchecked)
+            Err(Unchecked::Overloaded)
         }
         _ => Ok(right),
     }

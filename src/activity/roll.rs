@@ -135,9 +135,28 @@ impl Roll {
 
     /// A session was let in. It gets a stop of its own.
     pub fn enter(&self, id: SessionId, login: Login, since: DateTime<Utc>, stop: &CancellationToken) -> Entered {
-        let (carried, stop) = (Arc::default(), stop.child_token());
-        let line = Arc::new(Line { id, login, since, carried, stop, why: AtomicU8::new(0) });
-        let mut lines = self.lock();
+        let line = Line::new(id, login, since, stop);
+        let lines = self.lock();
+        self.add(lines, line)
+    }
+
+    /// The same where its account has fewer than so many. Nothing: it has as many.
+    pub fn enter_within(
+        &self,
+        most: usize,
+        id: SessionId,
+        login: Login,
+        since: DateTime<Utc>,
+        stop: &CancellationToken,
+    ) -> Option<Entered> {
+        let line = Line::new(id, login, since, stop);
+        let lines = self.lock();
+        let there = lines.of_account.get(&line.login.account.name).copied().unwrap_or(0);
+        (there < most).then(|| self.add(lines, line))
+    }
+
+    fn add(&self, mut lines: MutexGuard<'_, Lines>, line: Line) -> Entered {
+        let (id, since, line) = (line.id, line.since, Arc::new(line));
         *lines.of_account.entry(line.login.account.name.clone()).or_default() += 1;
         lines.by_id.insert(id, Arc::clone(&line));
         self.0.counts.open(lines.by_id.len(), since);
@@ -249,6 +268,10 @@ impl Drop for Entered {
 }
 
 impl Line {
+    fn new(id: SessionId, login: Login, since: DateTime<Utc>, stop: &CancellationToken) -> Self {
+        Self { id, login, since, carried: Arc::default(), stop: stop.child_token(), why: AtomicU8::new(0) }
+    }
+
     /// Ends it, if that was not done before.
     pub fn end(&self, why: Why) {
         let first = self.why.compare_exchange(0, why as u8, Ordering::Relaxed, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::account::VerifierSettings;
+use crate::account::{ThrottleSettings, VerifierSettings};
 use crate::config::Limits;
 use crate::net::HeaderBounds;
 use crate::session;
@@ -17,6 +17,19 @@ pub(super) fn verifier(limits: &Limits) -> VerifierSettings {
         waiting: size(limits.password_waiters),
         remembered: size(limits.verified_passwords),
         lifetime: Duration::from_secs(limits.verified_password_seconds),
+    }
+}
+
+pub(super) fn throttle(limits: &Limits) -> ThrottleSettings {
+    let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+    ThrottleSettings {
+        per_address: count(limits.login_failures_per_address),
+        per_login: count(limits.login_failures_per_login),
+        per_account: count(limits.login_failures_per_account),
+        decay: Duration::from_secs(limits.login_failure_decay_seconds),
+        delay: Duration::from_secs(limits.login_delay_seconds),
+        remembered: size(limits.throttle_entries),
+        trusted: limits.trusted_networks.clone(),
     }
 }
 
@@ -44,6 +57,7 @@ pub(super) fn session(limits: &Limits) -> session::Limits {
     session::Limits {
         login: seconds(limits.login_seconds),
         login_attempts: u32::try_from(limits.login_attempts).unwrap_or(u32::MAX),
+        account_sessions: most(limits.sessions_per_account),
         proxy_header: HeaderBounds {
             wait: seconds(limits.proxy_header_seconds),
             octets: size(limits.proxy_header_octets),
@@ -62,6 +76,11 @@ pub(super) fn session(limits: &Limits) -> session::Limits {
 pub(super) fn upstream(limits: &Limits) -> upstream::Limits {
     let seconds = Duration::from_secs;
     upstream::Limits { connect: seconds(limits.connect_seconds), login: seconds(limits.upstream_login_seconds) }
+}
+
+/// A bound where 0 is none.
+fn most(count: u64) -> usize {
+    if count == 0 { usize::MAX } else { size(count) }
 }
 
 /// A count of things in memory.

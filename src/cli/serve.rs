@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use super::live::{Live, Providers};
 use super::{bounds, control, listeners, process};
-use crate::account::{Directory, Verifier};
+use crate::account::{Directory, Throttle, Verifier};
 use crate::activity::{self, Activity};
 use crate::config::Config;
 use crate::lifecycle::{self, Busy};
@@ -182,6 +182,8 @@ async fn registry(config: &Arc<Config>) -> anyhow::Result<(Arc<SqliteStore>, Arc
     Ok((store, Arc::new(registry)))
 }
 
+const RANDOMLESS: &str = "the system gives no randomness";
+
 fn service(
     config: &Config,
     tokens: Tokens,
@@ -193,7 +195,8 @@ fn service(
     Ok(Service {
         hostname: config.hostname.clone().unwrap_or_else(hostname),
         directory: ArcSwap::from_pointee(Directory::new([])?),
-        verifier: verifier.context("the system gives no randomness")?,
+        verifier: verifier.context(RANDOMLESS)?,
+        throttle: Arc::new(Throttle::new(bounds::throttle(limits)).context(RANDOMLESS)?),
         tokens,
         reach: ArcSwap::default(),
         gate: Arc::new(Gate::new(bounds::gate(limits))),

@@ -1,18 +1,22 @@
 use std::ops::RangeInclusive;
 
+use ipnet::IpNet;
+
 use super::reader::Table;
 
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident = $default:literal, $allowed:expr;)+) => {
         /// Every bound, by the name of its key.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Limits {
             $($(#[doc = $doc])+ pub $name: u64,)+
+            /// Whose clients are never counted by their address, nor throttled.
+            pub trusted_networks: Vec<IpNet>,
         }
 
         impl Default for Limits {
             fn default() -> Self {
-                Self { $($name: $default,)+ }
+                Self { $($name: $default,)+ trusted_networks: Vec::new() }
             }
         }
 
@@ -27,19 +31,45 @@ macro_rules! limits {
             $(if let Some(value) = table.integer(stringify!($name), &$allowed) {
                 limits.$name = value;
             })+
+            if let Some(networks) = table.networks("trusted_networks") {
+                limits.trusted_networks = networks;
+            }
         }
     };
 }
 
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
 
+/// Up to a year.
+const LIFETIME: RangeInclusive<u64> = 0..=31_536_000;
+
 limits! {
     /// Sessions at a time, over all listeners.
     sessions = 10_000, 1..=1_000_000;
+    /// Those of them that are not logged in yet. Beyond, the oldest of the busiest address makes room.
+    pending_logins = 1000, 1..=1_000_000;
+    /// Sessions of one address (of IPv6: of a /64) at a time; 0 is no bound. This machine's own are not counted.
+    sessions_per_address = 1000, 0..=1_000_000;
+    /// Sessions of one account at a time; 0 is no bound.
+    sessions_per_account = 500, 0..=1_000_000;
     /// Seconds from accept to login, as far as the client is waited for.
     login_seconds = 60, SECONDS;
     /// Failed logins on one connection.
     login_attempts = 5, 1..=1000;
+    /// Commands on one connection before login.
+    login_commands = 100, 10..=100_000;
+    /// Wrong passwords from one address (of IPv6: from a /64) until its logins are refused for a while; 0 is no bound.
+    login_failures_per_address = 30, 0..=1_000_000;
+    /// Wrong passwords of one account from one address.
+    login_failures_per_login = 10, 0..=1_000_000;
+    /// Wrong passwords of one account from all addresses, until those have to wait where it was not logged in before.
+    login_failures_per_account = 100, 0..=1_000_000;
+    /// Seconds after which one of them is forgotten.
+    login_failure_decay_seconds = 300, SECONDS;
+    /// Seconds that the answer to a wrong password is kept back at most; the first few are answered sooner.
+    login_delay_seconds = 8, 0..=60;
+    /// Addresses whose wrong passwords are remembered, and accounts, and accounts at addresses.
+    throttle_entries = 20_000, 100..=10_000_000;
     /// Seconds for the PROXY header of a proxy, within those of the login.
     proxy_header_seconds = 5, 1..=60;
     /// Octets of a PROXY header of version 2.
@@ -54,6 +84,12 @@ limits! {
     imap_idle_seconds = 2100, SECONDS;
     /// Silence of a POP3 session that ends it, in seconds.
     pop3_idle_seconds = 660, SECONDS;
+    /// Seconds after which an SMTP session is ended between two messages; 0 is no bound.
+    smtp_session_seconds = 86_400, LIFETIME;
+    /// Seconds after which an IMAP session is ended when nothing is under way; 0 is no bound.
+    imap_session_seconds = 86_400, LIFETIME;
+    /// Seconds after which a POP3 session is ended when nothing is under way; 0 is no bound.
+    pop3_session_seconds = 86_400, LIFETIME;
     /// Seconds for a TCP connection to a provider.
     connect_seconds = 10, SECONDS;
     /// Seconds for TLS and login at a provider.

@@ -287,11 +287,7 @@ impl<'a> Table<'a> {
     pub(super) fn finish(&self) {
         let known = self.known.borrow().clone();
         for key in self.dict.keys().filter(|key| !known.contains(&key.as_str())) {
-            let hint = if LATER.contains(&key.as_str()) {
-                Some("it is not in this version".to_owned())
-            } else {
-                nearest(key, &known).map(|near| format!("did you mean `{near}`?"))
-            };
+            let hint = nearest(key, &known).map(|near| format!("did you mean `{near}`?"));
             let mut allowed = known.clone();
             allowed.sort_unstable();
             allowed.dedup();
@@ -325,6 +321,3 @@ struct Complaint {
     allowed: Option<String>,
     hint: Option<String>,
 }
-
-/// Keys that the design names and that come with a later version.
-const LATER: [&str; 1] = ["sessions_per_account"];

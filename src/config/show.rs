@@ -79,6 +79,7 @@ impl Page<'_> {
         for (name, value) in config.limits.list() {
             self.value(name, &value.to_string());
         }
+        self.list("trusted_networks", &config.limits.trusted_networks);
         for (index, listener) in config.listeners.iter().enumerate() {
             self.start("[[listeners]]", vec![Step::Name("listeners".into()), Step::Index(index)]);
             self.text("protocol", &listener.protocol);

@@ -4,6 +4,7 @@ mod account;
 mod certificate;
 mod deadline;
 mod egress;
+mod origin;
 mod password;
 mod provider;
 mod quarantine;
@@ -18,6 +19,7 @@ pub use account::{Account, PasswordHash, UnusableHash};
 pub use certificate::{ClientCertificate, SigningAlgorithm};
 pub use deadline::{Deadline, DeadlineKind, deadlines};
 pub use egress::{Egress, Exempt, Proxy, ProxyKind};
+pub use origin::origin;
 pub use password::{Password, within};
 pub use provider::{
     Endpoint, Endpoints, Family, Loopback, MailboxLimits, Manners, OauthUrls, Provider, SaslMechanism, UpstreamTls,

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::anonymous::Anonymous;
 use super::dialogue::Dialogue;
 use super::failure::{Refused, Unavailable};
 use super::review::may_go_on;
 use super::service::Frontend;
-use crate::account::Verdict;
+use crate::account::{Attempt, Held, Matched, Verdict};
 use crate::activity::{Entered, Login};
 use crate::clock;
 use crate::explain;
@@ -76,7 +76,14 @@ impl Dialogue<'_> {
             Who::Known(credentials) => self.account(credentials).await,
             Who::Guest(anonymous) => self.guest(anonymous),
         };
-        let admitted = admitted.map_err(|refusal| self.refused(who, &refusal))?;
+        let admitted = match admitted.and_then(|admitted| self.has_room(admitted)) {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                let failure = self.refused(who, &refusal);
+                self.keep_back(refusal.delay()).await;
+                return Err(failure);
+            }
+        };
         match self.upstream(&admitted.account, upstream_core).await {
             Ok((upstream, permit)) => {
                 let entered = self.enter(&admitted).map_err(|refusal| self.refused(who, &refusal))?;
@@ -96,7 +103,9 @@ impl Dialogue<'_> {
         let Frontend { protocol, service, .. } = self.frontend;
         let (account, password) = (Arc::clone(&admitted.account), admitted.password);
         let login = Login { account, password, protocol: *protocol, peer: self.peer };
-        let entered = service.activity.roll.enter(self.id, login, clock::now(), &service.stop);
+        let (roll, most, now) = (&service.activity.roll, service.limits.account_sessions, clock::now());
+        let entered = roll.enter_within(most, self.id, login, now, &service.stop);
+        let Some(entered) = entered else { return Err(self.crowded(&admitted.account)) };
         if may_go_on(&service.directory.load(), entered.line()) { Ok(entered) } else { Err(Refused::Revoked) }
     }
 
@@ -105,12 +114,30 @@ impl Dialogue<'_> {
         service.activity.metrics.login(protocol.name(), outcome, asked.elapsed());
     }
 
+    /// Looked at before the upstream is bothered, and again under lock.
+    fn has_room(&self, admitted: Admitted) -> Result<Admitted, Refused> {
+        let Frontend { service, .. } = self.frontend;
+        let open = service.activity.roll.open_of(&admitted.account.name);
+        if open < service.limits.account_sessions { Ok(admitted) } else { Err(self.crowded(&admitted.account)) }
+    }
+
+    fn crowded(&self, account: &Account) -> Refused {
+        let (limit, protocol) = ("sessions_per_account", self.frontend.protocol);
+        warn!(session = %self.id, %protocol, limit, account = account.name, peer = %self.peer, "limit.reached");
+        Refused::Crowded(protocol)
+    }
+
     fn refused(&self, who: Who<'_>, refusal: &Refused) -> LoginFailure {
         self.count(refusal.outcome(), Instant::now());
         let (failure, reason) = refusal.told();
         let (user, anonymous) = (ClientText::new(who.user()), who.anonymous());
         let protocol = self.frontend.protocol;
-        warn!(session = %self.id, %protocol, peer = %self.peer, %user, anonymous, reason, "session.login_failed");
+        // The order is what deploy/fail2ban relies on: nothing that a client chooses comes before its address.
+        if refusal.is_told() {
+            warn!(session = %self.id, %protocol, peer = %self.peer, reason, %user, anonymous, "session.login_failed");
+        } else {
+            debug!(session = %self.id, %protocol, peer = %self.peer, reason, %user, anonymous, "session.login_failed");
+        }
         failure
     }
 
@@ -168,22 +195,42 @@ impl Dialogue<'_> {
     }
 
     async fn account(&self, credentials: &Credentials) -> Result<Admitted, Refused> {
-        let (protocol, from) = (self.frontend.protocol, self.peer.ip());
+        let Credentials { user, password } = credentials;
         let service = &self.frontend.service;
         let directory = service.directory.load_full();
-        match service.verifier.verify(&directory, &credentials.user, &credentials.password).await {
-            Verdict::Granted(account, matched) if account.allows(protocol, from) => {
-                let now = clock::now();
-                let expired = matched.has_expired(&account, now);
-                let refused = if expired { Refused::PasswordExpired } else { Refused::PasswordNotAllowed };
-                let (password, _) = matched.allowed(&account, protocol, from, now).ok_or(refused)?;
-                Ok(Admitted { account, password: Some(password) })
+        let known = directory.find(user).map(AsRef::as_ref);
+        let attempt = service.throttle.attempt((known, user), password, self.peer.ip());
+        match service.verifier.verify_if(&directory, user, password, || attempt.leave()).await {
+            Verdict::Granted(account, matched) => {
+                attempt.succeeded();
+                self.admitted(account, matched)
             }
-            Verdict::Granted(..) => Err(Refused::NotAllowed),
-            Verdict::Denied if directory.is_unusable(&credentials.user) => Err(Refused::Unusable),
-            Verdict::Denied => Err(Refused::BadCredentials),
+            Verdict::Denied if directory.is_unusable(user) => Err(Refused::Unusable),
+            Verdict::Denied => Err(self.wrong(&attempt)),
             Verdict::Overloaded => Err(Refused::Overloaded),
+            Verdict::Held(held) => Err(Refused::Held { delay: attempt.delay_of_held(), told: attempt.is_told(held) }),
         }
+    }
+
+    /// Whether the account of a right password may be used here, and that password.
+    fn admitted(&self, account: Arc<Account>, matched: Matched) -> Result<Admitted, Refused> {
+        let (protocol, from, now) = (self.frontend.protocol, self.peer.ip(), clock::now());
+        if !account.allows(protocol, from) {
+            return Err(Refused::NotAllowed);
+        }
+        let expired = matched.has_expired(&account, now);
+        let refused = if expired { Refused::PasswordExpired } else { Refused::PasswordNotAllowed };
+        let (password, _) = matched.allowed(&account, protocol, from, now).ok_or(refused)?;
+        Ok(Admitted { account, password: Some(password) })
+    }
+
+    fn wrong(&self, attempt: &Attempt<'_>) -> Refused {
+        let failed = attempt.failed();
+        for Held { limit, wait } in &failed.reached {
+            let seconds = wait.as_secs();
+            warn!(session = %self.id, %limit, peer = %self.peer, user = %attempt.name(), seconds, "limit.reached");
+        }
+        Refused::BadCredentials(failed)
     }
 
     /// Token, the mailbox's turn, upstream login and, when the upstream refuses, one forced refresh and one more try.

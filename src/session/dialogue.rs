@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::authorize::{Granted, Who};
 use super::login::{Client, Session};
@@ -134,6 +134,12 @@ impl<'a> Dialogue<'a> {
             return Ok(core);
         }
         Err(self.dismiss(&core.goodbye(Farewell::TooManyAttempts), Left::TooManyAttempts).await)
+    }
+
+    /// Lets a client wait for the answer to its login, which costs nothing meanwhile.
+    pub(super) async fn keep_back(&self, delay: Duration) {
+        let until = self.deadline.min(Instant::now() + delay);
+        self.frontend.service.stop.run_until_cancelled(sleep_until(until)).await;
     }
 
     /// Says the last words and closes.

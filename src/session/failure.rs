@@ -1,3 +1,6 @@
+use std::time::Duration;
+
+use crate::account::Failed;
 use crate::explain::{self, Reach};
 use crate::metrics::Outcome;
 use crate::model::Protocol;
@@ -8,9 +11,21 @@ use crate::upstream::UpstreamError;
 
 use crate::submit::TOO_FAST;
 
+/// What `deploy/fail2ban` looks for.
+const WRONG: &str = "unknown user or wrong password";
+/// A program with old settings: nobody guesses, nobody is to be banned.
+const WRONG_AGAIN: &str = "the same wrong password as before; a program there has old settings";
+
 /// The local side said no.
 pub(super) enum Refused {
-    BadCredentials,
+    BadCredentials(Failed),
+    /// Too many were wrong; this one was not looked at.
+    Held {
+        delay: Duration,
+        told: bool,
+    },
+    /// The account has as many sessions as it may.
+    Crowded(Protocol),
     NotAllowed,
     PasswordNotAllowed,
     PasswordExpired,
@@ -27,17 +42,45 @@ impl Refused {
     /// As a monitor counts it.
     pub(super) const fn outcome(&self) -> Outcome {
         match self {
-            Self::BadCredentials => Outcome::BadCredentials,
+            Self::BadCredentials(_) => Outcome::BadCredentials,
             Self::NotAllowed | Self::PasswordNotAllowed | Self::PasswordExpired => Outcome::NotAllowed,
             Self::Revoked | Self::Unusable | Self::NoSuchAccount => Outcome::Configuration,
-            Self::Overloaded | Self::TooFast => Outcome::Throttled,
+            Self::Overloaded | Self::Held { .. } | Self::Crowded(_) | Self::TooFast => Outcome::Throttled,
+        }
+    }
+
+    /// How long the answer is kept back.
+    pub(super) const fn delay(&self) -> Duration {
+        match self {
+            Self::BadCredentials(Failed { delay, .. }) | Self::Held { delay, .. } => *delay,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Whether it is worth a line of the log at any level: of some, how many come is anybody's to choose.
+    pub(super) const fn is_told(&self) -> bool {
+        match self {
+            Self::BadCredentials(Failed { told, .. }) | Self::Held { told, .. } => *told,
+            _ => true,
         }
     }
 
     /// What the client is told, and the reason for the log.
     pub(super) fn told(&self) -> (LoginFailure, &'static str) {
         match self {
-            Self::BadCredentials => (LoginFailure::BadCredentials, "unknown user or wrong password"),
+            Self::BadCredentials(Failed { again: false, .. }) => (LoginFailure::BadCredentials, WRONG),
+            Self::BadCredentials(_) => (LoginFailure::BadCredentials, WRONG_AGAIN),
+            Self::Held { .. } => {
+                let text = "too many failed logins; try again later";
+                (
+                    LoginFailure::Unavailable(ClientText::new(text)),
+                    "too many failed logins; the password was not checked",
+                )
+            }
+            Self::Crowded(protocol) => {
+                let text = ClientText::new("this account has too many sessions; close some, or try again later");
+                (busy(*protocol, text), "the account has too many sessions")
+            }
             Self::NotAllowed => {
                 let text = "this account is disabled, or not allowed to log in this way or from here";
                 (
@@ -84,6 +127,11 @@ impl Refused {
     }
 }
 
+/// POP3's code for a mailbox in use says that somebody else has locked it.
+const fn busy(protocol: Protocol, text: ClientText) -> LoginFailure {
+    if matches!(protocol, Protocol::Pop3) { LoginFailure::Unavailable(text) } else { LoginFailure::MailboxBusy(text) }
+}
+
 /// The provider's side did not say yes: never the client's fault, so never a permanent answer (law 2).
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unavailable {
@@ -128,10 +176,7 @@ impl Unavailable {
     pub(super) fn told(&self, token: &str, protocol: Protocol) -> LoginFailure {
         let text = match self {
             Self::Missed(Missed::Full(full)) => {
-                let text = ClientText::new(&full.for_client());
-                // POP3's code for a mailbox in use says that somebody else has locked it.
-                let unavailable = protocol == Protocol::Pop3;
-                return if unavailable { LoginFailure::Unavailable(text) } else { LoginFailure::MailboxBusy(text) };
+                return busy(protocol, ClientText::new(&full.for_client()));
             }
             Self::Missed(Missed::Gone) => "you have left".into(),
             Self::Stopping => "the service is stopping; try again later".into(),

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::anonymous::Anonymous;
 use super::seen::Seen;
-use crate::account::{Directory, Verifier};
+use crate::account::{Directory, Throttle, Verifier};
 use crate::activity::Activity;
 use crate::lifecycle::Busy;
 use crate::model::{Protocol, within};
@@ -29,6 +29,8 @@ pub struct Service {
     pub directory: ArcSwap<Directory>,
     /// Checks passwords.
     pub verifier: Verifier,
+    /// Remembers who was wrong.
+    pub throttle: Arc<Throttle>,
     /// Gives tokens.
     pub tokens: Tokens,
     /// How each provider's mail servers are reached, by its name.
@@ -54,6 +56,8 @@ pub struct Limits {
     pub login: Duration,
     /// Failed logins on one connection.
     pub login_attempts: u32,
+    /// Sessions of one account at a time.
+    pub account_sessions: usize,
     /// The PROXY header of a proxy.
     pub proxy_header: HeaderBounds,
     /// Silence after login that ends a session.
