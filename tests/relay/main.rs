@@ -12,6 +12,7 @@ mod gate;
 mod groups;
 mod http;
 mod imap;
+mod limits;
 mod listeners;
 mod log;
 mod login;

@@ -1,0 +1,109 @@
+//! Bounds of sessions and of wrong passwords, with real clients' addresses, which a proxy tells.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gatepost::model::Protocol;
+use gatepost_kit::Peer;
+
+use crate::log::Log;
+use crate::scene::{PLAIN, Scene, Setting, greeting, log_in, try_later, wrong_password, yes};
+
+/// Every client says where it is.
+const PROXIED: &str = r#"proxy_protocol = ["127.0.0.1"]"#;
+
+const fn anywhere(limits: &'static str) -> Setting {
+    Setting { listener: PROXIED, plaintext_auth: r#"["0.0.0.0/0", "::/0"]"#, limits, ..Setting::USUAL }
+}
+
+fn plain(user: &str, password: &str) -> String {
+    STANDARD.encode(format!("\0{user}\0{password}"))
+}
+
+async fn from(scene: &Scene, protocol: Protocol, address: &str) -> Peer {
+    let mut peer = Peer::connect(scene.address(protocol)).await;
+    let family = if address.contains(':') { "TCP6 " } else { "TCP4 " };
+    let us = if address.contains(':') { "::1" } else { "10.0.0.5" };
+    peer.send(format!("PROXY {family}{address} {us} 12345 25\r\n")).await;
+    peer
+}
+
+async fn client(scene: &Scene, protocol: Protocol, address: &str) -> Peer {
+    let mut peer = from(scene, protocol, address).await;
+    peer.expect(greeting(protocol)).await;
+    peer
+}
+
+/// Presents a password; expects an answer that begins so.
+async fn answers(peer: &mut Peer, protocol: Protocol, (user, password): (&str, &str), expected: &str) {
+    log_in(peer, protocol, &plain(user, password)).await;
+    peer.expect(expected).await;
+}
+
+#[tokio::test]
+async fn guesses_are_refused_for_a_while_without_a_hash_and_only_there() {
+    const LIMITS: &str = "login_failures_per_login = 2\nlogin_delay_seconds = 0\nlogin_attempts = 100";
+    for protocol in Protocol::ALL {
+        let (log, _guard) = Log::open();
+        let scene = Scene::with(anywhere(LIMITS)).await;
+        let mut guesser = client(&scene, protocol, "192.0.2.1").await;
+        for password in ["one", "two"] {
+            answers(&mut guesser, protocol, ("evmail", password), wrong_password(protocol)).await;
+        }
+        // Nobody learns any more whether it is right: not even who guessed it.
+        for password in ["three", "pass word"] {
+            answers(&mut guesser, protocol, ("EvMail", password), try_later(protocol)).await;
+        }
+        // What was wrong before is wrong.
+        answers(&mut guesser, protocol, ("evmail", "one"), wrong_password(protocol)).await;
+        // A name that is nobody's is no different.
+        for (password, expected) in
+            [("a", wrong_password(protocol)), ("b", wrong_password(protocol)), ("c", try_later(protocol))]
+        {
+            answers(&mut guesser, protocol, ("nobody", password), expected).await;
+        }
+        let mut elsewhere = client(&scene, protocol, "192.0.2.2").await;
+        answers(&mut elsewhere, protocol, ("evmail", "pass word"), yes(protocol)).await;
+        // A password that is known needs no leave.
+        answers(&mut guesser, protocol, ("evmail", "pass word"), yes(protocol)).await;
+        let reached = log.events("limit.reached");
+        assert_eq!(reached.len(), 2, "{reached:?}");
+        assert!(reached[0].contains("limit=login_failures_per_login peer=192.0.2.1:12345 user=evmail"), "{reached:?}");
+        assert!(reached[1].contains("user=nobody"), "{reached:?}");
+        let failed = log.events("session.login_failed");
+        let of = |reason: &str| failed.iter().filter(|line| line.contains(reason)).count();
+        assert_eq!(of("unknown user or wrong password"), 4, "{failed:?}");
+        assert_eq!(of("the same wrong password as before"), 1, "{failed:?}");
+        assert_eq!(of(" WARN "), 4 + 2, "who waits is told of once in a while: {failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_has_so_many_sessions_and_the_next_one_is_told_to_try_later() {
+    for (protocol, busy) in
+        [(Protocol::Smtp, "451 4.3.2 "), (Protocol::Imap, "a NO [LIMIT] "), (Protocol::Pop3, "-ERR [SYS/TEMP] ")]
+    {
+        let scene = Scene::with(anywhere("sessions_per_account = 1\nlogin_attempts = 1000")).await;
+        let mut first = client(&scene, Protocol::Imap, "192.0.2.1").await;
+        log_in(&mut first, Protocol::Imap, PLAIN).await;
+        first.expect(yes(Protocol::Imap)).await;
+        let logins = scene.provider.logins().len();
+        let mut second = client(&scene, protocol, "192.0.2.2").await;
+        answers(&mut second, protocol, ("evmail", "pass word"), busy).await;
+        assert_eq!(scene.provider.logins().len(), logins, "the upstream was not bothered");
+        first.send("z LOGOUT\r\n").await;
+        first.rest().await;
+        drop(first);
+        // The place is free once the session's end has been seen.
+        loop {
+            log_in(&mut second, protocol, PLAIN).await;
+            let answer = second.line().await;
+            if answer.starts_with(yes(protocol)) {
+                break;
+            }
+            assert!(answer.starts_with(busy), "{answer}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
