@@ -141,6 +141,7 @@ impl Roll {
     }
 
     /// The same where its account has fewer than so many. Nothing: it has as many.
+    #[must_use]
     pub fn enter_within(
         &self,
         most: usize,

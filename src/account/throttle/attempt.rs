@@ -1,8 +1,13 @@
-use super::*;
-
+use std::net::IpAddr;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::time::Instant;
+
+use super::{Book, Failures, KNOWN_AGAIN, LATELY, Limit, Login, Throttle};
+use crate::account::proof::Proof;
+use crate::model::{Account, origin, within};
 
 /// A login that is being tried.
 #[derive(Debug)]

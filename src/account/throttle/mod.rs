@@ -26,7 +26,7 @@ use bounded::Bounded;
 use bucket::{Bucket, Size};
 
 use super::proof::{Proof, Proofs};
-use crate::model::{Account, origin, within};
+use crate::model::{Account, origin};
 
 /// Remembers who was wrong, and who was right.
 #[derive(Debug)]
@@ -168,8 +168,8 @@ impl Throttle {
         }
         let proof = self.proofs.of(&folded, None, &"".into());
         let start: String = folded.chars().take(LONGEST_NAME / 4).collect();
-        let end: String = proof[..8].iter().map(|octet| format!("{octet:02x}")).collect();
-        format!("{start}…{end}").into()
+        let [a, b, c, d, ..] = proof;
+        format!("{start}…{:08x}", u32::from_be_bytes([a, b, c, d])).into()
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
