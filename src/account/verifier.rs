@@ -33,7 +33,7 @@ pub struct Verifier {
 }
 
 /// Bounds of a [`Verifier`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifierSettings {
     /// Hashes computed at a time; each takes a core and 19 MiB.
     pub parallel: usize,
@@ -91,6 +91,12 @@ impl Verifier {
             waiting: AtomicUsize::new(0),
             hashes: Arc::default(),
         })
+    }
+
+    /// Its bounds.
+    #[must_use]
+    pub const fn settings(&self) -> VerifierSettings {
+        self.settings
     }
 
     /// Checks what a client presented. An empty password opens nothing, whatever the hashes say.

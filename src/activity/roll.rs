@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -68,6 +68,7 @@ pub struct Line {
     /// Ends this session, as the service's own stop does, whose child it is.
     pub stop: CancellationToken,
     why: AtomicU8,
+    door: AtomicU32,
 }
 
 /// Why a session was ended from outside.
@@ -78,6 +79,8 @@ pub enum Why {
     Administrator = 1,
     /// The account, its token or the password is not what it was.
     Revoked,
+    /// The service, or the listener that it came by, is being closed.
+    Closing,
 }
 
 impl Why {
@@ -87,6 +90,7 @@ impl Why {
         match self {
             Self::Administrator => "ended by the administrator",
             Self::Revoked => "the account, its token or the password no longer allows it",
+            Self::Closing => "the service or its listener is being closed",
         }
     }
 }
@@ -245,6 +249,12 @@ impl Shared {
 }
 
 impl Entered {
+    /// By which door it came in.
+    pub fn by(self, door: u32) -> Self {
+        self.line.door.store(door, Ordering::Relaxed);
+        self
+    }
+
     /// The session.
     #[must_use]
     pub fn line(&self) -> &Arc<Line> {
@@ -270,7 +280,8 @@ impl Drop for Entered {
 
 impl Line {
     fn new(id: SessionId, login: Login, since: DateTime<Utc>, stop: &CancellationToken) -> Self {
-        Self { id, login, since, carried: Arc::default(), stop: stop.child_token(), why: AtomicU8::new(0) }
+        let (carried, stop) = (Arc::default(), stop.child_token());
+        Self { id, login, since, carried, stop, why: AtomicU8::new(0), door: AtomicU32::new(0) }
     }
 
     /// Ends it, if that was not done before.
@@ -285,7 +296,13 @@ impl Line {
     #[must_use]
     pub fn ended(&self) -> Option<Why> {
         let why = self.why.load(Ordering::Relaxed);
-        [Why::Administrator, Why::Revoked].into_iter().find(|&known| known as u8 == why)
+        [Why::Administrator, Why::Revoked, Why::Closing].into_iter().find(|&known| known as u8 == why)
+    }
+
+    /// The open socket that it came by, which outlives a reload; 0 where that is not known.
+    #[must_use]
+    pub fn door(&self) -> u32 {
+        self.door.load(Ordering::Relaxed)
     }
 
     /// The label of the password that it was let in by.

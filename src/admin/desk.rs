@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use url::Url;
 
 use super::keys::Ring;
@@ -54,6 +55,19 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// Goes on with what was begun before the service was stopped.
+    pub async fn resume(&self) {
+        if let Err(fault) = self.devices.resume().await {
+            warn!(error = %fault, "store.failed");
+        }
+    }
+
+    /// Waits until nothing of what pages began goes on any more. Only of use after the stop.
+    pub async fn ended(&self) {
+        self.rounds.ended().await;
+        self.devices.ended().await;
+    }
+
     /// How browsers reach the pages: `public_url`, or else the address on this machine.
     #[must_use]
     pub fn public_url(&self) -> Option<Url> {

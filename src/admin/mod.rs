@@ -39,27 +39,55 @@ pub use desk::Desk;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::uri::PathAndQuery;
 use axum::middleware::{from_fn_with_state, map_request_with_state};
 use axum::response::Redirect;
 use axum::routing::get;
-use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_layer::Layer as _;
-use tracing::warn;
 
-use crate::net::{Address, BindError, Listener};
+use crate::net::{Address, BindError, Listener, Places};
+
+/// What is served on the administration address. It may be replaced as a whole at any time: the next request gets the new.
+#[derive(Clone)]
+pub struct Pages(Arc<ArcSwap<Served>>);
+
+/// One configuration's pages.
+struct Served {
+    tls: Option<Arc<ServerConfig>>,
+    router: Router,
+}
+
+impl Pages {
+    /// Behind a reverse proxy the path prefix of `public_url` may arrive or be cut off: both are served.
+    #[must_use]
+    pub fn of(desk: &Desk, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(Served { tls, router: router(desk) })))
+    }
+
+    /// These from now on.
+    pub fn replace(&self, desk: &Desk, tls: Option<Arc<ServerConfig>>) {
+        self.0.store(Arc::new(Served { tls, router: router(desk) }));
+    }
+
+    fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.0.load().tls.clone()
+    }
+
+    fn router(&self) -> Router {
+        self.0.load().router.clone()
+    }
+}
 
 /// The open address.
 pub struct Admin {
-    listener: Listener,
-    tls: Option<Arc<ServerConfig>>,
-    router: Router,
-    desk: Desk,
+    listener: Arc<Listener>,
+    pages: Pages,
 }
 
 /// Connections at a time. People and a monitor come here, not crowds.
@@ -69,33 +97,37 @@ const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 impl Admin {
-    /// Opens the address, with TLS where that is given. Behind a reverse proxy the path prefix of `public_url` may arrive or be cut
-    /// off: both are served.
-    pub fn open(address: SocketAddr, tls: Option<Arc<ServerConfig>>, desk: &Desk) -> Result<Self, BindError> {
-        let listener = Listener::bind(address)?;
-        Ok(Self { listener, tls, router: router(desk), desk: desk.clone() })
+    /// Opens the address.
+    pub fn open(address: SocketAddr, pages: Pages) -> Result<Self, BindError> {
+        Ok(Self::at(Listener::bind(address)?, pages))
+    }
+
+    /// Serves at a socket that is open.
+    #[must_use]
+    pub fn at(listener: Listener, pages: Pages) -> Self {
+        Self { listener: Arc::new(listener), pages }
+    }
+
+    /// The socket.
+    #[must_use]
+    pub const fn listener(&self) -> &Arc<Listener> {
+        &self.listener
     }
 
     /// Where it listens.
     #[must_use]
-    pub const fn address(&self) -> &Address {
+    pub fn address(&self) -> &Address {
         self.listener.address()
     }
 
     /// Serves until told to stop; what is being answered then is finished.
-    pub async fn serve(self, stop: CancellationToken) {
-        let Self { listener, tls, router, desk } = self;
-        if let Err(fault) = desk.devices.resume().await {
-            warn!(error = %fault, "store.failed");
-        }
+    pub async fn serve(&self, stop: CancellationToken) {
         let visits = TaskTracker::new();
-        let permits = Arc::new(Semaphore::new(MOST));
-        let admit = |accepted| drop(visits.spawn(visit::serve(accepted, tls.clone(), router.clone(), stop.clone())));
-        listener.serve(permits, FULL.to_vec(), stop.clone(), admit).await;
+        let places = Places::new(MOST);
+        let admit = |accepted| drop(visits.spawn(visit::serve(accepted, self.pages.clone(), stop.clone())));
+        self.listener.serve(&places, || FULL.to_vec(), stop.clone(), admit).await;
         visits.close();
         visits.wait().await;
-        desk.rounds.ended().await;
-        desk.devices.ended().await;
     }
 }
 

@@ -86,9 +86,12 @@ pub(super) async fn desk_with(public_url: &str, more: &str) -> (Desk, tempfile::
 
 async fn scene(public_url: &str) -> Scene {
     let (desk, directory) = desk(public_url).await;
-    let admin = Admin::open("127.0.0.1:0".parse().unwrap(), None, &desk).unwrap();
+    let admin = Admin::open("127.0.0.1:0".parse().unwrap(), Pages::of(&desk, None)).unwrap();
     let (address, stop) = (admin.address().tcp().unwrap(), CancellationToken::new());
-    let serving = tokio::spawn(admin.serve(stop.clone()));
+    let serving = tokio::spawn({
+        let stop = stop.clone();
+        async move { admin.serve(stop).await }
+    });
     Scene { address, stop, serving, _directory: directory }
 }
 

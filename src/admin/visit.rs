@@ -1,8 +1,6 @@
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -10,10 +8,10 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::time::timeout;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use super::Pages;
 use crate::net::{Accepted, Stream, accept_tls};
 
 /// How long a client may take to say what it wants, also between two requests.
@@ -23,20 +21,19 @@ const LONGEST: Duration = Duration::from_mins(5);
 /// Longest request head, in octets; an address with a code stays below 8 KiB.
 const HEAD: usize = 32 * 1024;
 
-/// One connection. It holds its permit until it ends, and none lasts for ever.
-pub(super) async fn serve(accepted: Accepted, tls: Option<Arc<ServerConfig>>, router: Router, stop: CancellationToken) {
+/// One connection. It holds its place until it ends, and none lasts for ever.
+pub(super) async fn serve(accepted: Accepted, pages: Pages, stop: CancellationToken) {
     let Accepted { socket, peer, permit: _permit } = accepted;
-    let stream = match tls {
+    let stream = match pages.tls() {
         None => Stream::Plain(socket),
         Some(tls) => match accept_tls(socket, &tls, PATIENCE).await {
             Ok(stream) => stream,
             Err(fault) => return debug!(%peer, error = %fault, "admin.closed"),
         },
     };
-    let pages = TowerToHyperService::new(router);
     let pages = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        pages.call(request)
+        TowerToHyperService::new(pages.router()).call(request)
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEAD);

@@ -100,23 +100,30 @@ async fn note(store: &dyn Store, what: &str) -> anyhow::Result<()> {
     Ok(store.note(Deed { at: clock::now(), who, from, what: what.into(), subject, detail }).await?)
 }
 
-/// The link of a service that starts without a password. Beyond loopback it does not start: whoever came first would be the
-/// administrator.
-pub(super) async fn invitation(
-    config: &Config,
-    store: &Arc<SqliteStore>,
-    address: &Address,
-) -> anyhow::Result<Option<SecretString>> {
-    let (Some(admin), Some(address)) = (&config.admin, address.tcp()) else { return Ok(None) };
+/// Whether there are pages and no administrator's password yet. Beyond loopback they are not served then: whoever came first would
+/// be the administrator.
+pub(super) async fn guarded(config: &Config, store: &Arc<SqliteStore>) -> anyhow::Result<bool> {
+    let Some(admin) = &config.admin else { return Ok(false) };
     let record = AdminPassword::of(admin, Arc::clone(store) as Arc<dyn Store>);
     if record.hash().await?.is_some() {
-        return Ok(None);
+        return Ok(false);
     }
     if admin.is_beyond_loopback() {
+        let address = admin.address;
         bail!(
             "[admin] address {address} is beyond loopback, and there is no administrator's password; set one with `gatepost admin password`"
         );
     }
+    Ok(true)
+}
+
+/// A link by which the first password is set, for pages at this address.
+pub(super) async fn invitation(
+    config: &Config,
+    store: &Arc<SqliteStore>,
+    address: Option<&Address>,
+) -> anyhow::Result<Option<SecretString>> {
+    let (Some(admin), Some(address)) = (&config.admin, address.and_then(Address::tcp)) else { return Ok(None) };
     let Some(base) = base(admin, address.port()) else { return Ok(None) };
     Ok(Some(new_link(store.as_ref(), &base).await?))
 }

@@ -1,7 +1,8 @@
 use clap::Subcommand;
 
+use super::serve::Certificate;
 use super::workshop::block_on;
-use super::{ConfigFile, environment, listeners, say, store};
+use super::{ConfigFile, environment, say, store};
 use crate::config::{Config, REFERENCE};
 use crate::registry::Declared;
 
@@ -25,7 +26,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Check(file) => {
             let config = file.load()?;
             let accounts = accounts(&config)?;
-            listeners::certificate(&config)?;
+            Certificate::of(&config)?;
             for warning in &config.warnings {
                 super::warn(warning);
             }

@@ -10,14 +10,14 @@ mod doctor;
 mod guests;
 mod key;
 mod levels;
-mod listeners;
-mod live;
 mod log;
 mod man;
 mod notify;
 mod password;
 mod process;
 mod prompt;
+mod providers;
+mod reload;
 pub mod serve;
 mod spinner;
 mod store;
@@ -35,6 +35,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{Config, ConfigErrors};
+use crate::control::AskError;
 use crate::net::TlsError;
 
 /// An authenticating relay for mail: passwords on the inside, OAuth 2.0 on the outside.
@@ -55,6 +56,11 @@ enum Command {
     /// Serve SMTP, IMAP and POP3 until stopped
     #[command(after_help = "Example:\n  gatepost serve --config /etc/gatepost/gatepost.toml")]
     Serve(ConfigFile),
+    /// Let the running service read its configuration again
+    #[command(
+        after_help = "Configuration, certificates and secrets are read again, and checked as a whole: what is wrong is said, and then\nnothing changes. Sessions go on, but for those that are not allowed any more. SIGHUP does the same.\n\nExample:\n  gatepost reload --config /etc/gatepost/gatepost.toml"
+    )]
+    Reload(ConfigFile),
     /// Check and show the configuration
     #[command(subcommand, after_help = "Example:\n  gatepost config check --config gatepost.toml")]
     Config(config::Command),
@@ -102,7 +108,7 @@ enum Command {
 }
 
 /// Where the configuration is.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct ConfigFile {
     /// Configuration file; FILE.d/*.toml and GATEPOST__… variables are laid over it [default: gatepost.toml here, else in
     /// /etc/gatepost]
@@ -129,9 +135,25 @@ impl ConfigFile {
         Config::load(&self.config, environment())
     }
 
+    /// Where the service of this configuration is asked, also where the rest of it is wrong, or cannot be read by whoever asks.
+    fn control_socket(&self) -> Result<PathBuf, ConfigErrors> {
+        // Where even that cannot be found out, all that is wrong is said.
+        Config::control_socket(&self.config, environment()).or_else(|_| Ok(self.load()?.control.socket))
+    }
+
     fn load_for_command(&self) -> Result<Config, ConfigErrors> {
         Config::load_for_command(&self.config, environment())
     }
+}
+
+/// The name in greetings: as configured, or this machine's own where it is fit for one.
+fn hostname(config: &Config) -> String {
+    if let Some(name) = &config.hostname {
+        return name.clone();
+    }
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');
+    if fits { name } else { "localhost".into() }
 }
 
 /// The variables that can be configuration. (`std::env::vars` would panic at a foreign one that is not UTF-8.)
@@ -159,7 +181,9 @@ pub fn main() -> ExitCode {
         Err(error) if error.is::<NobodyReads>() => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            if error.is::<ConfigErrors>() || error.is::<TlsError>() {
+            if let Some(AskError::Refused { code, .. }) = error.downcast_ref() {
+                ExitCode::from(*code)
+            } else if error.is::<ConfigErrors>() || error.is::<TlsError>() {
                 ExitCode::from(CONFIG)
             } else {
                 ExitCode::FAILURE
@@ -171,6 +195,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(file) => serve::run(&file),
+        Command::Reload(file) => reload::run(&file),
         Command::Config(command) => config::run(&command),
         Command::Account(command) => account::run(command),
         Command::Admin(command) => admin::run(command),

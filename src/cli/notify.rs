@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwapOption;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -28,47 +29,74 @@ const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST: usize = 64 * 1024;
 
 /// Tells one notice after the other.
+#[derive(Debug)]
 pub(super) struct Notifier {
-    notices: mpsc::Receiver<Notice>,
-    to: Option<(Notify, Http)>,
+    /// Held as long as someone tells; whoever follows one that broke takes what waits.
+    waiting: Mutex<mpsc::Receiver<Notice>>,
+    notices: Notices,
+    to: ArcSwapOption<Ear>,
     store: Arc<dyn Store>,
 }
 
-/// Where notices are sent, and who tells them.
-pub(super) fn channel(
-    notify: Option<&Notify>,
-    egress: &Egress,
-    store: Arc<dyn Store>,
-) -> anyhow::Result<(Notices, Notifier)> {
-    let (sender, notices) = mpsc::channel(WAITING);
-    let Some(notify) = notify else { return Ok((Notices::default(), Notifier { notices, to: None, store })) };
-    let tls = net::client_config(notify.ca.as_deref()).context("notify.ca")?;
-    let settings = HttpSettings { connect: notify.limit, total: notify.limit, longest: LONGEST };
-    let to = Some((notify.clone(), Http::by_way_of(egress, &tls, settings)?));
-    Ok((Notices::to(sender), Notifier { notices, to, store }))
+/// Who is told, and the way there.
+#[derive(Debug)]
+pub(super) struct Ear {
+    notify: Arc<Notify>,
+    http: Http,
+}
+
+impl Ear {
+    /// As configured, if anybody is.
+    pub(super) fn of(notify: Option<&Notify>, egress: &Egress) -> anyhow::Result<Option<Arc<Self>>> {
+        let Some(notify) = notify else { return Ok(None) };
+        let tls = net::client_config(notify.ca.as_deref()).context("notify.ca")?;
+        let settings = HttpSettings { connect: notify.limit, total: notify.limit, longest: LONGEST };
+        let http = Http::by_way_of(egress, &tls, settings)?;
+        Ok(Some(Arc::new(Self { notify: Arc::new(notify.clone()), http })))
+    }
+}
+
+/// Where notices are sent, and who tells them; at first to nobody.
+pub(super) fn channel(store: Arc<dyn Store>) -> (Notices, Notifier) {
+    let (sender, waiting) = mpsc::channel(WAITING);
+    let notices = Notices::to(sender);
+    notices.hear(false);
+    let notifier =
+        Notifier { waiting: Mutex::new(waiting), notices: notices.clone(), to: ArcSwapOption::empty(), store };
+    (notices, notifier)
 }
 
 impl Notifier {
     /// Until told to stop and nothing waits any more: the store takes what was sent here for told. Whoever waits for this
     /// sets the limit.
-    pub(super) async fn run(mut self, stop: CancellationToken) {
-        let Some((notify, http)) = self.to.take() else { return };
-        let notify = Arc::new(notify);
+    pub(super) async fn run(&self, stop: CancellationToken) {
+        let mut waiting = self.waiting.lock().await;
         loop {
             let notice = tokio::select! {
                 biased;
-                notice = self.notices.recv() => notice,
+                notice = waiting.recv() => notice,
                 () = stop.cancelled() => return,
             };
             let Some(notice) = notice else { return };
-            let wanted = notify.events.iter().any(|event| event == notice.event);
-            if wanted
-                && !tell(&notify, &http, &notice).await
+            if !self.hears(&notice).await
                 && let Some(announced) = &notice.announced
             {
                 announced.take_back(self.store.as_ref()).await;
             }
         }
+    }
+
+    /// These are told from now on; what waits is told to them.
+    pub(super) fn tell(&self, to: Option<Arc<Ear>>) {
+        self.notices.hear(to.is_some());
+        self.to.store(to);
+    }
+
+    /// Whether those who want to know of it were told.
+    async fn hears(&self, notice: &Notice) -> bool {
+        let Some(ear) = self.to.load_full() else { return false };
+        let wanted = ear.notify.events.iter().any(|event| event == notice.event);
+        !wanted || tell(&ear.notify, &ear.http, notice).await
     }
 }
 
@@ -166,8 +194,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let keys = Keys::new(&generate_key().unwrap()).unwrap();
         let store = SqliteStore::open(&directory.path().join("gatepost.db"), keys).unwrap();
-        let (_, mut notifier) = channel(Some(notify), &Egress::default(), Arc::new(store)).unwrap();
-        notifier.notices = waiting;
+        let (_, mut notifier) = channel(Arc::new(store));
+        notifier.waiting = Mutex::new(waiting);
+        notifier.tell(Ear::of(Some(notify), &Egress::default()).unwrap());
         let stop = CancellationToken::new();
         stop.cancel();
         notifier.run(stop).await;

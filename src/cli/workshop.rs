@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::live::Providers;
+use super::providers::Providers;
 use super::{ConfigFile, bounds, store};
 use crate::activity;
 use crate::config::Config;

@@ -52,6 +52,12 @@ impl Address {
         }
     }
 
+    /// The name of sockets that systemd opens.
+    #[must_use]
+    pub fn systemd(&self) -> Option<&str> {
+        if let Self::Systemd(name) = self { Some(name) } else { None }
+    }
+
     /// Whether it is a file that the service makes.
     #[must_use]
     pub const fn is_unix(&self) -> bool {

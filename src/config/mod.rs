@@ -9,6 +9,7 @@ mod address;
 mod admin;
 mod anonymous;
 mod control;
+mod differences;
 mod document;
 mod egress;
 mod environment;
@@ -44,7 +45,7 @@ pub use store::Store;
 pub use stored::Settings;
 pub use tls::{MinimumTls, Tls};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::model::{Account, Egress, Token};
@@ -101,6 +102,19 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigErrors> {
         Self::of(Layers::read(file, environment)?, Unknown::MayBeStored)
+    }
+
+    /// The control socket of a configuration. What is wrong with the rest of it is not for whoever asks to say: some of it may be
+    /// for the service alone to read.
+    pub fn control_socket(
+        file: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<PathBuf, ConfigErrors> {
+        let layers = Layers::read(file, environment)?;
+        let reader = Reader::new(&layers);
+        let store = reader.root().table("store").and_then(|table| store::path(&table));
+        let control = control::read(&reader.root(), store.as_deref().unwrap_or(Path::new("")));
+        reader.finish((control.named || store.is_some()).then_some(control.socket))
     }
 
     fn of(layers: Layers, unknown: Unknown) -> Result<Self, ConfigErrors> {

@@ -42,7 +42,7 @@ pub(super) fn read(root: &Table<'_>) -> Option<Store> {
     Some(Store { path: path?, key: key?, old_key, key_file })
 }
 
-fn path(table: &Table<'_>) -> Option<PathBuf> {
+pub(super) fn path(table: &Table<'_>) -> Option<PathBuf> {
     let url = if table.absent("url") { "sqlite:gatepost.db".into() } else { table.string("url")? };
     if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         table.error("url", "PostgreSQL is not in this version".into(), Some(WHAT.into()), None);

@@ -15,4 +15,6 @@ pub enum Request {
         /// What is configured is shown again.
         reset: bool,
     },
+    /// Read the configuration again.
+    Reload,
 }

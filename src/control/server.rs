@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Request;
 use super::wire::{End, LONGEST, Line};
-use crate::net::{Accepted, BindError, Listener, Peer, Socket};
+use crate::net::{Accepted, BindError, Listener, Peer, Places, Socket};
 
 /// The open socket.
 #[derive(Debug)]
@@ -78,14 +78,14 @@ impl Control {
     }
 
     /// Answers until told to stop; what is being answered then is dropped.
-    pub async fn serve(self, handler: Handler, stop: CancellationToken) {
+    pub async fn serve(&self, handler: Handler, stop: CancellationToken) {
         let askers = TaskTracker::new();
-        let permits = Arc::new(Semaphore::new(MOST));
+        let places = Places::new(MOST);
         let admit = |accepted: Accepted| {
             let (handler, stop) = (Arc::clone(&handler), stop.clone());
             askers.spawn(async move { stop.run_until_cancelled(attend(accepted, &handler)).await });
         };
-        self.0.serve(permits, Vec::new(), stop.clone(), admit).await;
+        self.0.serve(&places, Vec::new, stop.clone(), admit).await;
         askers.close();
         askers.wait().await;
     }

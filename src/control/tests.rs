@@ -10,7 +10,8 @@ async fn asked(handler: Handler) -> (Vec<Value>, Result<(), AskError>) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("control.socket");
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(Control::open(&path).unwrap().serve(handler, stop.clone()));
+    let (control, stopped) = (Control::open(&path).unwrap(), stop.clone());
+    let serving = tokio::spawn(async move { control.serve(handler, stopped).await });
     let asking = tokio::task::spawn_blocking(move || {
         let mut lines = Vec::new();
         let ended = ask(&path, &Request::Status, |line| {

@@ -62,8 +62,8 @@ fn remedy(address: &Address, fault: &io::Error) -> &'static str {
 /// Bursts of logins wait here instead of being dropped; a backlog of 5 loses 64 of them.
 const BACKLOG: i32 = 4096;
 
-/// A socket that listens on the network.
-pub(super) fn tcp(address: SocketAddr) -> io::Result<Socket> {
+/// A socket that listens on the network; where it shall stand beside another of ours, nobody else's is let in.
+pub(super) fn tcp(address: SocketAddr, beside: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -71,8 +71,10 @@ pub(super) fn tcp(address: SocketAddr) -> io::Result<Socket> {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
+    socket.set_reuse_port(beside)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
+    socket.set_reuse_port(false)?;
     Ok(socket)
 }
 

@@ -23,6 +23,13 @@ pub struct ServerCertificate {
     seen: Mutex<Seen>,
 }
 
+/// A certificate and its key that were read and do not serve yet.
+#[derive(Debug)]
+pub struct Pair {
+    pair: CertifiedKey,
+    stamps: [Option<Stamp>; 2],
+}
+
 /// What a look at the files found.
 #[derive(Debug)]
 pub enum Look {
@@ -58,10 +65,26 @@ struct Stamp {
 impl ServerCertificate {
     /// Reads a chain and its key.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let stamps = [stamp(certificate), stamp(key)];
-        let current = ArcSwap::from_pointee(read(certificate, key)?);
+        let Pair { pair, stamps } = Pair::read(certificate, key)?;
         let seen = Mutex::new(Seen { stamps, ..Seen::default() });
-        Ok(Self { certificate: certificate.into(), key: key.into(), current, seen })
+        Ok(Self { certificate: certificate.into(), key: key.into(), current: ArcSwap::from_pointee(pair), seen })
+    }
+
+    /// Reads the files now, whatever is known of them; nothing changes before it is [adopted](Self::adopt). Reads from a disk.
+    pub fn read_again(&self) -> Result<Pair, TlsError> {
+        Pair::read(&self.certificate, &self.key)
+    }
+
+    /// Serves by this from now on. Whether it is another.
+    pub fn adopt(&self, Pair { pair, stamps }: Pair) -> bool {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen { stamps, ..Seen::default() };
+        matches!(self.take(pair, false), Look::Replaced)
+    }
+
+    /// Whether it is read from these files.
+    #[must_use]
+    pub fn is_of(&self, certificate: &Path, key: &Path) -> bool {
+        self.certificate == certificate && self.key == key
     }
 
     /// The file of the chain.
@@ -120,6 +143,13 @@ impl ServerCertificate {
 impl ResolvesServerCert for ServerCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current.load_full())
+    }
+}
+
+impl Pair {
+    fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let stamps = [stamp(certificate), stamp(key)];
+        Ok(Self { pair: read(certificate, key)?, stamps })
     }
 }
 

@@ -2,24 +2,22 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::bind::{self, BindError};
 use super::socket_file::SocketFile;
-use super::{Address, Peer, Socket};
+use super::{Address, Peer, Place, Places, Socket};
 
 /// An open listening socket.
 #[derive(Debug)]
 pub struct Listener {
     /// Goes before the socket is closed: whoever finds the file finds someone who listens.
-    _file: Option<SocketFile>,
+    file: Option<SocketFile>,
     socket: Listening,
     address: Address,
 }
@@ -30,7 +28,7 @@ enum Listening {
     Unix(UnixListener),
 }
 
-/// A connection that was accepted and holds its permit until it ends.
+/// A connection that was accepted and holds its place until it ends.
 #[derive(Debug)]
 pub struct Accepted {
     /// The connection.
@@ -38,10 +36,10 @@ pub struct Accepted {
     /// Who connected.
     pub peer: Peer,
     /// One of the sessions that are allowed at a time; dropped with the session.
-    pub permit: OwnedSemaphorePermit,
+    pub permit: Place,
 }
 
-/// What to tell a client for which there is no permit.
+/// What to tell a client for which there is no place.
 pub type Refusal = Vec<u8>;
 
 impl Listener {
@@ -50,8 +48,17 @@ impl Listener {
 
     /// Opens the socket. Port 0 takes a free one.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
+        Self::open(address, false)
+    }
+
+    /// The same beside a socket that [made way](Self::make_way).
+    pub fn bind_beside(address: SocketAddr) -> Result<Self, BindError> {
+        Self::open(address, true)
+    }
+
+    fn open(address: SocketAddr, beside: bool) -> Result<Self, BindError> {
         let listening = |socket: socket2::Socket| Self::of(TcpListener::from_std(socket.into())?);
-        bind::tcp(address).and_then(listening).map_err(|fault| BindError::system(Address::Tcp(address), fault))
+        bind::tcp(address, beside).and_then(listening).map_err(|fault| BindError::system(Address::Tcp(address), fault))
     }
 
     /// Makes the socket file, which only those may use whom `mode` allows. The file goes when the listener does.
@@ -68,7 +75,7 @@ impl Listener {
         let address = Address::Unix(path.to_owned());
         let listening = UnixListener::from_std(socket.into());
         let listening = listening.map_err(|fault| BindError::system(address.clone(), fault))?;
-        Ok(Self { _file: Some(file), socket: Listening::Unix(listening), address })
+        Ok(Self { file: Some(file), socket: Listening::Unix(listening), address })
     }
 
     /// Goes on with a socket that someone else has opened; its file, where it has one, is not ours to remove.
@@ -84,12 +91,12 @@ impl Listener {
         }
         let path = address.as_pathname().map_or_else(PathBuf::new, Path::to_owned);
         let socket = Listening::Unix(UnixListener::from_std(socket.into())?);
-        Ok(Self { _file: None, socket, address: Address::Unix(path) })
+        Ok(Self { file: None, socket, address: Address::Unix(path) })
     }
 
     fn of(socket: TcpListener) -> io::Result<Self> {
         let address = Address::Tcp(socket.local_addr()?);
-        Ok(Self { _file: None, socket: Listening::Tcp(socket), address })
+        Ok(Self { file: None, socket: Listening::Tcp(socket), address })
     }
 
     /// Where it listens.
@@ -98,11 +105,25 @@ impl Listener {
         &self.address
     }
 
+    /// Who may connect to the file, where it has one of its own, from now on.
+    pub fn allow(&self, mode: u32) -> io::Result<()> {
+        self.file.as_ref().map_or(Ok(()), |file| file.allow(mode))
+    }
+
+    /// Lets another socket of ours be opened at an address that overlaps with this one's, while this one is
+    /// still open; or no more.
+    pub fn make_way(&self, way: bool) -> io::Result<()> {
+        match &self.socket {
+            Listening::Tcp(listener) => socket2::SockRef::from(listener).set_reuse_port(way),
+            Listening::Unix(_) => Ok(()),
+        }
+    }
+
     /// Accepts until stopped. No error ends it: a server that stops accepting helps nobody.
     pub async fn serve(
-        self,
-        permits: Arc<Semaphore>,
-        refusal: Refusal,
+        &self,
+        places: &Places,
+        refusal: impl Fn() -> Refusal,
         stop: CancellationToken,
         session: impl Fn(Accepted),
     ) {
@@ -112,13 +133,20 @@ impl Listener {
                 () = stop.cancelled() => return,
             };
             match accepted {
-                Ok((socket, peer)) => admit(socket, peer, &permits, &refusal, &session),
+                Ok((socket, peer)) => admit(socket, peer, places, &refusal, &session),
                 Err(fault) if is_of_one_connection(&fault) => {}
                 Err(fault) => {
                     error!(address = %self.address, error = %fault, "limit.reached");
                     sleep(Self::BACK_OFF).await;
                 }
             }
+        }
+    }
+
+    /// Accepts those who have connected already: the socket is about to be closed, and would cut them off.
+    pub async fn serve_the_last(&self, places: &Places, refusal: impl Fn() -> Refusal, session: impl Fn(Accepted)) {
+        while let Ok(Ok((socket, peer))) = timeout(Self::BACK_OFF, self.accept()).await {
+            admit(socket, peer, places, &refusal, &session);
         }
     }
 
@@ -139,12 +167,12 @@ impl Listener {
     }
 }
 
-fn admit(socket: Socket, peer: Peer, permits: &Arc<Semaphore>, refusal: &Refusal, session: &impl Fn(Accepted)) {
-    if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+fn admit(socket: Socket, peer: Peer, places: &Places, refusal: &impl Fn() -> Refusal, session: &impl Fn(Accepted)) {
+    if let Some(permit) = places.take() {
         session(Accepted { socket, peer, permit });
     } else {
         warn!(limit = "sessions", %peer, "limit.reached");
-        drop(socket.try_write(refusal));
+        drop(socket.try_write(&refusal()));
     }
 }
 
@@ -168,10 +196,11 @@ mod tests {
         let address = listener.address().tcp().unwrap();
         let (sender, mut sessions) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
-        let permits = Arc::new(Semaphore::new(1));
-        let serving = tokio::spawn(listener.serve(permits, b"421 busy\r\n".to_vec(), stop.clone(), move |accepted| {
-            sender.send(accepted).unwrap();
-        }));
+        let (places, stopped) = (Places::new(1), stop.clone());
+        let serving = tokio::spawn(async move {
+            let session = |accepted| sender.send(accepted).unwrap();
+            listener.serve(&places, || b"421 busy\r\n".to_vec(), stopped, session).await;
+        });
 
         let _first_client = TcpStream::connect(address).await.unwrap();
         let first = sessions.recv().await.unwrap();

@@ -208,7 +208,8 @@ impl Registry {
 
     /// An account, and where it stands.
     fn shown(&self, account: &Account) -> String {
-        let place = self.config().account_place(&account.name).map_or("in the store", |place| place.line.as_str());
+        let config = self.config();
+        let place = config.account_place(&account.name).map_or("in the store", |place| place.line.as_str());
         format!("{:?} ({place})", account.name)
     }
 }

@@ -24,7 +24,7 @@ pub use tokens::SECRETS;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -37,7 +37,7 @@ use crate::store::{Store, StoreError};
 
 /// What is declared, kept as the store has it.
 pub struct Registry {
-    config: Arc<Config>,
+    config: ArcSwap<Config>,
     store: Arc<dyn Store>,
     declared: ArcSwap<Declared>,
     /// The store's count of foreign changes, from before it was read.
@@ -45,6 +45,22 @@ pub struct Registry {
     /// Looks begun.
     looks: AtomicU64,
     order: Mutex<Order>,
+}
+
+/// What another configuration would declare.
+#[derive(Debug)]
+pub struct Candidate {
+    config: Arc<Config>,
+    declared: Declared,
+    look: u64,
+}
+
+impl Candidate {
+    /// What it declares.
+    #[must_use]
+    pub const fn declared(&self) -> &Declared {
+        &self.declared
+    }
 }
 
 /// What has been declared comes in the order in which it was read.
@@ -67,14 +83,37 @@ impl Registry {
     pub async fn open(config: Arc<Config>, store: Arc<dyn Store>) -> Result<Self, StoreError> {
         let seen = AtomicU64::new(store.foreign_changes());
         let declared = Declared::read(&config, store.as_ref(), &Declared::default()).await?;
-        let declared = ArcSwap::from_pointee(declared);
+        let (declared, config) = (ArcSwap::from_pointee(declared), ArcSwap::new(config));
         Ok(Self { config, store, declared, seen, looks: AtomicU64::new(0), order: Mutex::default() })
     }
 
     /// The configuration, with what the file declares.
     #[must_use]
-    pub fn config(&self) -> &Config {
-        &self.config
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// What would be declared with another configuration; nothing changes before it is [adopted](Self::adopt).
+    pub async fn with(&self, config: Arc<Config>) -> Result<Candidate, StoreError> {
+        let look = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        // What it has read before belongs to the other configuration.
+        let declared = Declared::read(&config, self.store.as_ref(), &Declared::default()).await?;
+        Ok(Candidate { config, declared, look })
+    }
+
+    /// Declares by this configuration from now on. What has changed in the store since it was read is looked at at once.
+    pub async fn adopt(&self, Candidate { config, declared, look }: Candidate) {
+        let overtaken = {
+            let mut order = self.order();
+            let overtaken = order.declared > look;
+            order.declared = order.declared.max(look);
+            self.config.store(config);
+            self.declare_now(&order, declared);
+            overtaken
+        };
+        if overtaken && let Err(fault) = self.declare().await {
+            warn!(error = %fault, "store.failed");
+        }
     }
 
     /// Where everything else is declared.
@@ -91,28 +130,41 @@ impl Registry {
 
     /// Calls the hook with what was declared and what is, after each change and in their order. It must not wait.
     pub fn on_change(&self, hook: impl Fn(&Declared, &Declared) + Send + Sync + 'static) {
-        self.order.lock().unwrap_or_else(PoisonError::into_inner).hooks.push(Box::new(hook));
+        self.order().hooks.push(Box::new(hook));
+    }
+
+    fn order(&self) -> MutexGuard<'_, Order> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads file and store again. When it returns, all that was saved before it was called is in force.
     pub async fn look(&self) -> Result<(), StoreError> {
-        let look = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-        let seen = self.store.foreign_changes();
-        let now = Declared::read(&self.config, self.store.as_ref(), &self.declared.load_full()).await?;
-        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        if look < order.declared {
-            // One that was begun later has read all of this, and perhaps more.
+        loop {
+            let look = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+            let (config, seen) = (self.config(), self.store.foreign_changes());
+            let now = Declared::read(&config, self.store.as_ref(), &self.declared.load_full()).await?;
+            let mut order = self.order();
+            if !Arc::ptr_eq(&config, &self.config.load()) {
+                // Read beside a configuration that counts no more.
+                continue;
+            }
+            if look < order.declared {
+                // One that was begun later has read all of this, and perhaps more.
+                return Ok(());
+            }
+            order.declared = look;
+            self.seen.store(seen, Ordering::Relaxed);
+            if !now.is_as(&self.declared.load()) {
+                self.declare_now(&order, now);
+            }
             return Ok(());
         }
-        order.declared = look;
-        self.seen.store(seen, Ordering::Relaxed);
-        let before = self.declared.load_full();
-        if !now.is_as(&before) {
-            let now = Arc::new(now);
-            self.declared.store(Arc::clone(&now));
-            order.hooks.iter().for_each(|hook| hook(&before, &now));
-        }
-        Ok(())
+    }
+
+    fn declare_now(&self, order: &Order, now: Declared) {
+        let (before, now) = (self.declared.load_full(), Arc::new(now));
+        self.declared.store(Arc::clone(&now));
+        order.hooks.iter().for_each(|hook| hook(&before, &now));
     }
 
     /// Looks after a change of its own. Where that fails, it is looked at again soon.

@@ -110,7 +110,8 @@ impl Registry {
     }
 
     fn not_in_the_file(&self, name: &str) -> Result<(), ChangeError> {
-        let place = self.config().token_place(name);
+        let config = self.config();
+        let place = config.token_place(name);
         place.map_or(Ok(()), |place| Err(ChangeError::InFile { kind: TOKEN, name: name.to_owned(), place }))
     }
 

@@ -106,6 +106,7 @@ impl Dialogue<'_> {
         let (roll, most, now) = (&service.activity.roll, service.limits.account_sessions, clock::now());
         let entered = roll.enter_within(most, self.id, login, now, &service.stop);
         let Some(entered) = entered else { return Err(self.crowded(&admitted.account)) };
+        let entered = entered.by(self.frontend.door);
         if may_go_on(&service.directory.load(), entered.line()) { Ok(entered) } else { Err(Refused::Revoked) }
     }
 
@@ -254,7 +255,7 @@ impl Dialogue<'_> {
         let permit = tokio::select! {
             // A stop lets many go, and so makes room.
             biased;
-            () = service.stop.cancelled() => return Err(Unavailable::Stopping),
+            () = service.closing.cancelled() => return Err(Unavailable::Stopping),
             permit = gate.enter_for(Pass::Session(protocol), &mut self.link, &mut self.input) => permit?,
         };
         let refused = match target.log_in(&token, core).await {

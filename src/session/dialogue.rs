@@ -89,7 +89,7 @@ impl<'a> Dialogue<'a> {
         let wait = self.deadline.saturating_duration_since(Instant::now());
         let heard = tokio::select! {
             heard = self.link.read(wait) => heard,
-            () = self.frontend.service.stop.cancelled() => {
+            () = self.frontend.service.closing.cancelled() => {
                 return Err(self.dismiss(&core.goodbye(Farewell::Shutdown), Left::Stopping).await);
             }
         };

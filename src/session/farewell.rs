@@ -15,10 +15,10 @@ pub(super) fn last_words(line: &Line) -> LastWords<impl Fn() -> &'static [u8] + 
 
 const fn words(protocol: Protocol, why: Option<Why>) -> &'static [u8] {
     match (protocol, why) {
+        (Protocol::Imap, None | Some(Why::Closing)) => b"* BYE Service is stopping; try again later\r\n",
         (Protocol::Imap, Some(_)) => b"* BYE The administrator ended this session\r\n",
-        (Protocol::Imap, None) => b"* BYE Service is stopping; try again later\r\n",
-        (_, Some(_)) => b"-ERR [SYS/TEMP] The administrator ended this session\r\n",
-        (_, None) => b"-ERR [SYS/TEMP] Service is stopping; try again later\r\n",
+        (_, Some(Why::Administrator | Why::Revoked)) => b"-ERR [SYS/TEMP] The administrator ended this session\r\n",
+        (_, None | Some(Why::Closing)) => b"-ERR [SYS/TEMP] Service is stopping; try again later\r\n",
     }
 }
 

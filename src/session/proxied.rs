@@ -13,7 +13,7 @@ impl Client {
         let wait = wait.min(self.deadline.saturating_duration_since(Instant::now()));
         let heard = tokio::select! {
             heard = read_proxy_header(&mut self.socket, HeaderBounds { wait, octets }) => heard,
-            () = frontend.service.stop.cancelled() => return None,
+            () = frontend.service.closing.cancelled() => return None,
         };
         let client = heard.inspect_err(|fault| self.not_introduced(frontend, fault)).ok()?;
         if let Some(peer) = client {

@@ -8,12 +8,12 @@ use super::farewell::last_words;
 use super::login::Session;
 use super::passing;
 use super::service::{Frontend, Service};
-use crate::activity::{Line, Login};
+use crate::activity::{Line, Login, Why};
 use crate::model::Protocol;
 use crate::net::{self, Leg};
 use crate::proto::Input;
 use crate::proto::smtp::{Conversation, SmtpReady};
-use crate::submit::{Admission, Guest, Legs, Settings, Submission, converse, policy};
+use crate::submit::{Admission, Closing, Guest, Legs, Settings, Submission, converse, policy};
 
 /// IMAP and POP3 after login: raw bytes both ways, read-ahead of both sides first.
 ///
@@ -43,11 +43,11 @@ fn tell_of_end(line: &Line, ended: &dyn Debug, since: Instant) {
     let Line { id, login: Login { account, protocol, peer, .. }, carried, .. } = line;
     let (sent, received, seconds) = (carried.sent(), carried.received(), since.elapsed().as_secs());
     match line.ended() {
-        Some(why) => {
+        Some(why @ (Why::Administrator | Why::Revoked)) => {
             let (token, reason) = (&account.token.name, why.reason());
             info!(session = %id, %protocol, %peer, account = account.name, token, sent, received, seconds, reason, "session.closed");
         }
-        None => {
+        None | Some(Why::Closing) => {
             debug!(session = %id, account = account.name, sent, received, seconds, ended = ?ended, "session.closed");
         }
     }
@@ -72,6 +72,7 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
         message_size: limits.message_octets,
         header_size: limits.header_octets,
     };
+    let closing = || !matches!(line.ended(), Some(Why::Administrator | Why::Revoked));
     let submission = Submission {
         legs: &mut legs,
         conversation: Conversation::new(service.hostname.clone(), upstream.ready.extensions, limits.message_octets)
@@ -87,7 +88,7 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
         busy: &service.busy,
         tokens: &service.tokens,
         since: line.since,
-        service: &service.stop,
+        service: Closing(&closing),
     };
     let ended = converse(submission, &line.stop).await;
     tell_of_end(line, &ended, since);

@@ -24,6 +24,7 @@ impl Service {
     }
 
     /// Ends the sessions that the directory no longer allows. Returns how many.
+    #[expect(clippy::must_use_candidate, reason = "a deed; how many is for the log")]
     pub fn review(&self) -> usize {
         let directory = self.directory.load_full();
         self.activity.roll.review(|line| may_go_on(&directory, line))

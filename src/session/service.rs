@@ -20,31 +20,33 @@ use crate::submit::gate::Gate;
 use crate::token::Tokens;
 use crate::upstream::Reach;
 
-/// All that the sessions of a process share.
+/// All that the sessions of a process share. A reload makes another one: what must outlive it is shared with the one before.
 #[derive(Debug)]
 pub struct Service {
     /// The name in greetings and in EHLO upstream.
     pub hostname: String,
     /// Who may log in; replaced as a whole when accounts change.
-    pub directory: ArcSwap<Directory>,
+    pub directory: Arc<ArcSwap<Directory>>,
     /// Checks passwords.
-    pub verifier: Verifier,
+    pub verifier: Arc<Verifier>,
     /// Remembers who was wrong.
     pub throttle: Arc<Throttle>,
     /// Gives tokens.
     pub tokens: Tokens,
     /// How each provider's mail servers are reached, by its name.
-    pub reach: ArcSwap<HashMap<String, Reach>>,
+    pub reach: Arc<ArcSwap<HashMap<String, Reach>>>,
     /// What each mailbox may do at a time.
     pub gate: Arc<Gate>,
     /// Bounds.
     pub limits: Limits,
     /// What SMTP servers offer.
-    pub seen: Seen,
+    pub seen: Arc<Seen>,
     /// Messages under way.
     pub busy: Busy,
     /// What is going on; sessions that are let in enter its roll.
     pub activity: Arc<Activity>,
+    /// Lets nobody in any more: whoever is not logged in yet is told to come again.
+    pub closing: CancellationToken,
     /// Ends the sessions.
     pub stop: CancellationToken,
 }
@@ -101,7 +103,9 @@ pub struct Frontend {
     /// Which peers are proxies and say first for whom they connect.
     pub proxies: Vec<IpNet>,
     /// Clients that may send without a login, if there are any.
-    pub anonymous: Option<Anonymous>,
+    pub anonymous: Option<Arc<Anonymous>>,
+    /// The open socket, which outlives a reload; see [`Line::door`](crate::activity::Line).
+    pub door: u32,
     /// What all listeners share.
     pub service: Arc<Service>,
 }

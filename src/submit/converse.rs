@@ -1,3 +1,4 @@
+use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -56,8 +57,18 @@ pub struct Submission<'a> {
     pub tokens: &'a Tokens,
     /// When the upstream let it in.
     pub since: DateTime<Utc>,
-    /// Ends every session, and this one with them.
-    pub service: &'a CancellationToken,
+    /// Whether a stop is one of the service, and not one that somebody meant for this session.
+    pub service: Closing<'a>,
+}
+
+/// Whether the service, or the listener, is being closed.
+#[derive(Clone, Copy)]
+pub struct Closing<'a>(pub &'a (dyn Fn() -> bool + Send + Sync));
+
+impl fmt::Debug for Closing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Closing").field(&self.0()).finish()
+    }
 }
 
 /// Why the conversation ended; for the log.
@@ -151,7 +162,7 @@ impl Submission<'_> {
 
     /// Between messages.
     async fn stopped(&mut self) -> Result<(), Ended> {
-        let service = self.service.is_cancelled();
+        let service = self.service.0();
         let last =
             if service { "Service is stopping; try again later" } else { "The administrator ended this session" };
         self.say(&format!("421 4.3.2 {last}\r\n").as_str().into()).await?;

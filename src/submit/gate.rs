@@ -27,6 +27,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::model::{Account, Protocol, Provider};
@@ -35,7 +36,7 @@ use mailbox::Mailbox;
 /// The limits of all mailboxes, and who waits for them.
 #[derive(Debug)]
 pub struct Gate {
-    settings: GateSettings,
+    settings: ArcSwap<GateSettings>,
     mailboxes: Mutex<Mailboxes>,
 }
 
@@ -72,7 +73,15 @@ impl Gate {
     /// Nobody is through, nobody waits.
     #[must_use]
     pub fn new(settings: GateSettings) -> Self {
-        Self { settings, mailboxes: Mutex::new(Mailboxes { by_key: HashMap::new(), swept: Instant::now() }) }
+        Self {
+            settings: ArcSwap::from_pointee(settings),
+            mailboxes: Mutex::new(Mailboxes { by_key: HashMap::new(), swept: Instant::now() }),
+        }
+    }
+
+    /// These bounds from now on; who waits already keeps the old ones.
+    pub fn set(&self, settings: GateSettings) {
+        self.settings.store(Arc::new(settings));
     }
 
     /// The gate of one mailbox: of this user at this provider.

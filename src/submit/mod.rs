@@ -20,7 +20,7 @@ mod sender;
 mod turn;
 
 pub use admission::Admission;
-pub use converse::{Settings, Submission, converse};
+pub use converse::{Closing, Settings, Submission, converse};
 pub use guest::{Guest, TOO_FAST};
 pub use legs::Legs;
 pub use meter::{Meter, TooFast};

@@ -41,7 +41,7 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
         return Ok(found);
     }
     let name = &entry.name;
-    let deadline = Instant::now() + shared.settings.patience;
+    let deadline = Instant::now() + shared.settings().patience;
     while !leased(shared, entry).await? {
         sleep(POLL).await;
         if let Some(found) = look(shared, entry, want).await?.brought {
@@ -50,7 +50,7 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
         if Instant::now() >= deadline {
             return Err(TokenError::Timeout {
                 token: entry.token.name.clone(),
-                seconds: shared.settings.patience.as_secs(),
+                seconds: shared.settings().patience.as_secs(),
             });
         }
     }
@@ -65,7 +65,7 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
 /// not be kept; a grant without a refresh token has nothing to lose.
 async fn leased(shared: &Shared, entry: &Entry) -> Result<bool, StoreError> {
     let name = &entry.name;
-    match shared.store.lease(name, &shared.owner, shared.settings.lease).await {
+    match shared.store.lease(name, &shared.owner, shared.settings().lease).await {
         Err(fault) if !entry.token.grant.lives_by_refresh() => {
             warn!(token = name, error = %fault, "store.failed");
             Ok(true)
@@ -79,10 +79,10 @@ async fn leased(shared: &Shared, entry: &Entry) -> Result<bool, StoreError> {
 async fn leaseholder<T>(shared: &Shared, entry: &Entry, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     loop {
-        if let Ok(done) = timeout(shared.settings.lease / 3, &mut work).await {
+        if let Ok(done) = timeout(shared.settings().lease / 3, &mut work).await {
             return done;
         }
-        let extended = shared.store.lease(&entry.name, &shared.owner, shared.settings.lease).await;
+        let extended = shared.store.lease(&entry.name, &shared.owner, shared.settings().lease).await;
         if !matches!(extended, Ok(true)) {
             warn!(token = entry.token.name, "token.lease_lost");
         }

@@ -37,7 +37,7 @@ pub struct TokenSettings {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
-    pub(super) settings: TokenSettings,
+    settings: ArcSwap<TokenSettings>,
     /// Names this process in leases.
     pub(super) owner: String,
     pub(super) notices: Notices,
@@ -58,7 +58,13 @@ impl Tokens {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, settings: TokenSettings, owner: String, notices: Notices) -> Self {
         let (entries, declared) = (ArcSwap::default(), ArcSwap::default());
+        let settings = ArcSwap::from_pointee(settings);
         Self(Arc::new(Shared { store, settings, owner, notices, entries, declared, flights: Busy::default() }))
+    }
+
+    /// These times from now on.
+    pub fn set(&self, settings: TokenSettings) {
+        self.0.settings.store(Arc::new(settings));
     }
 
     /// The tokens there are from now on, each with the HTTP client of its provider. What is under way goes on, and what was
@@ -200,8 +206,12 @@ impl Tokens {
 }
 
 impl Shared {
+    pub(super) fn settings(&self) -> TokenSettings {
+        **self.settings.load()
+    }
+
     pub(super) fn ahead(&self) -> TimeDelta {
-        TimeDelta::from_std(self.settings.ahead).unwrap_or(TimeDelta::zero())
+        TimeDelta::from_std(self.settings().ahead).unwrap_or(TimeDelta::zero())
     }
 
     pub(super) fn entries(&self) -> Arc<HashMap<String, Arc<Entry>>> {
@@ -212,7 +222,7 @@ impl Shared {
     /// belongs to the settings before a change; then one more is started.
     pub(super) async fn obtain(self: &Arc<Self>, entry: &Arc<Entry>, want: Want) -> Result<AccessToken, TokenError> {
         let late =
-            || TokenError::Timeout { token: entry.token.name.clone(), seconds: self.settings.patience.as_secs() };
+            || TokenError::Timeout { token: entry.token.name.clone(), seconds: self.settings().patience.as_secs() };
         let waiting = async {
             loop {
                 let (flight, joined) = self.flight(entry, &want);
@@ -223,7 +233,7 @@ impl Shared {
                 }
             }
         };
-        timeout(self.settings.patience, waiting).await.map_err(|_| late())?
+        timeout(self.settings().patience, waiting).await.map_err(|_| late())?
     }
 
     fn flight(self: &Arc<Self>, entry: &Arc<Entry>, want: &Want) -> (Flight, bool) {

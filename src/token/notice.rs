@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -52,15 +55,33 @@ impl Announced {
 
 /// Where notices go. The store remembers which were told, so that a restart, or another process, does not repeat them.
 #[derive(Clone, Debug, Default)]
-pub struct Notices(Option<mpsc::Sender<Notice>>);
+pub struct Notices(Option<Outlet>);
+
+#[derive(Clone, Debug)]
+struct Outlet {
+    sender: mpsc::Sender<Notice>,
+    /// Whether anybody is told at present.
+    heard: Arc<AtomicBool>,
+}
 
 const NEEDS_AUTHORIZATION: &str = "needs_authorization";
 
 impl Notices {
     /// Sends them here.
     #[must_use]
-    pub const fn to(sender: mpsc::Sender<Notice>) -> Self {
-        Self(Some(sender))
+    pub fn to(sender: mpsc::Sender<Notice>) -> Self {
+        Self(Some(Outlet { sender, heard: Arc::new(AtomicBool::new(true)) }))
+    }
+
+    /// Whether anybody is told from now on: what nobody hears is not used up.
+    pub fn hear(&self, heard: bool) {
+        if let Some(outlet) = &self.0 {
+            outlet.heard.store(heard, Ordering::Relaxed);
+        }
+    }
+
+    fn outlet(&self) -> Option<&mpsc::Sender<Notice>> {
+        self.0.as_ref().filter(|outlet| outlet.heard.load(Ordering::Relaxed)).map(|outlet| &outlet.sender)
     }
 
     /// A grant has ended.
@@ -72,7 +93,7 @@ impl Notices {
 
     /// The same where another process saw it end: one that tells nobody, such as a command, must not use up the notice.
     pub(super) async fn tell_of_end(&self, store: &dyn Store, entry: &Entry, summary: &str, remedy: &str) {
-        if self.0.is_some() && first(&entry.token.name, store.announce(&entry.name, NEEDS_AUTHORIZATION).await) {
+        if self.outlet().is_some() && first(&entry.token.name, store.announce(&entry.name, NEEDS_AUTHORIZATION).await) {
             let announced = Announced { state: entry.name.clone(), notice: NEEDS_AUTHORIZATION.to_owned() };
             let notice = notice(entry, "token.needs_authorization", summary.to_owned(), remedy.to_owned());
             self.send(store, Notice { announced: Some(announced), ..notice }).await;
@@ -82,7 +103,7 @@ impl Notices {
     /// A refresh went well; worth a word when people were told of trouble.
     pub(super) async fn recovered(&self, store: &dyn Store, entry: &Entry) {
         // Nor must a command use up the good news.
-        if self.0.is_some() && first(&entry.token.name, store.withdraw(&entry.name, NEEDS_AUTHORIZATION).await) {
+        if self.outlet().is_some() && first(&entry.token.name, store.withdraw(&entry.name, NEEDS_AUTHORIZATION).await) {
             self.over(store, entry, "it can be refreshed again".to_owned()).await;
         }
     }
@@ -122,7 +143,7 @@ impl Notices {
     }
 
     async fn send(&self, store: &dyn Store, notice: Notice) {
-        let Some(sender) = &self.0 else { return };
+        let Some(sender) = self.outlet() else { return };
         if let Err(TrySendError::Full(notice) | TrySendError::Closed(notice)) = sender.try_send(notice) {
             warn!(token = notice.token, notice = notice.event, "notify.overloaded");
             if let Some(announced) = &notice.announced {

@@ -45,12 +45,12 @@ async fn every_address_of_a_listener_is_served() {
     assert_eq!(scene.gatepost.listeners().len(), 9);
     for (protocol, address) in scene.gatepost.listeners() {
         let mut peer = match address {
-            Address::Tcp(address) => Peer::connect(*address).await,
-            Address::Unix(path) => Peer::connect_unix(path).await,
+            Address::Tcp(address) => Peer::connect(address).await,
+            Address::Unix(path) => Peer::connect_unix(&path).await,
         };
-        peer.expect(greeting(*protocol)).await;
-        log_in(&mut peer, *protocol, PLAIN).await;
-        peer.expect(yes(*protocol)).await;
+        peer.expect(greeting(protocol)).await;
+        log_in(&mut peer, protocol, PLAIN).await;
+        peer.expect(yes(protocol)).await;
     }
 }
 

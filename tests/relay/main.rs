@@ -21,6 +21,7 @@ mod pages;
 mod passing;
 mod passwords;
 mod quirks;
+mod reload;
 mod scene;
 mod sender;
 mod smtp;

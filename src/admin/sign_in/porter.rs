@@ -23,8 +23,8 @@ pub struct Porter {
     store: Arc<dyn Store>,
     password: AdminPassword,
     sessions: Sessions,
-    attempts: Attempts,
-    hashing: Hashing,
+    attempts: Arc<Attempts>,
+    hashing: Arc<Hashing>,
 }
 
 /// What a browser keeps to be known again.
@@ -69,7 +69,15 @@ impl Porter {
     pub fn new(admin: &Admin, store: Arc<dyn Store>) -> Self {
         let password = AdminPassword::of(admin, Arc::clone(&store));
         let sessions = Sessions::new(Arc::clone(&store), password.clone(), admin.session_idle, admin.session);
-        Self { store, password, sessions, attempts: Attempts::default(), hashing: Hashing::new(HASHES, WAITING) }
+        let (attempts, hashing) = (Arc::default(), Arc::new(Hashing::new(HASHES, WAITING)));
+        Self { store, password, sessions, attempts, hashing }
+    }
+
+    /// The same with another configuration: attempts go on to count.
+    #[must_use]
+    pub fn with(&self, admin: &Admin) -> Self {
+        let (attempts, hashing) = (Arc::clone(&self.attempts), Arc::clone(&self.hashing));
+        Self { attempts, hashing, ..Self::new(admin, Arc::clone(&self.store)) }
     }
 
     /// Whether there is a password to sign in with.

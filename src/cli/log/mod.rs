@@ -144,7 +144,6 @@ impl Logging {
     }
 
     /// The configuration has changed, or the file is to be opened again. What somebody has chosen stays.
-    #[allow(dead_code, reason = "a reload calls it, which is to come")]
     pub(super) fn apply(&self, log: &Log) {
         let mut state = self.lock();
         self.lines.store(Arc::new(look(log)));

@@ -11,15 +11,22 @@ use tracing::{error, info, warn};
 use crate::clock;
 use crate::net::{Look, ServerCertificate};
 
-/// Looks until told to stop. The looking is done on a thread that may wait for a disk, or for a network behind it.
-pub(in crate::cli) async fn watch(certificate: Arc<ServerCertificate>, every: Duration, stop: CancellationToken) {
+/// Looks at the one that serves, every so often, until told to stop. The looking is done on a thread that may wait for a disk, or for a network behind it.
+pub(in crate::cli) async fn watch(
+    current: impl Fn() -> (Option<Arc<ServerCertificate>>, Duration),
+    stop: CancellationToken,
+) {
     let mut told = None;
     loop {
-        warn_of_end(&certificate, &mut told, clock::now());
+        let (certificate, every) = current();
+        if let Some(certificate) = &certificate {
+            warn_of_end(certificate, &mut told, clock::now());
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(every) => {}
         }
+        let Some(certificate) = certificate else { continue };
         let looking = Arc::clone(&certificate);
         let look = tokio::select! {
             () = stop.cancelled() => return,

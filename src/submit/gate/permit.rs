@@ -72,7 +72,7 @@ impl MailboxGate {
     fn begin(&self, pass: Pass) -> Result<Begun<'_>, Full> {
         let now = Instant::now();
         let rules = pass.rules(self.limits);
-        let settings = self.gate.settings;
+        let settings = **self.gate.settings.load();
         let mut mailboxes = self.gate.lock();
         let line = mailboxes.enter(&self.key, now).line(pass);
         if let Some(entered) = line.enter(rules, now) {
@@ -224,7 +224,7 @@ impl Permit {
     /// Until someone waits for the place of one that has been idle for longer than it may be. Whoever is told so has to drop
     /// it soon: nobody else is asked.
     pub async fn wanted(&mut self, idle_since: Instant) {
-        sleep_until(idle_since + self.mailbox.gate.settings.idle).await;
+        sleep_until(idle_since + self.mailbox.gate.settings.load().idle).await;
         let wanted = self.mailbox.with(self.pass, |line, _, _| Arc::clone(&line.wanted));
         while !self.gives_up_its_place() {
             wanted.notified().await;

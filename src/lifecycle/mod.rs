@@ -1,10 +1,16 @@
-//! How the service ends: what has to be finished first.
+//! How the service lives and ends: what has to be finished first, and what a panic must not take with it.
 
-use std::io;
+mod kept;
+mod panics;
+mod signals;
+
+pub use kept::kept;
+pub use panics::{Caught, Panicked, note_where_it_panics};
+pub use signals::{Signal, Signals, StopSignal};
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -30,6 +36,12 @@ impl Busy {
         UnderWay(Arc::clone(&self.0))
     }
 
+    /// How much is under way.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        *self.0.borrow()
+    }
+
     /// Waits until nothing is under way, at most `limit`. Returns what still is.
     pub async fn finished(&self, limit: Duration) -> usize {
         let mut count = self.0.subscribe();
@@ -42,28 +54,6 @@ impl Busy {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
-    }
-}
-
-/// SIGTERM and SIGINT.
-#[derive(Debug)]
-pub struct StopSignal {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignal {
-    /// From now on the signals do not end the process.
-    pub fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    /// Waits for one of them and names it.
-    pub async fn received(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
     }
 }
 

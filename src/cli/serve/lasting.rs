@@ -1,0 +1,93 @@
+//! What outlives every reload.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::super::notify::{self, Notifier};
+use super::super::{bounds, store};
+use crate::account::{Directory, Throttle};
+use crate::activity::{self, Activity};
+use crate::config::Config;
+use crate::lifecycle::Busy;
+use crate::net::Places;
+use crate::registry::Registry;
+use crate::session::Seen;
+use crate::store::{SqliteStore, Store};
+use crate::submit::gate::Gate;
+use crate::token::Tokens;
+use crate::upstream::Reach;
+
+/// State, and what is known and under way: shared by all configurations that are served one after the other.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Lasting {
+    pub(super) store: Arc<SqliteStore>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) tokens: Tokens,
+    pub(super) notifier: Arc<Notifier>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) directory: Arc<ArcSwap<Directory>>,
+    pub(super) reach: Arc<ArcSwap<HashMap<String, Reach>>>,
+    /// Who was wrong.
+    pub(super) throttle: Arc<Throttle>,
+    pub(super) seen: Arc<Seen>,
+    pub(super) busy: Busy,
+    pub(super) activity: Arc<Activity>,
+    /// Sessions at a time.
+    pub(super) places: Places,
+    /// Lets nobody in any more.
+    pub(super) closing: CancellationToken,
+    /// Ends the sessions.
+    pub(super) stop: CancellationToken,
+    /// Ends what goes on in the background.
+    pub(super) end: CancellationToken,
+}
+
+impl Lasting {
+    /// Opens the store, and reads what is declared there and in the file.
+    pub(super) async fn open(config: &Arc<Config>, activity: Arc<Activity>) -> anyhow::Result<Self> {
+        let store = Arc::new(store::open(config)?);
+        let registry = Registry::open(Arc::clone(config), Arc::clone(&store) as Arc<dyn Store>).await?;
+        let (notices, notifier) = notify::channel(Arc::clone(&store) as Arc<dyn Store>);
+        let limits = &config.limits;
+        let name = activity::process_name();
+        let tokens = Tokens::new(Arc::clone(&store) as Arc<dyn Store>, bounds::tokens(limits), name, notices);
+        let closing = CancellationToken::new();
+        Ok(Self {
+            store,
+            registry: Arc::new(registry),
+            tokens,
+            notifier: Arc::new(notifier),
+            gate: Arc::new(Gate::new(bounds::gate(limits))),
+            directory: Arc::new(ArcSwap::from_pointee(Directory::new([])?)),
+            reach: Arc::default(),
+            throttle: Arc::new(Throttle::new(bounds::throttle(limits)).context("the system gives no randomness")?),
+            seen: Arc::default(),
+            busy: Busy::default(),
+            activity,
+            places: Places::new(bounds::size(limits.sessions)),
+            closing,
+            stop: CancellationToken::new(),
+            end: CancellationToken::new(),
+        })
+    }
+
+    /// The bounds of what is shared; those that hold something keep it.
+    pub(super) fn set(&self, config: &Config) {
+        self.tokens.set(bounds::tokens(&config.limits));
+        self.throttle.set(bounds::throttle(&config.limits));
+        self.gate.set(bounds::gate(&config.limits));
+        self.places.allow(bounds::size(config.limits.sessions));
+    }
+}
+
+/// What of the store cannot be used spoils nothing else.
+pub(super) fn tell_of_broken<'a>(faults: impl IntoIterator<Item = &'a String>) {
+    for fault in faults {
+        error!(error = fault, "config.declaration_broken");
+    }
+}

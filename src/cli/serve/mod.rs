@@ -1,0 +1,154 @@
+//! The composition root: builds every room from the configuration, and runs them until told to stop.
+//!
+//! What a configuration makes is a *generation*. A reload makes the next one and puts it in the place of the one before, all at
+//! once; what must outlive it ([`lasting`]) is shared by both. Open sockets are kept as long as some listener names them.
+
+mod doors;
+mod drain;
+mod frontends;
+mod generation;
+mod lasting;
+mod live;
+mod pages;
+mod reload;
+mod tasks;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use secrecy::SecretString;
+use tracing::{info, warn};
+
+use super::log::Logging;
+use super::{control, process};
+use crate::activity::Activity;
+use crate::config::Config;
+use crate::lifecycle::{self, Signal, Signals, StopSignal};
+use crate::model::Protocol;
+use crate::net::{Address, Inherited};
+use drain::Pace;
+pub(super) use frontends::Certificate;
+use lasting::Lasting;
+pub(super) use live::Live;
+use reload::Next;
+
+pub use drain::Ended;
+pub use reload::Changes;
+
+/// A running service.
+#[derive(Debug)]
+pub struct Running {
+    live: Arc<Live>,
+    invitation: Option<SecretString>,
+}
+
+impl Running {
+    /// Builds everything, opens the listeners and begins to serve. Nothing is open when it fails.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::watched(config, Arc::default()).await
+    }
+
+    /// As [`Running::start`], where somebody else feeds what is going on with what is logged.
+    pub async fn watched(config: Config, activity: Arc<Activity>) -> anyhow::Result<Self> {
+        process::raise_descriptor_limit();
+        for warning in &config.warnings {
+            warn!(warning, "config.warning");
+        }
+        let config = Arc::new(config);
+        let lasting = Lasting::open(&config, activity).await?;
+        let inviting = super::admin::guarded(&config, &lasting.store).await?;
+        let next = Next::of(&config, &lasting, None, Inherited::take()?)?;
+        let declared = lasting.registry.declared();
+        next.generation.check(&declared)?;
+        lasting::tell_of_broken(&declared.broken);
+        let control = control::open(&config)?;
+        let live = Arc::new(Live::new(lasting, Arc::clone(&next.generation)));
+        live.declare(&declared)?;
+        live.install(next);
+        tasks::background(&live);
+        if let Some(control) = control {
+            tasks::control(&live, control);
+        }
+        let address = live.office().address().filter(|_| inviting);
+        let invitation = super::admin::invitation(&config, &live.lasting.store, address.as_ref()).await?;
+        Ok(Self { live, invitation })
+    }
+
+    /// Where it listens, in the order of the configuration.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<(Protocol, Address)> {
+        self.live.doors().iter().map(|door| door.address()).collect()
+    }
+
+    /// Where the pages are.
+    #[must_use]
+    pub fn admin(&self) -> Option<Address> {
+        self.live.office().address()
+    }
+
+    /// The link by which the administrator's first password is set, where there is none.
+    #[must_use]
+    pub const fn invitation(&self) -> Option<&SecretString> {
+        self.invitation.as_ref()
+    }
+
+    /// Serves by another configuration from now on; where it cannot, nothing changes. Sessions go on, but for those that are not
+    /// allowed any more.
+    pub async fn reload(&self, config: Config) -> anyhow::Result<Changes> {
+        self.live.adopt(config).await
+    }
+
+    /// Stops: no new sessions, messages under way are finished, idle sessions are told goodbye, all at once.
+    pub async fn stop(self) -> Ended {
+        self.live.end(Pace::AtOnce, std::future::pending()).await
+    }
+
+    /// The same, spread over the time that a stop has: those who come back do not come all at once.
+    pub async fn drain(self) -> Ended {
+        self.live.end(Pace::Spread, std::future::pending()).await
+    }
+}
+
+/// `gatepost serve`: until SIGTERM or SIGINT.
+pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
+    process::keep_large_blocks_out_of_the_heap();
+    let config = file.load()?;
+    let activity = Arc::default();
+    let logging = Logging::start(&config.log, &activity);
+    lifecycle::note_where_it_panics();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(serve(file.clone(), config, activity));
+    // Dropped, it would wait without end for threads that wait for a disk or a name server.
+    runtime.shutdown_timeout(drain::FAREWELL);
+    logging.finish();
+    served
+}
+
+async fn serve(file: super::ConfigFile, config: Config, activity: Arc<Activity>) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let running = Running::watched(config, activity).await?;
+    running.live.read_from(Box::new(move || file.load()));
+    for (protocol, address) in running.listeners() {
+        info!(%protocol, %address, "service.listening");
+    }
+    running.invitation().into_iter().for_each(super::admin::invite);
+    let (signal, pace) = loop {
+        match signals.next().await {
+            // What came of it is in the log; the service goes on either way.
+            Signal::Reload => drop(Arc::clone(&running.live).reload().await),
+            // Whoever sits at a terminal waits for it.
+            Signal::Stop(signal) => {
+                break (signal, if signal == StopSignal::TERMINATE { Pace::Spread } else { Pace::AtOnce });
+            }
+        }
+    };
+    info!(signal, "service.stopping");
+    let ended = running.live.end(pace, signals.end()).await;
+    ended.told()
+}
+
+/// How long a stop waits for messages under way.
+const fn patience(config: &Config) -> Duration {
+    Duration::from_secs(config.limits.shutdown_seconds)
+}

@@ -1,0 +1,111 @@
+//! What goes on in the background. Whatever breaks there is told and taken up again; nothing of it ends the service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::super::control as asked;
+use super::super::log::Logging;
+use super::super::tls;
+use super::doors::Door;
+use super::live::Live;
+use crate::admin::Admin;
+use crate::control::Control;
+use crate::lifecycle::{Caught, Panicked, kept};
+use crate::net::Accepted;
+use crate::session;
+use crate::store::Store;
+
+/// All that does not belong to a socket.
+pub(super) fn background(live: &Arc<Live>) {
+    let changing = Arc::downgrade(live);
+    live.lasting.registry.on_change(move |before, now| {
+        if let Some(live) = changing.upgrade() {
+            live.changed(before, now);
+        }
+    });
+    let keep = |name, work: fn(Arc<Live>, CancellationToken) -> Work| {
+        let (live, end) = (Arc::clone(live), live.lasting.end.clone());
+        let stop = end.clone();
+        live.tasks.clone().spawn(kept(name, stop, move || work(Arc::clone(&live), end.clone())));
+    };
+    keep("refresher", |live, end| Box::pin(live.lasting.tokens.clone().refresh_ahead(end)));
+    keep("expiry watch", |live, end| Box::pin(live.lasting.tokens.clone().watch_expiry(end)));
+    keep("notifier", |live, end| Box::pin(async move { live.lasting.notifier.run(end).await }));
+    keep("password watch", |live, end| Box::pin(Arc::clone(&live.generation.load().service).watch_passwords(end)));
+    keep("password uses", |live, end| {
+        let store = Arc::clone(&live.lasting.store) as Arc<dyn Store>;
+        Box::pin(Arc::clone(&live.lasting.activity).keep(store, end))
+    });
+    keep("registry", |live, end| Box::pin(async move { live.lasting.registry.follow(end).await }));
+    keep("log", |_, end| {
+        Box::pin(async move {
+            match Logging::of_process() {
+                Some(logging) => logging.keep(end).await,
+                None => end.cancelled().await,
+            }
+        })
+    });
+    keep("certificate watch", |live, end| Box::pin(tls::watch(move || certificate(&live), end)));
+}
+
+type Work = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The certificate that serves, and how often its files are looked at.
+fn certificate(live: &Live) -> (Option<Arc<crate::net::ServerCertificate>>, Duration) {
+    let generation = live.generation.load();
+    let every = Duration::from_secs(generation.config.limits.certificate_check_seconds);
+    (generation.certificate.as_ref().map(|certificate| Arc::clone(&certificate.server)), every)
+}
+
+/// Lets clients in, until the door is closed. Those who are still before it then are let in, unless the whole service closes:
+/// with systemd's sockets, the next one lets them in.
+pub(super) fn door(live: &Arc<Live>, door: &Arc<Door>) {
+    let (live, door) = (Arc::clone(live), Arc::clone(door));
+    let (tasks, stop) = (live.tasks.clone(), door.closed.clone());
+    tasks.spawn(kept("listener", stop, move || {
+        let (live, door) = (Arc::clone(&live), Arc::clone(&door));
+        async move {
+            let refusal = || session::refusal(&door.frontend.load(), door.listener.address().ip());
+            let enter = |accepted| enter(&live, &door, accepted);
+            let (places, listener) = (&live.lasting.places, &door.listener);
+            listener.serve(places, refusal, door.closed.clone(), enter).await;
+            if !live.lasting.closing.is_cancelled() {
+                listener.serve_the_last(places, refusal, enter).await;
+            }
+        }
+    }));
+}
+
+/// One session. Whatever breaks in it ends it alone.
+fn enter(live: &Live, door: &Door, accepted: Accepted) {
+    let (frontend, peer) = (door.frontend.load_full(), accepted.peer);
+    let protocol = frontend.protocol;
+    let session = Caught::new(session::run(frontend, accepted));
+    live.tasks.spawn(async move {
+        if let Err(Panicked { place }) = session.await {
+            error!(%protocol, %peer, place, "session.panicked");
+        }
+    });
+}
+
+/// Answers commands until told to stop.
+pub(super) fn control(live: &Arc<Live>, control: Control) {
+    let (control, handler) = (Arc::new(control), asked::handler(Arc::new(asked::Parts::new(live))));
+    let end = live.lasting.end.clone();
+    live.tasks.spawn(kept("control", end.clone(), move || {
+        let (control, handler, end) = (Arc::clone(&control), Arc::clone(&handler), end.clone());
+        async move { control.serve(handler, end).await }
+    }));
+}
+
+/// Serves the pages until told to stop.
+pub(super) fn pages(live: &Live, admin: Arc<Admin>, stop: CancellationToken) {
+    let closed = stop.clone();
+    live.tasks.spawn(kept("pages", closed, move || {
+        let (admin, stop) = (Arc::clone(&admin), stop.clone());
+        async move { admin.serve(stop).await }
+    }));
+}
