@@ -102,7 +102,8 @@ impl Plan {
             if before.iter().any(|known| Arc::ptr_eq(known, &door)) {
                 door.frontend.store(frontend);
                 if let Err(fault) = door.listener.allow(mode) {
-                    warn!(address = %door.listener.address(), error = %fault, "config.warning");
+                    let warning = format!("the mode of {} cannot be changed: {fault}", door.listener.address());
+                    warn!(warning, "config.warning");
                 }
             } else {
                 moved.opened.push(Arc::clone(&door));
