@@ -21,6 +21,7 @@ pub(crate) enum Kind {
 
 /// Blocks that are only read: the page, what they say, and why. Every one of them is one of these.
 const READ: &[(&str, &str, &str)] = &[
+    ("README.md", "cargo run --release --example demo", "tests/run runs the demo, and is itself the other command"),
     ("README.md", "New-ServicePrincipal -AppId", POWERSHELL),
     ("README.md", "imap sasl     1120 ms", "what the command says to a failure that only Exchange has"),
     (

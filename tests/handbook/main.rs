@@ -18,6 +18,8 @@ mod errors;
 mod events;
 mod kinds;
 mod links;
+mod machine;
 mod pages;
 mod parsed;
 mod settings;
+mod stories;

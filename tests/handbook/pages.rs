@@ -16,6 +16,8 @@ pub(crate) struct Block {
     pub(crate) page: String,
     /// Of its fence.
     pub(crate) line: usize,
+    /// The heading that it stands under.
+    pub(crate) heading: String,
     pub(crate) language: String,
     /// What stands behind the language.
     pub(crate) words: Vec<String>,
@@ -83,6 +85,7 @@ impl Page {
     pub(crate) fn blocks(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
         let mut open: Option<(Block, usize)> = None;
+        let mut heading = "";
         for (number, line) in self.text.lines().enumerate() {
             let fence = fence(line);
             match (&mut open, fence) {
@@ -92,18 +95,27 @@ impl Page {
                     block.text.push_str(&line[cut.min(*indent)..]);
                     block.text.push('\n');
                 }
-                (None, Some((indent, words))) => open = Some((self.begin(number + 1, words), indent)),
-                (None, None) => {}
+                (None, Some((indent, words))) => open = Some((self.begin(number + 1, heading, words), indent)),
+                (None, None) => {
+                    heading = line.strip_prefix('#').map_or(heading, |rest| rest.trim_start_matches(['#', ' ']));
+                }
             }
         }
         assert!(open.is_none(), "{}: a block has no end", self.name);
         blocks
     }
 
-    fn begin(&self, line: usize, words: &str) -> Block {
+    fn begin(&self, line: usize, heading: &str, words: &str) -> Block {
         let mut words = words.split_whitespace().map(str::to_owned);
         let language = words.next().unwrap_or_default();
-        Block { page: self.name.clone(), line, language, words: words.collect(), text: String::new() }
+        Block {
+            page: self.name.clone(),
+            line,
+            heading: heading.to_owned(),
+            language,
+            words: words.collect(),
+            text: String::new(),
+        }
     }
 }
 
