@@ -5,16 +5,16 @@
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use gatepost_kit::{Authority, Client, Provider};
+use gatepost_kit::{Authority, Client, Dialect, Provider, Settings};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::pages::house;
-use crate::settings::{HASH, PLACEHOLDERS};
+use crate::settings::PLACEHOLDERS;
 
 /// What is there before the first command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +49,18 @@ const PASSWORD: &str = "the-local-password";
 const TOKEN: &str = "gatepost token add support --provider microsoft --grant client_credentials \
   --mailbox support@example.com --tenant 6f1b0000-0000-0000-0000-000000000000 \
   --client-id 0c4e0000-0000-0000-0000-000000000000 --client-secret-file - <<<s3cret\n";
-const MAILBOXES: [&str; 6] = [
+/// The client without a secret.
+const PUBLIC: &str = "9b1d0000-0000-0000-0000-000000000000";
+const MAILBOXES: [&str; 9] = [
     "support@example.com",
     "shared@example.com",
     "sales@example.com",
     "info@example.com",
     "me@example.com",
     "support@gmail.com",
+    "helpdesk@example.com",
+    "delegate@example.com",
+    "me@outlook.com",
 ];
 
 pub(crate) struct Machine {
@@ -73,14 +78,21 @@ pub(crate) struct Ran {
 }
 
 impl Machine {
-    pub(crate) async fn new(scene: Scene, number: usize) -> Self {
+    pub(crate) async fn new(scene: Scene, dialect: Dialect, number: usize) -> Self {
         let [_, _, high, low] = std::process::id().to_be_bytes();
         let address = format!("127.{}.{low}.{}", 64 + high % 64, number + 1);
-        let provider = Arc::new(Provider::start().await);
+        let provider = Arc::new(Provider::with(Settings { dialect, ..Settings::default() }).await);
         let redirects =
             [format!("http://{address}:8590/oauth/callback"), "http://localhost/".into(), "http://127.0.0.1/".into()];
-        for id in ["0c4e0000-0000-0000-0000-000000000000", "gatepost", "00000000-0000-0000-0000-000000000000"] {
-            let client = Client::new(id, MAILBOXES[0]).secret("s3cret");
+        for id in [
+            "0c4e0000-0000-0000-0000-000000000000",
+            "gatepost",
+            "00000000-0000-0000-0000-000000000000",
+            PUBLIC,
+            "gatepost@project.iam.gserviceaccount.com",
+        ] {
+            let client = Client::new(id, MAILBOXES[0]);
+            let client = if id == PUBLIC { client } else { client.secret("s3cret") };
             let client = redirects.iter().fold(client, |client, redirect| client.redirect(redirect));
             provider.register(MAILBOXES[1..].iter().fold(client, |client, mailbox| client.mailbox(mailbox)));
         }
@@ -118,6 +130,9 @@ impl Machine {
             self.write("etc/gatepost/tls/cert.pem", authority.certificate_pem());
             self.write("etc/gatepost/tls/key.pem", authority.key_pem());
             self.write("etc/gatepost/secret.txt", "s3cret\n");
+            let client = r#"{"installed":{"client_id":"gatepost","client_secret":"s3cret"}}"#;
+            self.write("etc/gatepost/client.json", client);
+            self.write("etc/gatepost/service-account.json", &self.service_account());
             self.write("etc/gatepost/gatepost.key", "gpk1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n");
             self.write("etc/gatepost/gatepost.toml", &self.configuration());
         }
@@ -125,6 +140,20 @@ impl Machine {
             let content = std::fs::read_to_string(house().join(format!("config/{name}.toml"))).unwrap();
             self.write(&format!("config/{name}.toml"), &self.here(&content));
         }
+    }
+
+    /// Google's JSON of a service account, before the simulated provider.
+    fn service_account(&self) -> String {
+        static KEY: OnceLock<String> = OnceLock::new();
+        let key = KEY.get_or_init(|| {
+            let made = std::process::Command::new("openssl").args(["genpkey", "-algorithm", "RSA"]).output().unwrap();
+            String::from_utf8(made.stdout).unwrap()
+        });
+        serde_json::json!({
+            "type": "service_account", "client_email": "gatepost@project.iam.gserviceaccount.com", "private_key_id": "0000", "private_key": key,
+            "token_uri": self.provider.token_url(),
+        })
+        .to_string()
     }
 
     /// The simulated provider in the place of those that the pages name.
@@ -159,7 +188,6 @@ key = {{ file = "gatepost.key" }}
 [admin]
 address = "{address}:8590"
 public_url = "http://{address}:8590/"
-password_hash = "{HASH}"
 [tls]
 certificate = "tls/cert.pem"
 key = "tls/key.pem"
@@ -203,7 +231,10 @@ key = "tls/key.pem"
     /// The text of a page as it is on this machine.
     pub(crate) fn here(&self, text: &str) -> String {
         let root = self.root.path().display().to_string();
-        let mut text = text.replace("…/config/", &format!("{root}/config/"));
+        let mut text = text
+            .replace("…/config/", &format!("{root}/config/"))
+            .replace("-C /etc gatepost", &format!("-C {root}/etc gatepost"))
+            .replace("-C /etc\n", &format!("-C {root}/etc\n"));
         for (placeholder, real) in PLACEHOLDERS {
             text = text.replace(placeholder, real);
         }

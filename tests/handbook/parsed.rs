@@ -88,7 +88,7 @@ fn cmdlet(command: &str) -> Option<String> {
     };
     let known: HashSet<_> = parameters.split(' ').collect();
     let given = outside_quotes(command);
-    let mut given = given.split_whitespace().filter_map(|word| word.strip_prefix('-'));
+    let mut given = given.split_whitespace().filter_map(|word| word.strip_prefix('-')?.split(':').next());
     given.find(|parameter| !known.contains(parameter)).map(|parameter| format!("{name} has no -{parameter}"))
 }
 

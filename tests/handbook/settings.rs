@@ -12,15 +12,15 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
 use crate::pages::{Block, blocks};
 
-pub(crate) const HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$5cKgW3p6wDYOGzQTS2Uzt7D1zXaBNrLXUD4pDeDlFc8";
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$5cKgW3p6wDYOGzQTS2Uzt7D1zXaBNrLXUD4pDeDlFc8";
 const KEY: &str = "gpk1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// What a reader replaces by their own.
-pub(crate) const PLACEHOLDERS: [(&str, &str); 3] = [
+pub(crate) const PLACEHOLDERS: [(&str, &str); 4] = [
     ("$argon2id$…", HASH),
     ("6f1b…", "6f1b0000-0000-0000-0000-000000000000"),
     ("0c4e…", "0c4e0000-0000-0000-0000-000000000000"),
+    ("9b1d…", "9b1d0000-0000-0000-0000-000000000000"),
 ];
 
 /// Providers that Gatepost knows.
@@ -47,7 +47,6 @@ fn check(block: &Block, authority: &Authority) -> Result<(), String> {
     let document: DocumentMut = text.parse().unwrap();
     files(&directory, document.as_table(), authority);
     write(directory.path(), "gatepost.toml", &text);
-    write(directory.path(), "token", "s3cret\n");
     let variables = [("CREDENTIALS_DIRECTORY".to_owned(), directory.path().display().to_string())];
     match Config::load(&directory.path().join("gatepost.toml"), variables) {
         Ok(_) => Ok(()),
@@ -189,6 +188,9 @@ fn files(directory: &TempDir, table: &dyn TableLike, authority: &Authority) {
     for (key, item) in table.iter() {
         if let Some(file) = item.as_table_like().and_then(|inner| inner.get("file")).and_then(Item::as_str) {
             write(directory.path(), file, &content(key, authority));
+        } else if let Some(name) = item.as_table_like().and_then(|inner| inner.get("credential")).and_then(Item::as_str)
+        {
+            write(directory.path(), name, &content(key, authority));
         } else if let Some(inner) = item.as_table_like() {
             files(directory, inner, authority);
         } else if matches!(key, "certificate" | "key" | "ca" | "client_assertion_file") {
