@@ -8,6 +8,8 @@ mod account;
 mod admin;
 #[path = "commands/anonymous.rs"]
 mod anonymous;
+#[path = "commands/import.rs"]
+mod import;
 #[path = "commands/key.rs"]
 mod key;
 #[path = "commands/label.rs"]

@@ -8,6 +8,7 @@ mod config;
 mod control;
 mod doctor;
 mod guests;
+mod import;
 mod key;
 mod levels;
 mod log;
@@ -76,6 +77,9 @@ enum Command {
     /// Add, authorize, import, show, refresh and forget tokens
     #[command(subcommand, after_help = "Example:\n  gatepost token add support")]
     Token(token::Command),
+    /// Take over what another program keeps: accounts, tokens, clients
+    #[command(subcommand, after_help = "Example:\n  gatepost import emailproxy emailproxy.config --out gatepost.toml")]
+    Import(import::Command),
     /// Make a certificate for listeners
     #[command(subcommand, after_help = "Example:\n  gatepost tls create mail.example.com")]
     Tls(tls::Command),
@@ -201,6 +205,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Admin(command) => admin::run(command),
         Command::Key(command) => key::run(&command),
         Command::Token(command) => token::run(command),
+        Command::Import(command) => import::run(command),
         Command::Tls(command) => tls::run(&command),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Log(arguments) => levels::run(&arguments),

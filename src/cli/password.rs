@@ -32,15 +32,20 @@ pub(super) fn tell(password: &SecretString, generated: bool) -> anyhow::Result<(
 /// A secret from the terminal without echo, or one line from standard input. Never from the arguments: others can read
 /// those.
 pub(super) fn ask(prompt: &str) -> anyhow::Result<SecretString> {
+    match ask_or_nothing(prompt)? {
+        Some(secret) => Ok(secret),
+        None => bail!("nothing was given; type it, or send one line to standard input"),
+    }
+}
+
+/// The same where nothing is an answer, too.
+pub(super) fn ask_or_nothing(prompt: &str) -> anyhow::Result<Option<SecretString>> {
     let text = if std::io::stdin().is_terminal() {
         Zeroizing::new(rpassword::prompt_password(prompt).context("cannot read from the terminal")?)
     } else {
         first_line(&mut std::io::stdin().lock())?
     };
-    if text.is_empty() {
-        bail!("nothing was given; type it, or send one line to standard input");
-    }
-    Ok(text.as_str().into())
+    Ok((!text.is_empty()).then(|| text.as_str().into()))
 }
 
 /// More than any password or token, in octets.

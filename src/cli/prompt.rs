@@ -52,6 +52,11 @@ pub(super) fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
     }
 }
 
+/// Says something to whoever is being asked.
+pub(super) fn tell(text: &str) -> anyhow::Result<()> {
+    print(&format!("{text}\n"))
+}
+
 fn print(text: &str) -> anyhow::Result<()> {
     let mut terminal = std::io::stderr().lock();
     terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush()).context("cannot write to the terminal")

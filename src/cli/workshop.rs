@@ -24,7 +24,12 @@ pub(super) struct Workshop {
 impl Workshop {
     /// Opens everything; beside a running service, which has it open too. What is broken in the store is told and left out.
     pub(super) async fn open(file: &ConfigFile) -> anyhow::Result<Self> {
-        let config = Arc::new(file.load_for_command()?);
+        Self::of(file.load_for_command()?).await
+    }
+
+    /// The same of a configuration that has been read.
+    pub(super) async fn of(config: Config) -> anyhow::Result<Self> {
+        let config = Arc::new(config);
         let store = Arc::new(store::open(&config)?);
         let registry = Registry::open(Arc::clone(&config), Arc::clone(&store) as Arc<dyn Store>).await?;
         let declared = registry.declared();

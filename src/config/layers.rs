@@ -57,7 +57,12 @@ impl Layers {
 
     /// A declaration of the store, `[tokens.NAME]` or `[accounts.NAME]`. `name` stands where a file would.
     pub(super) fn stored(name: &str, text: &str, variables: HashMap<String, String>) -> Result<Self, ConfigErrors> {
-        let main = PathBuf::from(name);
+        Self::of_text(Path::new(name), text, variables)
+    }
+
+    /// A text that stands in for a file.
+    pub(super) fn of_text(file: &Path, text: &str, variables: HashMap<String, String>) -> Result<Self, ConfigErrors> {
+        let main = file.to_owned();
         let document = Document::parse(&main, text).map_err(|error| ConfigErrors(vec![error]))?;
         let figment = Figment::new().merge(&document);
         let environment = Environment::of([], None, &mut Vec::new());

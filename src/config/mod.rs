@@ -41,10 +41,12 @@ pub use limits::Limits;
 pub use listeners::{Listener, ListenerTls, Newline};
 pub use log::{Least, LevelError, Levels, Log, LogFormat, Rotation};
 pub use notify::Notify;
+pub use providers::preset_servers;
 pub use store::Store;
-pub use stored::Settings;
+pub use stored::{Settings, as_toml};
 pub use tls::{MinimumTls, Tls};
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -115,6 +117,11 @@ impl Config {
         let store = reader.root().table("store").and_then(|table| store::path(&table));
         let control = control::read(&reader.root(), store.as_deref().unwrap_or(Path::new("")));
         reader.finish((control.named || store.is_some()).then_some(control.socket))
+    }
+
+    /// A text that is, or may become, a file of this name. Nothing is laid over it.
+    pub fn of_text(file: &Path, text: &str) -> Result<Self, ConfigErrors> {
+        Self::of(Layers::of_text(file, text, HashMap::new())?, Unknown::MayBeStored)
     }
 
     fn of(layers: Layers, unknown: Unknown) -> Result<Self, ConfigErrors> {

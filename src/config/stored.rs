@@ -138,10 +138,8 @@ impl Config {
     }
 
     fn layers(&self, table: &str, kind: &str, name: &str, settings: &Settings) -> Result<Layers, ConfigErrors> {
-        let mut text = format!("[{table}.{}]\n", quoted(name));
-        for (key, value) in settings {
-            let _ = writeln!(text, "{} = {}", quoted(key), toml(value));
-        }
+        let text =
+            as_toml(&format!("[{table}.{}]", quoted(name)), settings.iter().map(|(key, value)| (key.as_str(), value)));
         let variables = self.reading.layers.as_ref().map(Layers::variables).cloned().unwrap_or_default();
         Layers::stored(&format!("{kind} {name:?}"), &text, variables)
     }
@@ -155,14 +153,31 @@ fn named(token: &Arc<Token>) -> (String, Option<Arc<Token>>) {
     (token.name.clone(), Some(Arc::clone(token)))
 }
 
+/// A table as a file has it, below this heading.
+#[must_use]
+pub fn as_toml<'a>(heading: &str, settings: impl IntoIterator<Item = (&'a str, &'a Value)>) -> String {
+    let mut text = format!("{heading}\n");
+    for (key, value) in settings {
+        let _ = writeln!(text, "{} = {}", bare(key), toml(value));
+    }
+    text
+}
+
+/// A key, in quotes where it needs them.
+fn bare(key: &str) -> String {
+    let is_bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_bare { key.to_owned() } else { quoted(key) }
+}
+
 /// A TOML value; the escapes of its texts are JSON's.
 fn toml(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let field = |(key, value): (&String, &Value)| format!("{} = {}", quoted(key), toml(value));
+            let field = |(key, value): (&String, &Value)| format!("{} = {}", bare(key), toml(value));
             format!("{{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
         }
         Value::Array(values) => format!("[{}]", values.iter().map(toml).collect::<Vec<_>>().join(", ")),
-        other => other.to_string(),
+        // JSON leaves it as it is, TOML does not take it.
+        other => other.to_string().replace('\u{7f}', "\\u007f"),
     }
 }

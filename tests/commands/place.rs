@@ -40,6 +40,15 @@ impl Place {
         place
     }
 
+    /// With nothing but a certificate to trust.
+    pub(crate) async fn empty() -> Self {
+        let provider = Provider::start().await;
+        provider.add_client("client", Some("client s3cret"), MAILBOX);
+        let place = Self { provider, directory: tempfile::tempdir().unwrap(), service: None };
+        std::fs::write(place.path("ca.pem"), place.provider.authority.ca_pem()).unwrap();
+        place
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

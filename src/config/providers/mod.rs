@@ -114,6 +114,12 @@ impl Provider {
 /// Providers by name; `None` is one with errors, which have been reported.
 pub(super) type Known = BTreeMap<String, Option<Provider>>;
 
+/// The mail servers of a preset, as it is without a table of its own.
+#[must_use]
+pub fn preset_servers(name: &str) -> Option<Endpoints> {
+    presets::all().into_iter().find(|preset| preset.name == name).map(|preset| preset.endpoints)
+}
+
 /// Presets, each overridden by its table where there is one, and all others.
 pub(super) fn read(root: &Table<'_>, egress: Option<&Egress>) -> Known {
     let nothing = Provider { egress: egress.cloned().unwrap_or_default(), ..Provider::default() };
