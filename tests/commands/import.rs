@@ -271,3 +271,100 @@ async fn programs_go_on_with_the_password_that_they_had() {
     program.send_mail(smtp, user, &["a@example.com"], b"Subject: on\r\n\r\nand on\r\n").await;
     assert_eq!(place.provider.mail("a@example.com").len(), 1);
 }
+
+/// A configuration with a store, for tokens that go there.
+fn with_store() -> Home {
+    let home = Home::new();
+    home.secret("gatepost.toml", "[store]\nkey = { file = \"gatepost.key\" }\n");
+    assert_eq!(home.run(&["key", "generate", "--out", "gatepost.key"]).0, Some(0));
+    home
+}
+
+fn token(home: &Home, name: &str) -> serde_json::Value {
+    let (code, stdout, stderr) = home.run(&["token", "show", name, "--json"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    serde_json::from_str(&stdout).unwrap()
+}
+
+#[test]
+fn a_token_of_sasl_xoauth2_is_taken_over_with_its_client() {
+    let home = with_store();
+    // As the plugin writes it, numbers as texts.
+    home.secret(
+        "support@example.com",
+        r#"{"access_token":"access","expiry":"4102444800","refresh_token":"refresh",
+            "token_endpoint":"https://login.microsoftonline.com/6f1b0000-0000-0000-0000-000000000000/oauth2/v2.0/token"}"#,
+    );
+    home.secret(
+        "sasl.conf",
+        r#"{"client_id":"0c4e","client_secret":"s3cret of sasl","proxy":"http://proxy.example.com"}"#,
+    );
+    let (code, _, stderr) = home.run(&["import", "sasl-xoauth2", "support@example.com"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("names no client; say --sasl-conf FILE"), "{stderr}");
+    let import = ["import", "sasl-xoauth2", "support@example.com", "--sasl-conf", "sasl.conf"];
+    let (code, stdout, stderr) = home.run(&[&import[..], &["--dry-run"]].concat());
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(home.run(&["token", "list"]).1.lines().count() == 1, "a rehearsal adds nothing");
+    let (code, stdout, stderr) = home.run(&import);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    insta::assert_snapshot!("sasl", stdout);
+    let shown = token(&home, "support@example.com");
+    assert_eq!((shown["state"].as_str(), shown["provider"].as_str()), (Some("good"), Some("microsoft")), "{shown}");
+    assert!(shown.to_string().contains("SMTP.Send") && !shown.to_string().contains("IMAP"), "{shown}");
+    let (code, _, stderr) = home.run(&import);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("there is a token \"support@example.com\" already; it is left as it is"), "{stderr}");
+}
+
+#[test]
+fn a_token_of_mutt_is_taken_over_and_gpg_opens_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = with_store();
+    let plain = r#"{"registration": "microsoft", "authflow": "devicecode", "email": "me@outlook.com", "access_token": "access",
+        "access_token_expiration": "2099-12-31T10:00:00.123456", "refresh_token": "refresh"}"#;
+    // Stands in for gpg: it turns capitals around.
+    let turned = |c: char| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+    home.secret("token", &format!("-----BEGIN\n{}", plain.chars().map(turned).collect::<String>()));
+    std::fs::create_dir(home.path("bin")).unwrap();
+    let script = "#!/bin/sh\n[ \"$1\" = --decrypt ] && /usr/bin/tail -n +2 | /usr/bin/tr 'a-zA-Z' 'A-Za-z'\n";
+    std::fs::write(home.path("bin/gpg"), script).unwrap();
+    std::fs::set_permissions(home.path("bin/gpg"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let import = ["import", "mutt", "token", "--client-id", "0c4e"];
+    let run = |path: &str| {
+        told(&gatepost(&import).current_dir(home.directory.path()).env("PATH", home.path(path)).output().unwrap())
+    };
+    let (code, _, stderr) = run("nowhere");
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("open it yourself: gpg --decrypt token | gatepost import mutt -"), "{stderr}");
+    let (code, stdout, stderr) = run("bin");
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(stdout.contains("me@outlook.com  outlook.com  device_code  taken over"), "{stdout}");
+    let shown = token(&home, "me@outlook.com");
+    assert_eq!(shown["state"], "good", "{shown}");
+}
+
+#[test]
+fn what_google_hands_out_becomes_a_token() {
+    let home = with_store();
+    home.secret(
+        "client.json",
+        r#"{"installed":{"client_id":"c.apps","client_secret":"s3cret","token_uri":"https://oauth2.googleapis.com/token"}}"#,
+    );
+    home.secret(
+        "robot.json",
+        r#"{"type":"service_account","client_email":"robot@p.iam.gserviceaccount.com","private_key":"-----BEGIN","private_key_id":"7"}"#,
+    );
+    let (code, _, stderr) = home.run(&["import", "google", "client.json"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("say whose mailbox it opens: --mailbox ADDRESS"), "{stderr}");
+    let (code, stdout, stderr) = home.run(&["import", "google", "client.json", "--mailbox", "me@gmail.com"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(stdout.contains("gatepost token authorize me@gmail.com") && !stdout.contains("s3cret"), "{stdout}");
+    let (code, stdout, stderr) = home.run(&["import", "google", "robot.json", "--name", "robot"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(stdout.contains("robot  google    service_account  by itself"), "{stdout}");
+    let (code, _, stderr) = home.run(&["import", "google", "sasl.conf", "--mailbox", "x@y.example"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("cannot read sasl.conf"), "{stderr}");
+}

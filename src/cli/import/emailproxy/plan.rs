@@ -9,9 +9,10 @@ use super::found::{Account, Found};
 use super::listener::Listeners;
 use super::open::Opened;
 use super::passwords::{Answer, Passwords};
-use super::provider::{Known, Providers, Servers};
+use super::provider::{Providers, Servers};
 use super::token::{self, Unfit};
 use crate::account::hash_password;
+use crate::cli::import::known::Known;
 use crate::cli::import::report::{Remarks, State};
 use crate::cli::import::{Lines, toml};
 use crate::config::{Config, ConfigError};
@@ -86,7 +87,8 @@ impl Plan {
         }
         let token_url = token::token_url(account)?;
         let grant = token::grant(account)?;
-        let known = Known::of(account, &token_url, &found.servers);
+        let known =
+            Known::of(&account.name, &token_url, found.servers.iter().any(|server| server.host.contains("-dod.")));
         let servers = Servers::of(account, &token_url, known, &found.servers);
         for server in &servers.doubtful {
             let text = "several servers could be meant for {}, and an account has one of each protocol: {} was taken";

@@ -6,54 +6,9 @@ use url::Url;
 
 use super::found::{Account, Server};
 use crate::cli::import::Lines;
+use crate::cli::import::known::{ALL, Known};
 use crate::config::preset_servers;
 use crate::model::{Endpoint, Protocol, UpstreamTls};
-
-/// A provider that Gatepost knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) preset: &'static str,
-    /// Ends of its mail servers' names.
-    hosts: &'static [&'static str],
-}
-
-const MICROSOFT: &[&str] = &["outlook.com", "office365.com", "live.com", "hotmail.com"];
-const US_GOVERNMENT: &[&str] = &["office365.us"];
-const CHINA: &[&str] = &["outlook.cn"];
-const GOOGLE: &[&str] = &["gmail.com", "googlemail.com", "google.com"];
-const YAHOO: &[&str] = &["yahoo.com"];
-const FASTMAIL: &[&str] = &["fastmail.com", "messagingengine.com"];
-const ALL: [&[&str]; 6] = [MICROSOFT, US_GOVERNMENT, CHINA, GOOGLE, YAHOO, FASTMAIL];
-
-impl Known {
-    /// By where its tokens are asked for.
-    pub(super) fn of(account: &Account, token_url: &Url, servers: &[Server]) -> Option<Self> {
-        let dod = servers.iter().any(|server| server.host.contains("-dod."));
-        let (preset, hosts) = match token_url.host_str()? {
-            "login.microsoftonline.com" | "login.live.com" if is_personal(account) => ("outlook.com", MICROSOFT),
-            "login.microsoftonline.com" | "login.windows.net" => ("microsoft", MICROSOFT),
-            "login.microsoftonline.us" if dod => ("microsoft-dod", US_GOVERNMENT),
-            "login.microsoftonline.us" => ("microsoft-usgov", US_GOVERNMENT),
-            "login.partner.microsoftonline.cn" | "login.chinacloudapi.cn" => ("microsoft-china", CHINA),
-            "oauth2.googleapis.com" | "accounts.google.com" | "www.googleapis.com" => ("google", GOOGLE),
-            "api.login.yahoo.com" => ("yahoo", YAHOO),
-            "api.fastmail.com" => ("fastmail", FASTMAIL),
-            _ => return None,
-        };
-        Some(Self { preset, hosts })
-    }
-
-    pub(super) fn is_microsoft(self) -> bool {
-        [MICROSOFT, US_GOVERNMENT, CHINA].contains(&self.hosts)
-    }
-}
-
-/// Accounts that people have for themselves, whatever tenant they signed in at.
-fn is_personal(account: &Account) -> bool {
-    let domain = account.name.rsplit('@').next().unwrap_or_default().to_lowercase();
-    let name = domain.split('.').next().unwrap_or_default();
-    ["outlook", "hotmail", "live", "msn", "passport", "windowslive"].contains(&name)
-}
 
 /// The server of each protocol that an account is most likely used with, and whether others could be meant.
 pub(super) struct Servers<'a> {

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::found::{Account, Options};
 use super::open::Opened;
-use super::provider::Known;
 use crate::cli::import::Lines;
+use crate::cli::import::known::{Known, tenant, usual};
 
 /// Why an account cannot be carried over.
 pub(super) type Unfit = String;
@@ -67,19 +67,7 @@ pub(super) fn settings(account: &Account, grant: &str, provider: &str, known: Op
 
 /// The tenant, and any address that is none of the usual.
 fn microsoft(account: &Account, known: Known, grant: &str, token_url: &Url, lines: &mut Lines) {
-    let usual = |url: &Url, end: &str| {
-        let (tenant, rest) = url.path().trim_start_matches('/').split_once('/')?;
-        (rest == format!("oauth2/v2.0/{end}") && !tenant.is_empty()).then(|| tenant.to_owned())
-    };
-    let tenant = usual(token_url, "token");
-    if let Some(tenant) = tenant.as_deref().filter(|tenant| known.preset != "outlook.com" || *tenant != "consumers") {
-        lines.push(("tenant", json!(tenant)));
-    } else if tenant.is_none() {
-        // Before version 2 of the endpoint.
-        let tenant = token_url.path().trim_start_matches('/').split('/').next().unwrap_or_default();
-        lines.push(("tenant", json!(tenant)));
-        lines.push(("token_url", json!(token_url.as_str())));
-    }
+    let tenant = tenant(known, token_url, lines);
     let (key, end) =
         if grant == "device_code" { ("device_url", "devicecode") } else { ("authorization_url", "authorize") };
     let Some(url) = &account.permission_url else { return };

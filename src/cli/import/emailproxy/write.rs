@@ -6,16 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
 
-use super::plan::{Plan, Planned};
+use super::plan::Plan;
 use super::target::{Existing, Target};
 use super::text::text;
+use crate::cli::import::keep;
 use crate::cli::key;
 use crate::cli::workshop::{Workshop, actor};
-use crate::clock;
 use crate::config::Config;
-use crate::model::{Token, TokenState};
-use crate::store::{Kind, Store as _, Version, generate_key};
-use crate::token::update;
+use crate::store::{Kind, Store as _, generate_key};
 
 /// What was made on the way: taken back unless all is done.
 #[derive(Default)]
@@ -122,10 +120,11 @@ impl Saved {
     /// What is in the store already goes to quarantine, as with every import.
     async fn of(plan: &Plan, shop: &Workshop, declared: &Config) -> anyhow::Result<Self> {
         let mut saved = Self(Vec::new());
-        for planned in plan.tokens.iter().filter(|planned| planned.opened.refresh.is_some()) {
+        for planned in &plan.tokens {
+            let Some(refresh) = &planned.opened.refresh else { continue };
             let token = declared.tokens.iter().find(|token| token.name == planned.name);
             let Some(token) = token.filter(|token| token.grant.lives_by_refresh()) else { continue };
-            match save(planned, token, shop).await {
+            match keep(shop, token, refresh, planned.opened.access.as_ref()).await {
                 Ok(is_new) => saved.0.push((token.name.clone(), is_new)),
                 Err(fault) => {
                     saved.take_back(shop).await;
@@ -149,16 +148,4 @@ impl Saved {
             shop.registry.note(&actor(), Kind::Token, "token.imported", name, "from email-oauth2-proxy").await;
         }
     }
-}
-
-async fn save(planned: &Planned, token: &Token, shop: &Workshop) -> anyhow::Result<bool> {
-    let Some(refresh) = &planned.opened.refresh else { return Ok(false) };
-    let is_new = shop.store.token(&token.name).await?.version == Version::default();
-    let now = clock::now();
-    let state = |before: TokenState| TokenState {
-        access: planned.opened.access.clone(),
-        ..before.imported(refresh.clone(), token.binding(), now)
-    };
-    update(shop.store.as_ref(), &token.name, state).await?;
-    Ok(is_new)
 }
