@@ -1,6 +1,7 @@
 //! `gatepost import`. The files of email-oauth2-proxy were written by its own code, release 2026.7.3, with passwords and tokens
 //! that exist nowhere else: `emailproxy.config` by hand, its cache and `emailproxy-saved.config` by `AppConfig.save`.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -53,7 +54,6 @@ impl Home {
     }
 
     fn secret(&self, name: &str, text: &str) {
-        use std::os::unix::fs::PermissionsExt as _;
         std::fs::write(self.path(name), text).unwrap();
         std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
@@ -100,7 +100,6 @@ fn a_whole_configuration_is_taken_over_and_what_is_not_is_told() {
     insta::assert_snapshot!("report", stdout);
     let text = std::fs::read_to_string(home.path("gatepost.toml")).unwrap();
     insta::assert_snapshot!("toml", masked(&text));
-    use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(home.path("gatepost.toml").metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
     let (code, stdout, stderr) = home.run(&["config", "check", "--config", "gatepost.toml"]);
@@ -319,7 +318,6 @@ fn a_token_of_sasl_xoauth2_is_taken_over_with_its_client() {
 
 #[test]
 fn a_token_of_mutt_is_taken_over_and_gpg_opens_it() {
-    use std::os::unix::fs::PermissionsExt as _;
     let home = with_store();
     let plain = r#"{"registration": "microsoft", "authflow": "devicecode", "email": "me@outlook.com", "access_token": "access",
         "access_token_expiration": "2099-12-31T10:00:00.123456", "refresh_token": "refresh"}"#;

@@ -33,7 +33,7 @@ pub(super) enum Command {
         after_help = "It becomes a token in the store. The file is only read.\n\nExample:\n  gatepost import sasl-xoauth2 /etc/tokens/support@example.com --sasl-conf /etc/sasl-xoauth2.conf"
     )]
     SaslXoauth2(sasl::Arguments),
-    /// Take over a token file of mutt_oauth2.py
+    /// Take over a token file of `mutt_oauth2.py`
     #[command(
         after_help = "It becomes a token in the store. A file that gpg has encrypted is opened with gpg, which asks for what it needs; or send it\nopened to standard input. The file is only read.\n\nExample:\n  gatepost import mutt ~/.mutt/token --client-id 0c4e0000-0000-0000-0000-000000000000"
     )]

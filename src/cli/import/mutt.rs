@@ -1,4 +1,4 @@
-//! `gatepost import mutt`: a token file of mutt_oauth2.py, which is usually encrypted with GnuPG.
+//! `gatepost import mutt`: a token file of `mutt_oauth2.py`, which is usually encrypted with gpg.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -22,13 +22,13 @@ use crate::model::AccessToken;
 pub(in crate::cli) struct Arguments {
     /// The token file; - is standard input
     file: PathBuf,
-    /// The client id that stands in mutt_oauth2.py
+    /// The client id that stands in `mutt_oauth2.py`
     #[arg(long)]
     client_id: Option<String>,
-    /// The client secret that stands in mutt_oauth2.py, in a file
+    /// The client secret that stands in `mutt_oauth2.py`, in a file
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
-    /// Microsoft: the tenant that stands in mutt_oauth2.py
+    /// Microsoft: the tenant that stands in `mutt_oauth2.py`
     #[arg(long, default_value = "common")]
     tenant: String,
     #[command(flatten)]

@@ -48,7 +48,9 @@ impl Plan {
         let mut notes = Vec::new();
         match self.planned(found, account, passwords, &mut notes) {
             Ok(planned) => {
-                notes.into_iter().for_each(|note| remarks.add(file, account.line, &account.name, note));
+                for note in notes {
+                    remarks.add(file, account.line, &account.name, note);
+                }
                 self.tokens.push(planned);
             }
             Err(Left::Out(why)) => remarks.add(file, account.line, &account.name, why),
