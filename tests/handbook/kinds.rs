@@ -28,6 +28,8 @@ const READ: &[(&str, &str, &str)] = &[
         "server gatepost 10.0.0.20:1143",
         "HAProxy's own; the header that it sends is tested in src/net",
     ),
+    ("docs/importing.md", "import emailproxy", IMPORTED),
+    ("docs/importing.md", "import sasl-xoauth2", IMPORTED),
     ("docs/recipes/sql-server.md", "sysmail_add_account_sp", "needs SQL Server, which Debian does not have"),
     ("docs/recipes/jenkins.md", "adminAddress", "needs Jenkins with its plugin"),
     (
@@ -37,6 +39,7 @@ const READ: &[(&str, &str, &str)] = &[
     ),
 ];
 
+const IMPORTED: &str = "tests/commands/import.rs runs each of them, with files of the other programs";
 const POWERSHELL: &str = "needs a tenant of Microsoft 365; the names of its commands and parameters are checked";
 
 /// The kind of a block.
