@@ -3,6 +3,7 @@
 mod kept;
 mod panics;
 mod signals;
+pub mod systemd;
 
 pub use kept::kept;
 pub use panics::{Caught, Panicked, note_where_it_panics};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -145,7 +145,8 @@ impl Listener {
 
     /// Accepts those who have connected already: the socket is about to be closed, and would cut them off.
     pub async fn serve_the_last(&self, places: &Places, refusal: impl Fn() -> Refusal, session: impl Fn(Accepted)) {
-        while let Ok(Ok((socket, peer))) = timeout(Self::BACK_OFF, self.accept()).await {
+        let end = Instant::now() + Self::BACK_OFF;
+        while let Ok(Ok((socket, peer))) = timeout_at(end, self.accept()).await {
             admit(socket, peer, places, &refusal, &session);
         }
     }

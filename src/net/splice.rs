@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Stream;
@@ -110,14 +110,18 @@ pub fn splice<'a, F: Fn() -> &'static [u8] + Send + 'a>(
     async move {
         let ended = splice.run(idle, stop).await;
         if ended == Ended::Stopped {
-            Box::pin(splice.part((last.words)())).await;
+            let words = (last.words)();
+            Box::pin(splice.leave(words)).await;
         }
         ended
     }
 }
 
-/// How long the last words may take to be taken.
+/// How long a stop waits for what is under way, and how long the last words may take to be taken.
 const PARTING: Duration = Duration::from_secs(2);
+
+/// How long a client that sends nothing is taken for one that waits.
+const STILL: Duration = Duration::from_millis(50);
 
 /// How long a half-closed connection may be silent. A peer that is gone for good looks the same as one that listens.
 const HALF_CLOSED: Duration = Duration::from_mins(1);
@@ -178,6 +182,27 @@ impl Splice<'_> {
                 }
             }
         }
+    }
+
+    /// Goes on until an answer is whole, and nothing comes from the client for a moment: it may be within a message that it stores.
+    async fn come_to_rest(&mut self) {
+        loop {
+            let before = self.to_upstream.carries();
+            tokio::select! {
+                biased;
+                _ = poll_fn(|cx| self.poll(cx)) => return,
+                () = sleep(STILL) => {}
+            }
+            let rests = self.to_client.at_rest && self.to_client.pending.is_empty();
+            if rests && self.to_upstream.carries() == before {
+                return;
+            }
+        }
+    }
+
+    async fn leave(&mut self, words: &[u8]) {
+        drop(timeout(PARTING, self.come_to_rest()).await);
+        self.part(words).await;
     }
 
     /// Says the last words where they cannot be taken for a part of something else, and closes.

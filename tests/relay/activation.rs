@@ -26,7 +26,7 @@ impl Drop for Tidy {
 }
 
 /// Starts it with three sockets. The shell puts them where they belong, and becomes the program: `LISTEN_PID` is its own.
-fn serve(directory: &Path, names: &str, sockets: [OwnedFd; 3]) -> Child {
+pub(crate) fn serve(directory: &Path, names: &str, sockets: [OwnedFd; 3]) -> Child {
     let [first, second, third] = sockets.map(Stdio::from);
     let script =
         r#"LISTEN_PID=$$; export LISTEN_PID; exec 3<&0 4>&1 5>&2 </dev/null >/dev/null 2>"$LOG"; exec "$0" "$@""#;

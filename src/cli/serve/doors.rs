@@ -52,6 +52,11 @@ pub(super) struct Moved {
 }
 
 impl Door {
+    fn new(at: &config::Address, listener: Listener, frontend: Arc<Frontend>, closing: &CancellationToken) -> Self {
+        let (number, frontend, closed) = (frontend.door, ArcSwap::new(frontend), closing.child_token());
+        Self { number, at: at.clone(), listener, frontend, closed }
+    }
+
     /// What is spoken there and where it is.
     pub(super) fn address(&self) -> (Protocol, Address) {
         (self.frontend.load().protocol, self.listener.address().clone())
@@ -60,7 +65,12 @@ impl Door {
 
 impl Plan {
     /// Finds a socket for each address among those that are open, or opens it.
-    pub(super) fn of(generation: &Generation, open: &[Arc<Door>], mut inherited: Inherited) -> anyhow::Result<Self> {
+    pub(super) fn of(
+        generation: &Generation,
+        open: &[Arc<Door>],
+        mut inherited: Inherited,
+        closing: &CancellationToken,
+    ) -> anyhow::Result<Self> {
         let listeners = &generation.config.listeners;
         let wanted: Vec<Wanted> =
             listeners.iter().flat_map(|one| one.addresses.iter().map(move |at| (one, at))).collect();
@@ -72,19 +82,17 @@ impl Plan {
             let certificate = generation.certificate.as_ref();
             let serve =
                 |door| frontend(listener, guests.as_ref(), certificate, &generation.service, door).map(Arc::new);
-            for (at, doors) in listener.addresses.iter().zip(&mut places) {
-                for door in &doors {
-                    let (door, frontend) = (Arc::clone(door), serve(door.number)?);
-                    planned.push(Planned { door, frontend, mode: listener.unix_mode });
-                }
+            for (at, mut doors) in listener.addresses.iter().zip(&mut places) {
                 if doors.is_empty() {
                     let opened = sockets(listener, at, &gone, &mut inherited);
                     let opened =
                         opened.with_context(|| format!("listeners[{index}].address ({})", listener.protocol))?;
                     for socket in opened {
-                        let number = next();
-                        planned.push(Planned::new(at, socket, number, &serve(number)?, listener.unix_mode));
+                        doors.push(Arc::new(Door::new(at, socket, serve(next())?, closing)));
                     }
+                }
+                for door in doors {
+                    planned.push(Planned { frontend: serve(door.number)?, door, mode: listener.unix_mode });
                 }
             }
         }
@@ -115,14 +123,6 @@ impl Plan {
             door.closed.cancel();
         }
         moved
-    }
-}
-
-impl Planned {
-    fn new(at: &config::Address, listener: Listener, number: u32, frontend: &Arc<Frontend>, mode: u32) -> Self {
-        let closed = frontend.service.closing.child_token();
-        let door = Door { number, at: at.clone(), listener, frontend: ArcSwap::new(Arc::clone(frontend)), closed };
-        Self { door: Arc::new(door), frontend: Arc::clone(frontend), mode }
     }
 }
 

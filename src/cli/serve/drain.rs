@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::rand;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::lasting::Lasting;
 use super::live::Live;
 use super::patience;
 use crate::activity::{Line, Why};
+use crate::lifecycle::systemd;
 
 /// How sessions are ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,13 @@ pub struct Ended {
 }
 
 /// How long sessions get to say goodbye once no message is under way.
-pub(super) const FAREWELL: Duration = Duration::from_secs(3);
+pub(super) const FAREWELL: Duration = Duration::from_secs(5);
+/// How long those who have just connected get to log in.
+const GRACE: Duration = Duration::from_secs(2);
+/// How soon to look whether all are gone.
+const LOOK: Duration = Duration::from_millis(50);
+/// How far ahead of its own end systemd is asked to wait.
+const EXTENSION: Duration = Duration::from_secs(15);
 /// Few sessions need no long time.
 const EACH: Duration = Duration::from_millis(250);
 
@@ -42,11 +50,11 @@ impl Live {
         tokio::select! {
             () = self.leave(pace) => {}
             () = hurry => {}
+            () = take_the_time() => {}
         }
         let ended = Ended { unfinished: self.lasting.busy.count(), sessions: self.lasting.activity.roll.open() };
-        for token in [&self.lasting.closing, &self.lasting.stop, &self.lasting.end] {
-            token.cancel();
-        }
+        let Lasting { closing, dismissing, stop, end, .. } = &self.lasting;
+        [closing, dismissing, stop, end].into_iter().for_each(CancellationToken::cancel);
         ended
     }
 
@@ -54,17 +62,13 @@ impl Live {
         let (lasting, patience) = (&self.lasting, patience(&self.generation.load().config));
         let end = Instant::now() + patience;
         lasting.closing.cancel();
-        let lines = lasting.activity.roll.lines();
-        info!(
-            sessions = lines.len(),
-            messages = lasting.busy.count(),
-            seconds = patience.as_secs(),
-            "service.draining"
-        );
+        let (sessions, messages) = (lasting.activity.roll.open(), lasting.busy.count());
+        info!(sessions, messages, seconds = patience.as_secs(), "service.draining");
         if pace == Pace::Spread {
             // The rest is for those who are in the middle of a message.
-            see_off(lines, patience.mul_f64(0.8), lasting.stop.clone()).await;
+            drop(timeout(patience.mul_f64(0.8), self.see_all_off(patience.mul_f64(0.7))).await);
         }
+        lasting.dismissing.cancel();
         lasting.stop.cancel();
         let unfinished = lasting.busy.finished(end.saturating_duration_since(Instant::now())).await;
         if unfinished > 0 {
@@ -81,6 +85,39 @@ impl Live {
             self.tasks.wait().await;
         };
         drop(timeout(FAREWELL, rest).await);
+    }
+
+    /// Ends all sessions one after the other. Who was let in by the system before the end may still log in, for a moment, and is
+    /// then one of them.
+    async fn see_all_off(&self, over: Duration) {
+        let lasting = &self.lasting;
+        let dismissal = async {
+            sleep(GRACE).await;
+            lasting.dismissing.cancel();
+            std::future::pending::<()>().await;
+        };
+        let sessions = async {
+            let mut over = over;
+            while lasting.places.taken() > 0 {
+                let lines = lasting.activity.roll.lines();
+                let here = lines.into_iter().filter(|line| !line.stop.is_cancelled()).collect();
+                see_off(here, over, lasting.stop.clone()).await;
+                over = GRACE;
+                sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = sessions => {}
+            () = dismissal => {}
+        }
+    }
+}
+
+/// systemd would take patience for a hang.
+async fn take_the_time() {
+    loop {
+        systemd::extend(EXTENSION);
+        sleep(EXTENSION / 3).await;
     }
 }
 

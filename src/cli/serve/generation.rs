@@ -98,7 +98,7 @@ fn service(config: &Config, lasting: &Lasting, before: Option<&Generation>) -> a
         seen: Arc::clone(&lasting.seen),
         busy: lasting.busy.clone(),
         activity: Arc::clone(&lasting.activity),
-        closing: lasting.closing.clone(),
+        closing: lasting.dismissing.clone(),
         stop: lasting.stop.clone(),
     })
 }

@@ -39,8 +39,10 @@ pub(in crate::cli) struct Lasting {
     pub(super) activity: Arc<Activity>,
     /// Sessions at a time.
     pub(super) places: Places,
-    /// Lets nobody in any more.
+    /// Nobody can connect any more.
     pub(super) closing: CancellationToken,
+    /// Whoever is not logged in yet is told to come again.
+    pub(super) dismissing: CancellationToken,
     /// Ends the sessions.
     pub(super) stop: CancellationToken,
     /// Ends what goes on in the background.
@@ -56,7 +58,6 @@ impl Lasting {
         let limits = &config.limits;
         let name = activity::process_name();
         let tokens = Tokens::new(Arc::clone(&store) as Arc<dyn Store>, bounds::tokens(limits), name, notices);
-        let closing = CancellationToken::new();
         Ok(Self {
             store,
             registry: Arc::new(registry),
@@ -70,7 +71,8 @@ impl Lasting {
             busy: Busy::default(),
             activity,
             places: Places::new(bounds::size(limits.sessions)),
-            closing,
+            closing: CancellationToken::new(),
+            dismissing: CancellationToken::new(),
             stop: CancellationToken::new(),
             end: CancellationToken::new(),
         })

@@ -24,7 +24,7 @@ use super::log::Logging;
 use super::{control, process};
 use crate::activity::Activity;
 use crate::config::Config;
-use crate::lifecycle::{self, Signal, Signals, StopSignal};
+use crate::lifecycle::{self, Signal, Signals, StopSignal, systemd};
 use crate::model::Protocol;
 use crate::net::{Address, Inherited};
 use drain::Pace;
@@ -133,6 +133,7 @@ async fn serve(file: super::ConfigFile, config: Config, activity: Arc<Activity>)
         info!(%protocol, %address, "service.listening");
     }
     running.invitation().into_iter().for_each(super::admin::invite);
+    systemd::ready(SERVING);
     let (signal, pace) = loop {
         match signals.next().await {
             // What came of it is in the log; the service goes on either way.
@@ -144,9 +145,13 @@ async fn serve(file: super::ConfigFile, config: Config, activity: Arc<Activity>)
         }
     };
     info!(signal, "service.stopping");
+    systemd::stopping("Saying goodbye to sessions");
     let ended = running.live.end(pace, signals.end()).await;
     ended.told()
 }
+
+/// What `systemctl status` says.
+const SERVING: &str = "Serving";
 
 /// How long a stop waits for messages under way.
 const fn patience(config: &Config) -> Duration {

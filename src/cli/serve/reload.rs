@@ -16,13 +16,17 @@ use super::frontends::Renewed;
 use super::generation::Generation;
 use super::lasting::Lasting;
 use super::live::Live;
-use super::{pages, tasks};
+use super::{SERVING, pages, tasks};
 use crate::config::Config;
+use crate::lifecycle::systemd;
 use crate::net::Inherited;
 use crate::registry::Candidate;
 
 /// What of a configuration a running service cannot change: what it begins with these words.
 const FIXED: [&str; 3] = ["store", "control", "service"];
+
+/// What `systemctl status` says then.
+const NOT_RELOADED: &str = "Serving by the configuration from before: the new one cannot be served, see the log";
 
 /// A configuration that can be served: all that could go wrong has been done, and nothing is in force yet.
 pub(super) struct Next {
@@ -81,7 +85,7 @@ impl Next {
         let generation = Arc::new(Generation::of(config, lasting, served, before.as_deref())?);
         let ear = Ear::of(config.notify.as_ref(), &config.egress)?;
         let open = live.map(|live| live.doors().clone()).unwrap_or_default();
-        let doors = doors::Plan::of(&generation, &open, inherited)?;
+        let doors = doors::Plan::of(&generation, &open, inherited, &lasting.closing)?;
         let pages = match live {
             Some(live) => live.office().plan(&generation, lasting)?,
             None => pages::Office::default().plan(&generation, lasting)?,
@@ -96,11 +100,13 @@ impl Live {
         // Whoever asked may leave: what was begun is finished.
         let reloading = tokio::spawn(async move {
             let _turn = self.turn.lock().await;
+            systemd::reloading();
             let outcome = match self.read_again().await {
                 Ok(config) => self.serve_by(config).await,
                 Err(fault) => Err(fault),
             };
             tell(&outcome);
+            systemd::ready(if outcome.is_ok() { SERVING } else { NOT_RELOADED });
             outcome
         });
         reloading.await.context("the reload broke; look into the log")?

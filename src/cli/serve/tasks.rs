@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::super::control as asked;
 use super::super::log::Logging;
@@ -13,7 +14,7 @@ use super::doors::Door;
 use super::live::Live;
 use crate::admin::Admin;
 use crate::control::Control;
-use crate::lifecycle::{Caught, Panicked, kept};
+use crate::lifecycle::{Caught, Panicked, kept, systemd};
 use crate::net::Accepted;
 use crate::session;
 use crate::store::Store;
@@ -48,7 +49,25 @@ pub(super) fn background(live: &Arc<Live>) {
             }
         })
     });
+    keep("watchdog", |live, end| Box::pin(watchdog(live, end)));
     keep("certificate watch", |live, end| Box::pin(tls::watch(move || certificate(&live), end)));
+}
+
+/// systemd starts the service anew where this does not come: the runtime makes no progress, or the store does not answer.
+async fn watchdog(live: Arc<Live>, end: CancellationToken) {
+    let Some(every) = systemd::watchdog() else { return end.cancelled().await };
+    let pause = every / 4;
+    loop {
+        // A store that says what is wrong with it answers.
+        if timeout(pause, live.lasting.store.deeds(None, 1)).await.is_ok() {
+            systemd::well();
+        } else {
+            warn!(seconds = pause.as_secs(), "store.slow");
+        }
+        if end.run_until_cancelled(sleep(pause)).await.is_none() {
+            return;
+        }
+    }
 }
 
 type Work = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
