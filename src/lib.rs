@@ -21,6 +21,7 @@
 //! | [`admin`] | the administration address: consents come back to it |
 //! | [`consent`] | a person gives a grant, for the right mailbox |
 //! | [`doctor`] | why an account does not work: a chain of steps, each with cause and next step |
+//! | [`health`] | whether mail is flowing: one look at everything that it takes |
 //! | [`registry`] | what is declared in file and store, and every change of it |
 //! | [`activity`] | what is going on: live sessions, the last events, counts, when passwords were used |
 //! | [`control`] | how commands speak with the running service |
@@ -46,6 +47,7 @@ pub mod consent;
 pub mod control;
 pub mod doctor;
 pub mod explain;
+pub mod health;
 pub mod lifecycle;
 pub mod metrics;
 pub mod model;

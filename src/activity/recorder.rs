@@ -29,7 +29,7 @@ impl Activity {
     /// Something was told.
     fn hear(&self, now: DateTime<Utc>, level: Level, fields: &Fields) {
         self.count(now, fields);
-        self.metrics.hear(&fields.event, word(level), &fields.values, seconds(now));
+        self.metrics.hear(&fields.event, word(level), &fields.values, now);
         self.events.tell(event(now, level, fields));
     }
 
@@ -64,11 +64,6 @@ const fn word(level: Level) -> &'static str {
         Level::WARN => "warn",
         _ => "info",
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
-fn seconds(now: DateTime<Utc>) -> f64 {
-    now.timestamp_millis() as f64 / 1000.0
 }
 
 struct Recorder(Arc<Activity>);

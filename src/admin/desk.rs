@@ -11,6 +11,7 @@ use crate::activity::Activity;
 use crate::config::Config;
 use crate::consent::{Devices, Find};
 use crate::doctor::{Doctor, Rounds};
+use crate::health::Health;
 use crate::lifecycle::Busy;
 use crate::net::ServerCertificate;
 use crate::registry::Registry;
@@ -26,6 +27,8 @@ pub struct Desk {
     pub config: Arc<Config>,
     /// What is declared, and every change of it.
     pub registry: Arc<Registry>,
+    /// Whether mail is flowing.
+    pub health: Arc<Health>,
     /// What is going on.
     pub activity: Arc<Activity>,
     /// Token life.

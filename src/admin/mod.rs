@@ -20,6 +20,7 @@ mod figures;
 mod form;
 mod guard;
 pub mod keys;
+mod monitor;
 mod overview;
 mod page;
 mod pager;
@@ -35,6 +36,7 @@ mod visitor;
 mod words;
 
 pub use desk::Desk;
+pub use monitor::Station;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,6 +44,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::http::uri::PathAndQuery;
 use axum::middleware::{from_fn_with_state, map_request_with_state};
 use axum::response::Redirect;
@@ -73,6 +76,17 @@ impl Pages {
     /// These from now on.
     pub fn replace(&self, desk: &Desk, tls: Option<Arc<ServerConfig>>) {
         self.0.store(Arc::new(Served { tls, router: router(desk) }));
+    }
+
+    /// What a monitor asks, and nothing else, without TLS.
+    #[must_use]
+    pub fn of_monitor(station: Station) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(Served { tls: None, router: monitor::alone(station) })))
+    }
+
+    /// That from now on.
+    pub fn watch(&self, station: Station) {
+        self.0.store(Arc::new(Served { tls: None, router: monitor::alone(station) }));
     }
 
     fn tls(&self) -> Option<Arc<ServerConfig>> {
@@ -153,9 +167,12 @@ fn router(desk: &Desk) -> Router {
         .merge(sign_in::open_routes());
     let pages = closed
         .merge(open)
+        // Said here, so that it has the layers too when the monitor's routes are merged in.
+        .fallback(async || StatusCode::NOT_FOUND)
         .layer(from_fn_with_state(desk.clone(), problem::explain))
         .layer(from_fn_with_state(desk.clone(), guard::guard))
-        .with_state(desk.clone());
+        .with_state(desk.clone())
+        .merge(monitor::routes(desk));
     // Before a route is chosen, so around the router and not a layer of it.
     Router::new().fallback_service(map_request_with_state(Arc::<str>::from(desk.root()), without_prefix).layer(pages))
 }

@@ -13,13 +13,16 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
+use crate::activity::Activity;
 use crate::clock;
 use crate::config::Config;
 use crate::consent::{Devices, Find};
 use crate::doctor::{Doctor, Rounds};
+use crate::health::{Facts, Health, Listening, Sources};
 use crate::lifecycle::Busy;
 use crate::registry::Registry;
 use crate::store::{Keys, SqliteStore, Store, generate_key};
+use crate::submit::gate::{Gate, GateSettings};
 use crate::token::{Notices, TokenSettings, Tokens};
 
 struct Scene {
@@ -62,11 +65,25 @@ pub(super) async fn desk_with(public_url: &str, more: &str) -> (Desk, tempfile::
     let ring = Arc::new(keys::Ring::new(Arc::clone(&store)));
     let registry = Registry::open(Arc::clone(&config), Arc::clone(&store)).await.unwrap();
     let registry = Arc::new(registry);
-    let (activity, certificate, started) = (Arc::default(), None, clock::now());
+    let (activity, certificate, started): (Arc<Activity>, _, _) = (Arc::default(), None, clock::now());
+    let listening = Listening { protocol: "imap".into(), address: "127.0.0.1:1143".into() };
+    let closing = stop.clone();
+    let facts =
+        move || Facts { listeners: vec![listening.clone()], closing: closing.is_cancelled(), ..Facts::default() };
+    let health = Arc::new(Health::new(Sources {
+        store: Arc::clone(&store),
+        registry: Arc::clone(&registry),
+        activity: Arc::clone(&activity),
+        gate: Arc::new(Gate::new(GateSettings { wait: second, waiters: 1, idle: second })),
+        busy: busy.clone(),
+        started,
+    }));
+    health.learn(facts);
     let desk = Desk {
         store,
         config,
         registry,
+        health,
         activity,
         tokens,
         doctor,

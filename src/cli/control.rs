@@ -2,27 +2,23 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use tracing::warn;
 
 use super::reload;
 use super::serve::Live;
-use crate::clock;
 use crate::config::Config;
 use crate::control::{Control, Handler, Refusal, Request, Teller};
 
 /// What of the running service a request may touch.
 #[derive(Debug)]
 pub(super) struct Parts {
-    /// When the service began.
-    pub(super) since: chrono::DateTime<chrono::Utc>,
     /// All of it.
     pub(super) live: Arc<Live>,
 }
 
 impl Parts {
     pub(super) fn new(live: &Arc<Live>) -> Self {
-        Self { since: clock::now(), live: Arc::clone(live) }
+        Self { live: Arc::clone(live) }
     }
 }
 
@@ -46,10 +42,7 @@ pub(super) fn handler(parts: Arc<Parts>) -> Handler {
 async fn answer(parts: Arc<Parts>, request: Request, teller: Teller) -> Result<(), Refusal> {
     match request {
         Request::Reload => reload::answer(Arc::clone(&parts.live), teller).await,
-        Request::Status => {
-            let told = json!({ "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "since": parts.since });
-            Ok(teller.tell(&told).await?)
-        }
+        Request::Status => super::status::answer(parts.live.health(), teller).await,
         Request::Log { level, minutes, reset } => super::levels::answer(level, minutes, reset, teller).await,
     }
 }

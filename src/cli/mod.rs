@@ -21,6 +21,7 @@ mod providers;
 mod reload;
 pub mod serve;
 mod spinner;
+mod status;
 mod store;
 mod table;
 mod tls;
@@ -93,6 +94,11 @@ enum Command {
         after_help = "A level (off, error, warn, info, debug, trace) is for everything; NAME=LEVEL is for one part, such as token, session\nor upstream. Libraries (rustls=debug) tell their errors unless they are named. No level shows a secret.\n\nExample:\n  gatepost log info,token=debug --minutes 30"
     )]
     Log(levels::Arguments),
+    /// Say whether all mail is flowing
+    #[command(
+        after_help = "The answer of the running service: its sessions, tokens with what ends, accounts that are in trouble, limits\nthat are waited for. Exits with 1 when it is not ready (see docs/metrics.md).\n\nExample:\n  gatepost status\n  gatepost status --watch"
+    )]
+    Status(status::Arguments),
     /// Hash the password that a program will use
     #[command(
         after_help = "Asks twice on a terminal; otherwise reads one line from standard input.\n\nExample:\n  gatepost hash-password"
@@ -209,6 +215,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tls(command) => tls::run(&command),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Log(arguments) => levels::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::HashPassword => password::run(),
         Command::Completions { shell } => {
             // Not straight to standard output: it would panic where nobody reads.

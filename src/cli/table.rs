@@ -27,14 +27,20 @@ impl<const N: usize> Table<N> {
     }
 
     pub(super) fn print(&self) -> anyhow::Result<()> {
-        say(self.line(&self.head.map(str::to_owned)))?;
+        say(self.text().trim_end_matches('\n'))
+    }
+
+    /// All of it, each line with its end.
+    pub(super) fn text(&self) -> String {
+        let mut text = self.line(&self.head.map(str::to_owned)) + "\n";
         for line in &self.lines {
             match line {
-                Line::Row(cells) => say(self.line(cells))?,
-                Line::Remark(text) => say(format_args!("    {text}"))?,
+                Line::Row(cells) => text += &self.line(cells),
+                Line::Remark(remark) => text += format!("    {remark}").trim_end(),
             }
+            text.push('\n');
         }
-        Ok(())
+        text
     }
 
     fn line(&self, cells: &[String; N]) -> String {

@@ -18,6 +18,7 @@ mod layers;
 mod limits;
 mod listeners;
 mod log;
+mod metrics;
 mod notify;
 mod providers;
 mod reader;
@@ -40,6 +41,7 @@ pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
 pub use listeners::{Listener, ListenerTls, Newline};
 pub use log::{Least, LevelError, Levels, Log, LogFormat, Rotation};
+pub use metrics::Metrics;
 pub use notify::Notify;
 pub use providers::preset_servers;
 pub use store::Store;
@@ -68,6 +70,8 @@ pub struct Config {
     pub control: Control,
     /// How it logs.
     pub log: Log,
+    /// What a monitor may read.
+    pub metrics: Metrics,
     /// The administration address.
     pub admin: Option<Admin>,
     /// Every bound.
@@ -142,6 +146,7 @@ impl Config {
         let control = control::read(root, store.as_ref().map_or_else(|| Path::new(""), |store| &store.path));
         let log = log::read(root);
         let admin = root.table("admin").and_then(|table| admin::read(&table, root.has("tls")));
+        let metrics = metrics::read(root);
         let limits = limits::read(root);
         let hostname = hostname(root);
         let default_domain = accounts::default_domain(root);
@@ -163,6 +168,7 @@ impl Config {
             store: store?,
             control,
             log,
+            metrics: metrics?,
             admin,
             limits,
             hostname,

@@ -67,6 +67,9 @@ impl Page<'_> {
             self.value("session_idle_seconds", &admin.session_idle.as_secs().to_string());
             self.value("session_seconds", &admin.session.as_secs().to_string());
         }
+        self.table(&["metrics"]);
+        self.optional("address", config.metrics.address.as_ref());
+        self.list("networks", &config.metrics.networks);
         if let Some(tls) = &config.tls {
             self.table(&["tls"]);
             self.text("certificate", &tls.certificate.display());

@@ -82,7 +82,7 @@ catalogue! {
     Gauge "gatepost_gate_waiting" ["limit"] "Sessions and messages that wait for a limit of their mailbox";
     Gauge "gatepost_gate_paused" [] "Mailboxes that their provider slows down now";
     Counter "gatepost_limits_reached_total" ["limit"] "Times that a limit turned somebody away";
-    Gauge "gatepost_blocked_addresses" [] "Client addresses that are blocked after failed logins";
+    Gauge "gatepost_blocked" ["what"] "Who is refused for a while after failed logins; what: address, login (an account from an address), account";
     Gauge "gatepost_password_hashes" ["state"] "Passwords being checked; state: running, waiting";
     Gauge "gatepost_password_hashes_max" [] "How many may be checked at a time (limits.password_hashes)";
     Gauge "gatepost_accounts" ["state"] "Accounts; state: usable, unusable, disabled";

@@ -37,6 +37,7 @@ pub(super) struct Fed {
     pub(super) reloaded_at: Gauge<f64, AtomicU64>,
     pub(super) events: Family<Level, Counter>,
     pub(super) notices_failed: Counter,
+    pub(super) lines_lost: Counter,
     pub(super) sign_in_failures: Counter,
     providers: Names,
     pub(super) tokens: Names,
@@ -150,6 +151,7 @@ impl Fed {
             reloaded_at: Gauge::default(),
             events: Family::default(),
             notices_failed: Counter::default(),
+            lines_lost: Counter::default(),
             sign_in_failures: Counter::default(),
             providers: Names::default(),
             tokens: Names::default(),
@@ -176,6 +178,7 @@ impl Fed {
         place.one("gatepost_config_last_reload_successful", &self.reloaded);
         place.one("gatepost_config_last_reload_success_timestamp_seconds", &self.reloaded_at);
         place.one("gatepost_log_events_total", &self.events);
+        place.one("gatepost_log_lines_dropped_total", &self.lines_lost);
         place.one("gatepost_notices_failed_total", &self.notices_failed);
         place.one("gatepost_admin_sign_in_failures_total", &self.sign_in_failures);
     }

@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use prometheus_client::metrics::histogram::Histogram;
 use serde_json::Value;
 
@@ -11,8 +12,8 @@ type Fields<'a> = &'a [(&'static str, Value)];
 const CLASSES: [&str; 2] = ["transient", "configuration"];
 
 impl Metrics {
-    /// Something was told, at this time in seconds since 1970. `level` is one of info, warn, error.
-    pub fn hear(&self, event: &str, level: &'static str, fields: Fields<'_>, now: f64) {
+    /// Something was told. `level` is one of info, warn, error.
+    pub fn hear(&self, event: &str, level: &'static str, fields: Fields<'_>, now: DateTime<Utc>) {
         let fed = &self.fed;
         fed.events.get_or_create(&Level { level }).inc();
         match event {
@@ -36,6 +37,10 @@ impl Metrics {
             }
             "session.panicked" => drop(fed.panics.inc()),
             "store.failed" => drop(fed.store_errors.inc()),
+            "log.lines_lost" => {
+                let lines = value(fields, "lines").and_then(Value::as_u64).unwrap_or(1);
+                fed.lines_lost.inc_by(lines);
+            }
             "config.reloaded" => self.reloaded(Some(now)),
             "config.reload_failed" => self.reloaded(None),
             "notify.failed" | "notify.overloaded" => drop(fed.notices_failed.inc()),
@@ -45,12 +50,12 @@ impl Metrics {
     }
 
     /// The configuration was read at this time, or could not be. Also told at the start, which is no reload.
-    pub fn configured(&self, now: f64) {
+    pub fn configured(&self, now: DateTime<Utc>) {
         self.fed.reloaded.set(1);
-        self.fed.reloaded_at.set(now);
+        self.fed.reloaded_at.set(seconds_since_1970(now));
     }
 
-    fn reloaded(&self, at: Option<f64>) {
+    fn reloaded(&self, at: Option<DateTime<Utc>>) {
         let outcome = if at.is_some() { "success" } else { "failed" };
         self.fed.reloads.get_or_create(&Ended { outcome }).inc();
         match at {
@@ -87,6 +92,11 @@ fn observe(histogram: &Histogram, value: Option<f64>) {
     if let Some(value) = value {
         histogram.observe(value);
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
+fn seconds_since_1970(at: DateTime<Utc>) -> f64 {
+    at.timestamp_millis() as f64 / 1000.0
 }
 
 fn text<'a>(fields: Fields<'a>, name: &str) -> Option<&'a str> {

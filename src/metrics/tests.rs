@@ -1,13 +1,18 @@
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::*;
 
+fn at(milliseconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(milliseconds).unwrap()
+}
+
 fn hear(metrics: &Metrics, event: &str, fields: &Value) {
     let fields = fields.as_object().unwrap().iter();
     let fields: Vec<_> = fields.map(|(name, value)| (&*name.clone().leak(), value.clone())).collect();
-    metrics.hear(event, "warn", &fields, 1_800_000_000.5);
+    metrics.hear(event, "warn", &fields, at(1_800_000_000_500));
 }
 
 fn text(metrics: &Metrics) -> String {
@@ -29,6 +34,7 @@ fn events_become_numbers() {
     hear(&metrics, "token.refresh_failed", &json!({ "token": "support", "class": "configuration" }));
     hear(&metrics, "token.needs_authorization", &json!({ "token": "sales" }));
     hear(&metrics, "limit.reached", &json!({ "limit": "sessions" }));
+    hear(&metrics, "log.lines_lost", &json!({ "lines": 7 }));
     hear(&metrics, "session.tls_failed", &json!({ "protocol": "imap" }));
     for event in ["upstream.throttled", "store.failed", "session.panicked", "notify.failed", "admin.sign_in_failed"] {
         hear(&metrics, event, &json!({}));
@@ -51,10 +57,11 @@ fn events_become_numbers() {
         r#"gatepost_tls_failures_total{protocol="imap"} 1"#,
         "gatepost_upstream_throttled_total 1",
         "gatepost_store_errors_total 1",
+        "gatepost_log_lines_dropped_total 7",
         "gatepost_session_panics_total 1",
         "gatepost_notices_failed_total 1",
         "gatepost_admin_sign_in_failures_total 1",
-        r#"gatepost_log_events_total{level="warn"} 17"#,
+        r#"gatepost_log_events_total{level="warn"} 18"#,
     ] {
         has(&text, line);
     }
@@ -63,7 +70,7 @@ fn events_become_numbers() {
 #[test]
 fn a_reload_that_failed_is_told_until_one_succeeds() {
     let metrics = Metrics::default();
-    metrics.configured(1_700_000_000.0);
+    metrics.configured(at(1_700_000_000_000));
     hear(&metrics, "config.reload_failed", &json!({}));
     let failed = text(&metrics);
     has(&failed, "gatepost_config_last_reload_successful 0");
@@ -112,7 +119,7 @@ fn names_are_bounded() {
 #[test]
 fn what_is_read_is_told_in_both_formats_and_nothing_hides_in_a_label() {
     let metrics = Metrics::default();
-    metrics.read_also(|sheet| sheet.count("gatepost_blocked_addresses", &[], 3));
+    metrics.read_also(|sheet| sheet.count("gatepost_gate_paused", &[], 3));
     let sheet = || {
         let mut sheet = Sheet::default();
         sheet.put("gatepost_token_usable", &[("token", "a\"b\\c\nd")], 1.0);
@@ -123,7 +130,7 @@ fn what_is_read_is_told_in_both_formats_and_nothing_hides_in_a_label() {
     let new = metrics.text(sheet(), Format::OpenMetrics);
     has(&new, "# TYPE gatepost_session_bytes counter");
     has(&new, r#"gatepost_token_usable{token="a\"b\\c\nd"} 1.0"#);
-    has(&new, "gatepost_blocked_addresses 3.0");
+    has(&new, "gatepost_gate_paused 3.0");
     assert!(new.ends_with("# EOF\n") && !new.contains("not_in_the_catalogue"));
     let old = metrics.text(sheet(), Format::Text);
     has(&old, "# TYPE gatepost_session_bytes_total counter");
@@ -141,4 +148,9 @@ fn the_catalogue_names_things_as_prometheus_does() {
         assert!(name.starts_with("gatepost_") || name.starts_with("process_"), "{name}");
         assert!(!meaning.ends_with('.') && !meaning.contains(['"', '\n', '|']), "{name}");
     }
+}
+
+#[test]
+fn the_handbook_has_every_metric() {
+    assert!(include_str!("../../docs/metrics.md").ends_with(&table()), "its table has to be:\n{}", table());
 }

@@ -43,6 +43,45 @@ impl Standing {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Good,
+        Self::Unused,
+        Self::Password,
+        Self::Failing,
+        Self::Ended,
+        Self::Ungranted,
+        Self::NotImported,
+        Self::Changed,
+        Self::Disabled,
+    ];
+
+    /// Whether a login is served now. `usable`: there is an access token with life enough left.
+    #[must_use]
+    pub const fn serves(self, usable: bool) -> bool {
+        match self {
+            Self::Good | Self::Unused | Self::Password => true,
+            Self::Failing | Self::Ended => usable,
+            Self::Ungranted | Self::NotImported | Self::Changed | Self::Disabled => false,
+        }
+    }
+
+    /// For programs.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Unused => "unused",
+            Self::Password => "password",
+            Self::Failing => "failing",
+            Self::Ended => "ended",
+            Self::Ungranted => "ungranted",
+            Self::NotImported => "not_imported",
+            Self::Changed => "changed",
+            Self::Disabled => "disabled",
+        }
+    }
+
     /// In a word or two.
     #[must_use]
     pub const fn word(self) -> &'static str {

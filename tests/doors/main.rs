@@ -10,18 +10,22 @@ use std::path::{Path, PathBuf};
 use paths::Named;
 
 /// What each room may import beside itself. The map of the house.
-const DOORS: [(&str, &[&str]); 22] = [
+const DOORS: [(&str, &[&str]); 23] = [
     (
         "cli",
         &[
-            "admin", "control", "registry", "activity", "consent", "doctor", "session", "upstream", "submit",
+            "admin", "control", "health", "registry", "activity", "consent", "doctor", "session", "upstream", "submit",
             "account", "token", "oauth", "store", "config", "net", "proto", "model",
         ],
     ),
     (
         "admin",
-        &["registry", "activity", "consent", "doctor", "token", "oauth", "account", "store", "net", "model", "config"],
+        &[
+            "health", "registry", "activity", "consent", "doctor", "token", "oauth", "account", "store", "net",
+            "model", "config",
+        ],
     ),
+    ("health", &["registry", "activity", "submit", "account", "store", "model"]),
     ("registry", &["account", "store", "config", "model"]),
     ("control", &["net"]),
     ("consent", &["upstream", "token", "oauth", "store", "model"]),

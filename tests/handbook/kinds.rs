@@ -28,6 +28,11 @@ const READ: &[(&str, &str, &str)] = &[
         "server gatepost 10.0.0.20:1143",
         "HAProxy's own; the header that it sends is tested in src/net",
     ),
+    (
+        "docs/metrics.md",
+        "scrape_configs:",
+        "Prometheus's own; what it scrapes and its rules are tested in tests/monitoring",
+    ),
     ("docs/importing.md", "import emailproxy", IMPORTED),
     ("docs/importing.md", "import sasl-xoauth2", IMPORTED),
     ("docs/recipes/sql-server.md", "sysmail_add_account_sp", "needs SQL Server, which Debian does not have"),

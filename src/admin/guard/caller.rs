@@ -16,7 +16,7 @@ pub(in crate::admin) struct Caller {
 }
 
 /// Who called; refuses those who go around the proxy.
-pub(super) fn find(desk: &Desk, head: &Parts) -> Result<Caller, Problem> {
+pub(in crate::admin) fn find(desk: &Desk, head: &Parts) -> Result<Caller, Problem> {
     let peer = head.extensions.get::<Peer>().map_or(IpAddr::from([127, 0, 0, 1]), Peer::ip).to_canonical();
     let proxies = desk.config.admin.as_ref().map_or(&[][..], |admin| &admin.reverse_proxy);
     if proxies.is_empty() {

@@ -1,18 +1,17 @@
 use std::net::IpAddr;
 
-use axum::extract::Request;
 use axum::http::header::HOST;
 use axum::http::uri::{Authority, PathAndQuery};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use url::Url;
 
 use super::super::Desk;
 use super::super::problem::Problem;
 
 /// The name and port by which we are asked, in lower case.
-pub(super) fn named(request: &Request) -> Option<String> {
-    let of_target = Uri::authority(request.uri()).map(Authority::to_string);
-    let mut lines = request.headers().get_all(HOST).iter();
+pub(in crate::admin) fn named(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let of_target = uri.authority().map(Authority::to_string);
+    let mut lines = headers.get_all(HOST).iter();
     let line = lines.next().and_then(|host| host.to_str().ok()).filter(|_| lines.next().is_none());
     of_target.or_else(|| line.map(str::to_owned)).map(|host| host.to_ascii_lowercase())
 }
@@ -55,7 +54,7 @@ fn is_loopback(name: &str) -> bool {
 }
 
 /// The name alone, without a port.
-pub(super) fn name(host: &str) -> Option<String> {
+pub(in crate::admin) fn name(host: &str) -> Option<String> {
     let authority: Authority = host.parse().ok()?;
     let plain = authority.as_str() == host && !host.contains('@') && !authority.host().is_empty();
     plain.then(|| authority.host().trim_end_matches('.').to_ascii_lowercase())
@@ -68,7 +67,7 @@ pub(super) fn public(desk: &Desk) -> Option<String> {
 }
 
 /// An address instead of a name.
-pub(super) fn ip(name: &str) -> Option<IpAddr> {
+pub(in crate::admin) fn ip(name: &str) -> Option<IpAddr> {
     name.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 

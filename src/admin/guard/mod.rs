@@ -7,9 +7,9 @@
 //! browser or something on the way is silent or wrong about the first. (The cookie is `SameSite=Lax` besides.) Neither is left
 //! to a handler, which could forget it. Calls of the API bring a key and no cookie, and need none of this.
 
-mod caller;
+pub(super) mod caller;
 mod headers;
-mod host;
+pub(super) mod host;
 mod origin;
 mod token;
 
@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Around everything.
 pub(super) async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
-    let host = host::named(&request);
+    let host = host::named(request.uri(), request.headers());
     let for_program = is_api(&desk, &request);
     let page = !for_program && *request.method() == Method::GET && is_navigation(request.headers());
     if let Some(place) = host::elsewhere(&desk, host.as_deref(), request.uri()).filter(|_| page) {

@@ -70,7 +70,7 @@ impl State {
             refreshed_at: state.refreshed_at,
             next_refresh: next_refresh(token, user, state, ahead, now),
             needs_you: matches!(tone, Tone::Bad | Tone::Warn),
-            serves: serves(standing, usable),
+            serves: standing.serves(usable),
             was_got: state.refreshed_at.is_some() || matches!(standing, Standing::Unused | Standing::Password),
             ..Self::plain(Badge::new(tone, standing.word()), sentence)
         };
@@ -97,15 +97,6 @@ impl State {
         };
         let next = Some(for_pages(&capital(deadline.kind.remedy()), &token.name));
         Self { badge: Badge::new(tone, word), sentence, next, needs_you: true, ..self }
-    }
-}
-
-/// Whether a login is served now.
-const fn serves(standing: Standing, usable: bool) -> bool {
-    match standing {
-        Standing::Good | Standing::Unused | Standing::Password => true,
-        Standing::Failing | Standing::Ended => usable,
-        Standing::Ungranted | Standing::NotImported | Standing::Changed | Standing::Disabled => false,
     }
 }
 

@@ -12,7 +12,9 @@ use super::super::notify::{self, Notifier};
 use super::super::{bounds, store};
 use crate::account::{Directory, Throttle};
 use crate::activity::{self, Activity};
+use crate::clock;
 use crate::config::Config;
+use crate::health::{Health, Sources};
 use crate::lifecycle::Busy;
 use crate::net::Places;
 use crate::registry::Registry;
@@ -37,6 +39,7 @@ pub(in crate::cli) struct Lasting {
     pub(super) seen: Arc<Seen>,
     pub(super) busy: Busy,
     pub(super) activity: Arc<Activity>,
+    pub(super) health: Arc<Health>,
     /// Sessions at a time.
     pub(super) places: Places,
     /// Nobody can connect any more.
@@ -58,18 +61,29 @@ impl Lasting {
         let limits = &config.limits;
         let name = activity::process_name();
         let tokens = Tokens::new(Arc::clone(&store) as Arc<dyn Store>, bounds::tokens(limits), name, notices);
+        let (registry, busy) = (Arc::new(registry), Busy::default());
+        let gate = Arc::new(Gate::new(bounds::gate(limits)));
+        let health = Arc::new(Health::new(Sources {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            registry: Arc::clone(&registry),
+            activity: Arc::clone(&activity),
+            gate: Arc::clone(&gate),
+            busy: busy.clone(),
+            started: clock::now(),
+        }));
         Ok(Self {
             store,
-            registry: Arc::new(registry),
+            registry,
             tokens,
             notifier: Arc::new(notifier),
-            gate: Arc::new(Gate::new(bounds::gate(limits))),
+            gate,
             directory: Arc::new(ArcSwap::from_pointee(Directory::new([])?)),
             reach: Arc::default(),
             throttle: Arc::new(Throttle::new(bounds::throttle(limits)).context("the system gives no randomness")?),
             seen: Arc::default(),
-            busy: Busy::default(),
+            busy,
             activity,
+            health,
             places: Places::new(bounds::size(limits.sessions)),
             closing: CancellationToken::new(),
             dismissing: CancellationToken::new(),

@@ -10,8 +10,10 @@ use tracing::{error, info};
 use super::doors::Door;
 use super::generation::Generation;
 use super::lasting::{Lasting, tell_of_broken};
+use super::monitor::Post;
 use super::pages::Office;
 use crate::config::{Config, ConfigErrors};
+use crate::health::Health;
 use crate::registry::Declared;
 
 /// A service that runs.
@@ -21,6 +23,7 @@ pub(in crate::cli) struct Live {
     pub(super) generation: ArcSwap<Generation>,
     pub(super) doors: Mutex<Vec<Arc<Door>>>,
     pub(super) office: Mutex<Office>,
+    post: Mutex<Post>,
     /// Everything that runs in the background, sessions too.
     pub(super) tasks: TaskTracker,
     /// One reload at a time.
@@ -41,6 +44,7 @@ impl Live {
             generation: ArcSwap::new(generation),
             doors: Mutex::default(),
             office: Mutex::default(),
+            post: Mutex::default(),
             tasks: TaskTracker::new(),
             turn: tokio::sync::Mutex::default(),
             source: OnceLock::new(),
@@ -59,6 +63,15 @@ impl Live {
 
     pub(super) fn office(&self) -> MutexGuard<'_, Office> {
         self.office.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn post(&self) -> MutexGuard<'_, Post> {
+        self.post.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether mail is flowing.
+    pub(in crate::cli) fn health(&self) -> &Health {
+        &self.lasting.health
     }
 
     /// Serves what is declared from now on.

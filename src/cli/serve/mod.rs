@@ -5,10 +5,12 @@
 
 mod doors;
 mod drain;
+mod facts;
 mod frontends;
 mod generation;
 mod lasting;
 mod live;
+mod monitor;
 mod pages;
 mod reload;
 mod tasks;
@@ -23,6 +25,7 @@ use tracing::{info, warn};
 use super::log::Logging;
 use super::{control, process};
 use crate::activity::Activity;
+use crate::clock;
 use crate::config::Config;
 use crate::lifecycle::{self, Signal, Signals, StopSignal, systemd};
 use crate::model::Protocol;
@@ -56,6 +59,7 @@ impl Running {
             warn!(warning, "config.warning");
         }
         let config = Arc::new(config);
+        activity.metrics.configured(clock::now());
         let lasting = Lasting::open(&config, activity).await?;
         let inviting = super::admin::guarded(&config, &lasting.store).await?;
         let next = Next::of(&config, &lasting, None, Inherited::take()?)?;
@@ -65,6 +69,7 @@ impl Running {
         let control = control::open(&config)?;
         let live = Arc::new(Live::new(lasting, Arc::clone(&next.generation)));
         live.declare(&declared)?;
+        facts::told_by(&live);
         live.install(next);
         tasks::background(&live);
         if let Some(control) = control {
@@ -85,6 +90,12 @@ impl Running {
     #[must_use]
     pub fn admin(&self) -> Option<Address> {
         self.live.office().address()
+    }
+
+    /// Where a monitor finds metrics, beside the pages.
+    #[must_use]
+    pub fn monitor(&self) -> Option<Address> {
+        self.live.post().address()
     }
 
     /// The link by which the administrator's first password is set, where there is none.

@@ -113,6 +113,7 @@ fn desk(admin: &config::Admin, generation: &Generation, lasting: &Lasting, befor
         store: store(),
         config,
         registry: Arc::clone(&lasting.registry),
+        health: Arc::clone(&lasting.health),
         activity: Arc::clone(&lasting.activity),
         tokens: lasting.tokens.clone(),
         doctor,

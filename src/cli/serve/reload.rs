@@ -16,7 +16,7 @@ use super::frontends::Renewed;
 use super::generation::Generation;
 use super::lasting::Lasting;
 use super::live::Live;
-use super::{SERVING, pages, tasks};
+use super::{SERVING, monitor, pages, tasks};
 use crate::config::Config;
 use crate::lifecycle::systemd;
 use crate::net::Inherited;
@@ -34,6 +34,7 @@ pub(super) struct Next {
     pub(super) certificate: Option<Renewed>,
     pub(super) doors: doors::Plan,
     pub(super) pages: pages::Plan,
+    pub(super) monitor: monitor::Plan,
     pub(super) ear: Option<Arc<Ear>>,
 }
 
@@ -90,7 +91,11 @@ impl Next {
             Some(live) => live.office().plan(&generation, lasting)?,
             None => pages::Office::default().plan(&generation, lasting)?,
         };
-        Ok(Self { generation, certificate, doors, pages, ear })
+        let monitor = match live {
+            Some(live) => live.post().plan(&generation, lasting)?,
+            None => monitor::Post::default().plan(&generation, lasting)?,
+        };
+        Ok(Self { generation, certificate, doors, pages, monitor, ear })
     }
 }
 
@@ -155,6 +160,9 @@ impl Live {
         let certificate = next.certificate.is_some_and(Renewed::adopt);
         let moved = next.doors.adopt(&mut self.doors());
         if let Some((admin, closed)) = self.office().adopt(next.pages, &self.lasting) {
+            tasks::pages(self, admin, closed);
+        }
+        if let Some((admin, closed)) = self.post().adopt(next.monitor, &self.lasting) {
             tasks::pages(self, admin, closed);
         }
         for door in &moved.opened {

@@ -61,6 +61,7 @@ const ROOMS: &[&str] = &[
     "control",
     "doctor",
     "explain",
+    "health",
     "lifecycle",
     "metrics",
     "model",

@@ -1,0 +1,47 @@
+//! What only the composition root knows, for those who look whether mail is flowing.
+
+use std::sync::Arc;
+
+use super::live::Live;
+use crate::account::{HeldBack, Limit};
+use crate::health::{Blocked, Facts, Listening};
+
+/// Has health ask the service for them, as long as there is one.
+pub(super) fn told_by(live: &Arc<Live>) {
+    let asked = Arc::downgrade(live);
+    live.lasting.health.learn(move || asked.upgrade().map(|live| facts(&live)).unwrap_or_default());
+}
+
+fn facts(live: &Live) -> Facts {
+    let generation = live.generation.load();
+    let certificate = generation.certificate.as_ref().and_then(|certificate| certificate.server.life());
+    Facts {
+        listeners: live.doors().iter().map(|door| listening(door)).collect(),
+        sessions_max: generation.config.limits.sessions,
+        hashes: generation.service.verifier.load(),
+        certificate_ends: certificate.map(|(_, ends)| ends),
+        closing: live.lasting.closing.is_cancelled(),
+        upstreams: Vec::new(),
+        blocked: live.lasting.throttle.held_back().iter().map(blocked).collect(),
+    }
+}
+
+fn listening(door: &super::doors::Door) -> Listening {
+    let (protocol, address) = door.address();
+    Listening { protocol: protocol.name().to_owned(), address: address.to_string() }
+}
+
+fn blocked(held: &HeldBack) -> Blocked {
+    let HeldBack { limit, account, address, wait } = held;
+    let what = match limit {
+        Limit::Address => "address",
+        Limit::Login => "login",
+        Limit::Account => "account",
+    };
+    let address = address.map(|address| address.to_string());
+    let who = match (account, address) {
+        (Some(account), Some(address)) => format!("{account} from {address}"),
+        (account, address) => account.clone().or(address).unwrap_or_default(),
+    };
+    Blocked { what: what.to_owned(), who, seconds: wait.as_secs() }
+}

@@ -1,0 +1,90 @@
+//! Whether mail is flowing: one look at everything that it takes, for a monitor (`/readyz`, `/metrics`) and for people
+//! (`gatepost status`).
+//!
+//! A look reads the store once, and the rest from memory; those who look within a second see the same. Nothing in it is secret.
+
+mod checks;
+mod facts;
+mod picture;
+mod sheet;
+mod tokens;
+
+pub use checks::{Check, Reason};
+pub use facts::{Blocked, Facts, Listening, Sources, Upstream};
+pub use picture::{Account, Accounts, Hashes, Picture, Queue, Sessions};
+pub use tokens::{Ends, TokenLine};
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::clock;
+use crate::metrics::{Format, Process, Sheet};
+use crate::store::{Opened, StoreError};
+
+/// Looks at everything.
+pub struct Health {
+    sources: Sources,
+    facts: OnceLock<Ask>,
+    last: Mutex<Option<(Instant, Arc<Picture>)>>,
+}
+
+/// Asks for what changes with the configuration.
+type Ask = Box<dyn Fn() -> Facts + Send + Sync>;
+
+/// For so long a look serves those who look after it: whoever asks often does not make the store busy.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long the store may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+impl Health {
+    /// Of a service that has these parts.
+    #[must_use]
+    pub const fn new(sources: Sources) -> Self {
+        Self { sources, facts: OnceLock::new(), last: Mutex::new(None) }
+    }
+
+    /// Who knows what changes with the configuration; the first counts.
+    pub fn learn(&self, facts: impl Fn() -> Facts + Send + Sync + 'static) {
+        drop(self.facts.set(Box::new(facts)));
+    }
+
+    /// How it is now, or was a moment ago.
+    pub async fn look(&self) -> Arc<Picture> {
+        if let Some(fresh) = self.fresh() {
+            return fresh;
+        }
+        let states = self.states().await;
+        let facts = self.facts.get().map(|ask| ask()).unwrap_or_default();
+        let picture = Arc::new(Picture::of(&self.sources, facts, states, clock::now()));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&picture)));
+        picture
+    }
+
+    /// All of it for a monitor.
+    pub async fn metrics(&self, format: Format) -> String {
+        let picture = self.look().await;
+        let mut sheet = Sheet::default();
+        sheet::tell(&picture, &mut sheet);
+        Process::now().tell(&mut sheet);
+        self.sources.activity.metrics.text(sheet, format)
+    }
+
+    fn fresh(&self) -> Option<Arc<Picture>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, picture)| Arc::clone(picture))
+    }
+
+    async fn states(&self) -> Result<Vec<(String, Opened)>, String> {
+        let read = timeout(PATIENCE, self.sources.store.states()).await;
+        let read = read.map_err(|_| format!("the store did not answer within {} s", PATIENCE.as_secs()))?;
+        read.map_err(|fault: StoreError| fault.to_string())
+    }
+}
+
+impl std::fmt::Debug for Health {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Health").finish_non_exhaustive()
+    }
+}

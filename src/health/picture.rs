@@ -1,0 +1,228 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::checks::{Check, checks, verdict};
+use super::facts::{Blocked, Facts, Listening, Sources, Upstream};
+use super::tokens::{States, TokenLine, lines, serves};
+use crate::model;
+use crate::registry::Declared;
+use crate::store::Opened;
+use crate::submit::gate::Figures;
+
+/// How everything is at a moment.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Picture {
+    /// Whether all mail is flowing: a sentence.
+    pub verdict: String,
+    /// Whether all checks pass.
+    pub ready: bool,
+    /// What it takes to serve.
+    pub checks: Vec<Check>,
+    /// When this was.
+    pub at: DateTime<Utc>,
+    /// Of the program.
+    pub version: String,
+    /// The process.
+    pub pid: u32,
+    /// Since when the service runs.
+    pub since: DateTime<Utc>,
+    /// Open listening sockets.
+    pub listeners: Vec<Listening>,
+    /// Sessions by protocol.
+    pub sessions: Vec<Sessions>,
+    /// How many there may be.
+    pub sessions_max: u64,
+    /// Messages and other work that a stop waits for.
+    pub under_way: u64,
+    /// Who can log in.
+    pub accounts: Accounts,
+    /// Every token, those in trouble first.
+    pub tokens: Vec<TokenLine>,
+    /// Mail servers that were tried.
+    pub upstreams: Vec<Upstream>,
+    /// Who waits for a mailbox.
+    pub gate: Vec<Queue>,
+    /// Mailboxes that their provider slows down.
+    pub paused: u64,
+    /// Passwords being checked.
+    pub hashes: Hashes,
+    /// Who is refused for a while after failed logins, those who wait longest first; the first of them.
+    pub blocked: Vec<Blocked>,
+    /// How many there are of each.
+    pub blocked_counts: BTreeMap<String, u64>,
+    /// When the certificate of the listeners ends.
+    pub certificate_ends: Option<DateTime<Utc>>,
+}
+
+/// The sessions of a protocol.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Sessions {
+    /// What is spoken.
+    pub protocol: String,
+    /// Connected and not logged in yet.
+    pub before_login: u64,
+    /// Logged in.
+    pub logged_in: u64,
+    /// Accepted since the start.
+    pub opened: u64,
+    /// Octets to providers since the start.
+    pub to_upstream: u64,
+    /// Octets to programs since the start.
+    pub to_client: u64,
+}
+
+/// Who can log in.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Accounts {
+    /// How many can.
+    pub usable: usize,
+    /// How many were switched off.
+    pub disabled: usize,
+    /// Who cannot, and should.
+    pub in_trouble: Vec<Account>,
+}
+
+/// An account that cannot be served.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its token's name, where it has one.
+    pub token: Option<String>,
+    /// Why not.
+    pub reason: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// Who passes a limit of mailboxes, and who waits.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Queue {
+    /// Its name.
+    pub limit: String,
+    /// Through and not back.
+    pub inside: u64,
+    /// Waiting.
+    pub waiting: u64,
+}
+
+/// Passwords being checked.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub struct Hashes {
+    /// Now.
+    pub running: usize,
+    /// At a time, at most.
+    pub most: usize,
+    /// In line.
+    pub waiting: usize,
+}
+
+/// So many of those who are blocked are named: whoever guesses from everywhere is to be counted, not listed.
+const MOST_BLOCKED: usize = 100;
+
+impl Picture {
+    pub(super) fn of(
+        sources: &Sources,
+        facts: Facts,
+        read: Result<Vec<(String, Opened)>, String>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let declared = sources.registry.declared();
+        let (states, fault) = match read {
+            Ok(states) => (states.into_iter().collect::<States>(), None),
+            Err(fault) => (States::new(), Some(fault)),
+        };
+        let known = fault.is_none();
+        let accounts = if known { accounts(&declared, &states, now) } else { Accounts::default() };
+        let sessions = sessions(sources);
+        let open = sessions.iter().map(|one| one.before_login + one.logged_in).sum();
+        let checks = checks(&facts, open, fault.as_deref(), &accounts);
+        let figures = sources.gate.figures();
+        let Facts { listeners, sessions_max, hashes, certificate_ends, upstreams, blocked, .. } = facts;
+        let picture = Self {
+            verdict: String::new(),
+            ready: checks.iter().all(|check| check.ok),
+            checks,
+            at: now,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            since: sources.started,
+            listeners,
+            sessions,
+            sessions_max,
+            under_way: sources.busy.count() as u64,
+            accounts,
+            tokens: if known { lines(&declared.tokens, &states, now) } else { Vec::new() },
+            upstreams,
+            gate: queues(&figures),
+            paused: figures.paused,
+            hashes: Hashes { running: hashes.running, most: hashes.most, waiting: hashes.waiting },
+            blocked_counts: counts(&blocked),
+            blocked: blocked.into_iter().take(MOST_BLOCKED).collect(),
+            certificate_ends,
+        };
+        Self { verdict: verdict(&picture), ..picture }
+    }
+}
+
+fn counts(blocked: &[Blocked]) -> BTreeMap<String, u64> {
+    let mut counts: BTreeMap<_, _> = ["account", "address", "login"].map(|what| (what.to_owned(), 0)).into();
+    for one in blocked {
+        *counts.entry(one.what.clone()).or_default() += 1;
+    }
+    counts
+}
+
+fn sessions(sources: &Sources) -> Vec<Sessions> {
+    let activity = &sources.activity;
+    let of = |(protocol, figures): (model::Protocol, crate::activity::Figures)| Sessions {
+        protocol: protocol.name().to_owned(),
+        before_login: activity.arrivals.waiting(protocol) as u64,
+        logged_in: figures.open,
+        opened: activity.arrivals.all(protocol),
+        to_upstream: figures.sent,
+        to_client: figures.received,
+    };
+    activity.roll.figures().into_iter().map(of).collect()
+}
+
+fn queues(figures: &Figures) -> Vec<Queue> {
+    let places = Figures::LIMITS.iter().zip(figures.inside.iter().zip(figures.waiting));
+    places.map(|(limit, (&inside, waiting))| Queue { limit: (*limit).to_owned(), inside, waiting }).collect()
+}
+
+/// Who can log in: an account is in trouble as soon as one of the mailboxes that it uses is.
+fn accounts(declared: &Declared, states: &States, now: DateTime<Utc>) -> Accounts {
+    let mut accounts = Accounts::default();
+    for account in &declared.accounts {
+        if account.disabled {
+            accounts.disabled += 1;
+            continue;
+        }
+        let users: BTreeSet<_> = account.protocols.iter().map(|protocol| account.upstream_user(*protocol)).collect();
+        match users.into_iter().find_map(|user| serves(&account.token, user, states, now).err()) {
+            None => accounts.usable += 1,
+            Some(told) => {
+                let (reason, remedy) = told.unwrap_or_default();
+                let reason = format!("token {:?}: {reason}", account.token.name);
+                let token = Some(account.token.name.clone());
+                accounts.in_trouble.push(Account { name: account.name.clone(), token, reason, remedy });
+            }
+        }
+    }
+    accounts.in_trouble.extend(declared.unusable.iter().map(|name| unusable(name)));
+    accounts.in_trouble.sort_by(|a, b| a.name.cmp(&b.name));
+    accounts.in_trouble.dedup_by(|a, b| a.name == b.name);
+    accounts
+}
+
+fn unusable(name: &str) -> Account {
+    Account {
+        name: name.to_owned(),
+        token: None,
+        reason: "its token is not there, or its declaration cannot be read".to_owned(),
+        remedy: format!("see `gatepost doctor {name}`"),
+    }
+}
