@@ -83,6 +83,17 @@ fn most(count: u64) -> usize {
     if count == 0 { usize::MAX } else { size(count) }
 }
 
+/// How its providers' servers are treated.
+pub(super) fn roads(limits: &Limits) -> upstream::RoadSettings {
+    let small = |count| u32::try_from(count).unwrap_or(u32::MAX);
+    upstream::RoadSettings {
+        connects: size(limits.upstream_connects),
+        failures: small(limits.dead_host_failures),
+        longest: Duration::from_secs(limits.dead_host_seconds),
+        retry_percent: small(limits.upstream_retry_percent),
+    }
+}
+
 /// A count of things in memory.
 pub(super) fn size(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)

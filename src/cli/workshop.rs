@@ -36,7 +36,7 @@ impl Workshop {
         // A command may be what mends it.
         declared.broken.iter().for_each(super::warn);
         declared.errors.iter().for_each(super::warn);
-        let providers = Providers::of(&config);
+        let providers = Providers::of(&config, Arc::default());
         Ok(Self { config, store, registry, declared, providers })
     }
 

@@ -92,14 +92,24 @@ limits! {
     pop3_session_seconds = 86_400, LIFETIME;
     /// Seconds for a TCP connection to a provider.
     connect_seconds = 10, SECONDS;
-    /// Seconds for TLS and login at a provider.
+    /// Seconds for a login at a provider: its turn, connection, TLS, login, and once more with a new token.
     upstream_login_seconds = 30, SECONDS;
+    /// Logins under way at a provider's server at a time; one mailbox has half of them at most.
+    upstream_connects = 100, 1..=100_000;
+    /// Failed connections in a row after which a server counts as dead; 0 is never.
+    dead_host_failures = 3, 0..=1000;
+    /// Seconds between two attempts to reach a dead server at most.
+    dead_host_seconds = 60, 1..=3600;
+    /// Second attempts of refused logins, of a hundred logins at a server.
+    upstream_retry_percent = 20, 0..=100;
     /// Seconds for an SMTP reply of a provider.
     upstream_reply_seconds = 300, SECONDS;
     /// Seconds for a provider's reply to the end of a message.
     end_of_data_seconds = 600, SECONDS;
     /// Seconds that a login waits for a token.
     token_seconds = 30, SECONDS;
+    /// Requests under way at a token endpoint at a time.
+    token_requests = 16, 1..=10_000;
     /// Octets of an answer of a token endpoint.
     token_response_octets = 65_536, 1024..=16_777_216;
     /// Seconds ahead of its expiry that a token is refreshed.

@@ -37,7 +37,7 @@ impl Scene {
         let settings = HttpSettings { connect: limit, total: limit, longest: 65_536 };
         let http = Http::new(&trust, settings).unwrap();
         let limits = Limits { connect: limit, login: limit };
-        let reach = Reach { trust, ehlo: "gatepost.example".into(), limits };
+        let reach = Reach { trust, ehlo: "gatepost.example".into(), limits, roads: Arc::default() };
         let party = Party { token: Arc::new(token(&provider)), http, reach };
         Self { provider, store, party, _directory: directory }
     }

@@ -28,6 +28,7 @@ pub(super) fn upstream(
             })
         }),
         UpstreamError::Slow { .. } => silent(endpoint, protocol),
+        UpstreamError::Closed(_) => Advice::new("Gatepost leaves the server in peace for now", "try again in a minute"),
         UpstreamError::Login { failure, .. } => conversation(failure, endpoint, protocol),
     };
     (detail(error), advice)

@@ -78,7 +78,7 @@ impl<'a, T: FnMut(Step) + Send> Chains<'a, T> {
         let Place { account, protocol } = *place;
         let (token, user) = (&account.token, account.upstream_user(protocol));
         let reach = self.reach(place)?;
-        let Some(target) = reach.target(token, protocol, user) else { return self.undeclared(place) };
+        let Some(target) = reach.examined(token, protocol, user) else { return self.undeclared(place) };
         let (link, input) = self.enter(place, &target).await?;
         let begun = Instant::now();
         let answered = command::try_one(link, input, &target, protocol, token).await;

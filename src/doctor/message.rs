@@ -60,7 +60,7 @@ impl<T: FnMut(Step) + Send> Chains<'_, T> {
         let Some(sender) = sender(account) else { return self.tell(place, Stage::Account, &nobody(), None) };
         let reach = self.reach(place)?;
         let user = account.upstream_user(protocol);
-        let Some(target) = reach.target(&account.token, protocol, user) else { return self.undeclared(place) };
+        let Some(target) = reach.examined(&account.token, protocol, user) else { return self.undeclared(place) };
         let (link, input) = self.enter(place, &target).await?;
         let mut session = Session { link, input, limit: target.limits.login };
         let talked = self.talk(place, &mut session, &sender, to, &reach.ehlo).await;

@@ -11,7 +11,7 @@ use super::advice::{day, left, upstream};
 use super::step::Finding;
 use crate::clock;
 use crate::model::{Endpoint, Protocol, UpstreamTls};
-use crate::net::{self, DialError, Link, ProxyFault, Stream};
+use crate::net::{DialError, Link, ProxyFault, Stream};
 use crate::proto::imap::ImapUpstream;
 use crate::proto::pop3::Pop3Upstream;
 use crate::proto::smtp::SmtpUpstream;
@@ -21,12 +21,12 @@ pub(super) async fn dns(target: &Target<'_>) -> Finding {
     if let Some(proxy) = target.proxy() {
         return Finding::ok(format!("{}: resolved by the proxy {proxy}", target.endpoint.host));
     }
-    let Endpoint { host, port, .. } = target.endpoint;
-    let (fault, cause) = match timeout(target.limits.connect, net::resolve(host, *port)).await {
+    let host = &target.endpoint.host;
+    let (fault, cause) = match timeout(target.limits.connect, target.roads.names().ask(host)).await {
         Ok(Ok(found)) if !found.is_empty() => return Finding::ok(format!("{host}: {}", addresses(&found))),
         Ok(Ok(_)) => (format!("{host} has no address"), "the name exists, and not for a server"),
-        // EAI_AGAIN
-        Ok(Err(fault)) if fault.to_string().contains("Temporary failure") => {
+        // EAI_AGAIN, in the words of glibc and of musl
+        Ok(Err(fault)) if ["Temporary failure", "Try again"].iter().any(|words| fault.to_string().contains(words)) => {
             (format!("{host}: {fault}"), "the name server does not answer")
         }
         Ok(Err(fault)) => (format!("{host}: {fault}"), "the host name is not known"),
@@ -63,7 +63,7 @@ fn unreachable(fault: &DialError) -> String {
         DialError::Connect { attempts, .. } => attempts.clone(),
         DialError::Timeout { host, port, seconds } => format!("{host} port {port}: no answer in {seconds} s"),
         DialError::Resolve { host, fault } => format!("{host}: {fault}"),
-        DialError::NoProxy { .. } | DialError::Proxy { .. } => fault.to_string(),
+        DialError::Exhausted { .. } | DialError::NoProxy { .. } | DialError::Proxy { .. } => fault.to_string(),
     }
 }
 
@@ -82,6 +82,10 @@ pub(super) fn unreached(fault: &DialError, endpoint: &Endpoint) -> Advice {
         DialError::Connect { .. } | DialError::Timeout { .. } => Advice::new(
             format!("a firewall on the way drops port {port}, or the host is down"),
             "let this machine out to that port, and check host and port in the provider's table",
+        ),
+        DialError::Exhausted { .. } => Advice::new(
+            "this machine has no descriptors, ports or memory left",
+            "look at what uses them up; LimitNOFILE of the service bounds its descriptors",
         ),
         DialError::Resolve { .. } => Advice::new("the host name is not known", "check it in the provider's table"),
         DialError::NoProxy { .. } => Advice::new(

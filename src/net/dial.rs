@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{ProxyFault, resolve};
+use super::{Names, ProxyFault};
 
 /// Why a host could not be reached; says what to look at.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,16 @@ pub enum DialError {
         port: u16,
         /// Each address with its error.
         attempts: String,
+    },
+    /// This machine has nothing left to connect with.
+    #[error("cannot connect to {host} port {port}: {fault}; this machine has no descriptors, ports or memory left")]
+    Exhausted {
+        /// The name.
+        host: String,
+        /// The port.
+        port: u16,
+        /// What the system said.
+        fault: String,
     },
     /// Nothing came of it in time.
     #[error("cannot connect to {host} port {port} within {seconds} s; check the firewall and the port")]
@@ -62,54 +72,83 @@ pub enum DialError {
     },
 }
 
+impl DialError {
+    /// Whether it says nothing of the other side.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        matches!(self, Self::Exhausted { .. })
+    }
+}
+
 /// Connects to the first address of a host that answers (RFC 8305): families take turns, each attempt starts a little
-/// after the one before, or at once when that one failed.
-pub async fn dial(host: &str, port: u16, limit: Duration) -> Result<TcpStream, DialError> {
+/// after the one before, or at once when that one failed. Which did not answer is remembered.
+pub async fn dial(names: &Names, host: &str, port: u16, limit: Duration) -> Result<TcpStream, DialError> {
     let late = || DialError::Timeout { host: host.to_owned(), port, seconds: limit.as_secs() };
     let connecting = async {
-        race(addresses(host, port).await?).await.map_err(|attempts| DialError::Connect {
-            host: host.to_owned(),
-            port,
-            attempts,
-        })
+        let addresses = addresses(names, host, port).await?;
+        race(addresses).await.map_err(|failures| failures.told(host, port))
     };
-    let tcp = timeout(limit, connecting).await.map_err(|_| late())??;
+    let dialled = timeout(limit, connecting).await.unwrap_or_else(|_| Err(late()));
+    let Won { tcp, address, late } = dialled.inspect_err(|_| names.doubt(host))?;
+    names.fared(host, address, &late);
     drop(tcp.set_nodelay(true));
     Ok(tcp)
 }
 
-async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
+async fn addresses(names: &Names, host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
     let unresolved = |fault: String| DialError::Resolve { host: host.to_owned(), fault };
-    let found = resolve(host, port).await.map_err(|fault| unresolved(fault.to_string()))?;
-    if found.is_empty() { Err(unresolved("no address".into())) } else { Ok(take_turns(found)) }
+    let mut found = names.find(host).await.map_err(|fault| unresolved(fault.to_string()))?;
+    for address in &mut found {
+        address.set_port(port);
+    }
+    if found.is_empty() { Err(unresolved("no address".into())) } else { Ok(names.in_order(host, found)) }
 }
 
-/// Interleaves the families, beginning with the resolver's first choice.
-fn take_turns(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let Some(first) = found.first().map(SocketAddr::is_ipv6) else { return found };
-    let (preferred, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|a| a.is_ipv6() == first);
-    let mut turns = Vec::with_capacity(preferred.len() + other.len());
-    let (mut preferred, mut other) = (preferred.into_iter(), other.into_iter());
-    loop {
-        let pair = (preferred.next(), other.next());
-        turns.extend(pair.0);
-        turns.extend(pair.1);
-        if pair == (None, None) {
-            return turns;
+/// The first that answered.
+#[derive(Debug)]
+struct Won {
+    tcp: TcpStream,
+    address: SocketAddr,
+    /// Those that had a head start and did not.
+    late: Vec<SocketAddr>,
+}
+
+/// None did.
+#[derive(Debug)]
+struct Failures {
+    attempts: String,
+    /// This machine did not let any of them begin.
+    own: bool,
+}
+
+impl Failures {
+    fn note(&mut self, address: SocketAddr, fault: &io::Error) {
+        let separator = if self.attempts.is_empty() { "" } else { ", " };
+        let _ = write!(self.attempts, "{separator}{address}: {fault}");
+        self.own &= fault.raw_os_error().is_some_and(|code| OWN.contains(&code));
+    }
+
+    fn told(self, host: &str, port: u16) -> DialError {
+        let (host, Self { attempts, own }) = (host.to_owned(), self);
+        if own {
+            DialError::Exhausted { host, port, fault: attempts }
+        } else {
+            DialError::Connect { host, port, attempts }
         }
     }
 }
 
+/// What the system says when it has nothing left to connect with.
+const OWN: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
+
 /// RFC 8305, 8: "Connection Attempt Delay".
 const HEAD_START: Duration = Duration::from_millis(250);
 
-async fn race(addresses: Vec<SocketAddr>) -> Result<TcpStream, String> {
-    let mut waiting = addresses.into_iter();
+async fn race(addresses: Vec<SocketAddr>) -> Result<Won, Failures> {
+    let mut waiting = addresses.iter().copied();
     let mut attempts = JoinSet::new();
-    let mut failures = String::new();
-    if let Some(address) = waiting.next() {
-        attempts.spawn(attempt(address));
-    }
+    let mut failures = Failures { attempts: String::new(), own: true };
+    attempts.extend_with(waiting.next());
     loop {
         let ended = tokio::select! {
             ended = attempts.join_next() => ended,
@@ -119,8 +158,11 @@ async fn race(addresses: Vec<SocketAddr>) -> Result<TcpStream, String> {
             }
         };
         match ended {
-            Some(Ok((_, Ok(tcp)))) => return Ok(tcp),
-            Some(Ok((address, Err(fault)))) => note(&mut failures, address, &fault),
+            Some(Ok((address, Ok(tcp)))) => {
+                let late = addresses.iter().take_while(|other| **other != address).copied().collect();
+                return Ok(Won { tcp, address, late });
+            }
+            Some(Ok((address, Err(fault)))) => failures.note(address, &fault),
             Some(Err(_)) | None => {}
         }
         attempts.extend_with(waiting.next());
@@ -147,43 +189,68 @@ async fn attempt(address: SocketAddr) -> (SocketAddr, io::Result<TcpStream>) {
     (address, TcpStream::connect(address).await)
 }
 
-fn note(failures: &mut String, address: SocketAddr, fault: &io::Error) {
-    let separator = if failures.is_empty() { "" } else { ", " };
-    let _ = write!(failures, "{separator}{address}: {fault}");
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
-
-    fn addresses(list: &[&str]) -> Vec<SocketAddr> {
-        list.iter().map(|a| a.parse().unwrap()).collect()
-    }
-
-    #[test]
-    fn families_take_turns() {
-        let found = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]);
-        assert_eq!(take_turns(found), addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]));
-    }
 
     #[tokio::test]
     async fn a_dead_first_address_does_not_end_the_race() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let alive = listener.local_addr().unwrap();
         let dead = SocketAddr::from(([127, 0, 0, 1], closed_port().await));
-        let tcp = race(vec![dead, alive]).await.unwrap();
-        assert_eq!(tcp.peer_addr().unwrap(), alive);
+        let won = race(vec![dead, alive]).await.unwrap();
+        assert_eq!(won.tcp.peer_addr().unwrap(), alive);
+        assert_eq!((won.address, won.late), (alive, vec![dead]));
+    }
+
+    /// Addresses of loopback that nobody else uses.
+    #[tokio::test]
+    async fn what_did_not_answer_is_tried_last_the_next_time() {
+        let alive = TcpListener::bind("127.83.1.2:0").await.unwrap();
+        let port = alive.local_addr().unwrap().port();
+        let silent = deaf(SocketAddr::from(([127, 83, 1, 1], port)));
+        let names = Names::found_by(|_| Ok(vec!["127.83.1.1:0".parse().unwrap(), "127.83.1.2:0".parse().unwrap()]));
+        let limit = Duration::from_mins(1);
+        let tcp = dial(&names, "two.invalid", port, limit).await.unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), alive.local_addr().unwrap());
+        let found = names.find("two.invalid").await.unwrap();
+        let first = names.in_order("two.invalid", found)[0];
+        assert_eq!(first.ip(), alive.local_addr().unwrap().ip());
+        drop(silent);
+    }
+
+    /// A listener that takes no more connections, as a firewall does that drops packets.
+    fn deaf(address: SocketAddr) -> (socket2::Socket, Vec<std::net::TcpStream>) {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&address.into()).unwrap();
+        socket.listen(0).unwrap();
+        let short = Duration::from_millis(200);
+        let filled = std::iter::from_fn(|| std::net::TcpStream::connect_timeout(&address, short).ok()).collect();
+        (socket, filled)
+    }
+
+    #[test]
+    fn a_machine_that_has_nothing_left_says_nothing_of_the_server() {
+        let mut failures = Failures { attempts: String::new(), own: true };
+        let address = SocketAddr::from(([192, 0, 2, 1], 993));
+        failures.note(address, &io::Error::from_raw_os_error(libc::EMFILE));
+        let error = Failures { attempts: failures.attempts.clone(), own: failures.own }.told("mail.example.com", 993);
+        assert!(error.is_own() && error.to_string().contains("no descriptors"), "{error}");
+        failures.note(address, &io::Error::from_raw_os_error(libc::ECONNREFUSED));
+        assert!(!failures.told("mail.example.com", 993).is_own());
     }
 
     #[tokio::test]
     async fn the_error_names_each_address() {
         let port = closed_port().await;
-        let error = dial("127.0.0.1", port, Duration::from_secs(5)).await.unwrap_err().to_string();
+        let error = dial(Names::system(), "127.0.0.1", port, Duration::from_secs(5)).await.unwrap_err().to_string();
         assert!(error.contains(&format!("127.0.0.1:{port}: ")) && error.contains("refused"), "{error}");
     }
 
     async fn closed_port() -> u16 {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap().port()
     }
 }

@@ -9,6 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::json;
+use tokio::time::timeout;
 use url::Url;
 
 use super::error::OauthError;
@@ -49,11 +50,12 @@ pub(super) async fn proof(
         ClientAuthentication::Certificate(certificate) => certified(certificate, &token.client_id, url, now)?,
         // Read each time: Kubernetes puts a new one there every hour.
         ClientAuthentication::AssertionFile(path) => {
-            let path = path.clone();
-            let read = tokio::task::spawn_blocking(move || read(&path)).await;
-            read.unwrap_or_else(|_| {
-                Err(OauthError::unprepared("the assertion file", "could not be read", "try again"))
-            })?
+            let (path, shown) = (path.clone(), path.display().to_string());
+            let reading = http.files.ask(&shown, move || read(&path));
+            let unread = |said: &str| OauthError::unprepared(&shown, said, "is the disk that it is on there?");
+            let late = |_| unread(&format!("was not read within {} s", http.total.as_secs()));
+            let read = timeout(http.total, reading).await.map_err(late)?;
+            read.map_err(|fault| unread(&format!("was not read: {fault}")))??
         }
         ClientAuthentication::ManagedIdentity(machine) => {
             let audience =

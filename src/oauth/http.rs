@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use oauth2::{HttpRequest, HttpResponse};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::rustls::ClientConfig;
 use url::Url;
 
@@ -17,7 +20,7 @@ use super::fields::{Fields, readable};
 use super::form::Form;
 use super::proxy;
 use crate::model::Egress;
-use crate::net;
+use crate::net::{self, Aside};
 
 /// The HTTP client of one provider: its own TLS trust, no redirects, nothing without end.
 #[derive(Clone, Debug)]
@@ -25,7 +28,14 @@ pub struct Http {
     client: reqwest::Client,
     /// Longest answer, in octets.
     longest: usize,
+    /// The whole exchange.
+    pub(super) total: Duration,
     egress: Egress,
+    /// The requests at each endpoint, so many at a time: one that hangs takes no other's places.
+    places: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    at_a_time: usize,
+    /// Files that are read, and may be on a disk that hangs.
+    pub(super) files: Arc<Aside<Result<SecretString, OauthError>>>,
     /// What issuers said of themselves.
     pub(super) found: Arc<Mutex<HashMap<Url, Found>>>,
 }
@@ -41,6 +51,11 @@ pub struct HttpSettings {
     pub longest: usize,
 }
 
+/// Requests at an endpoint at a time, where nothing else is set.
+const AT_A_TIME: usize = 16;
+/// Files that are read at a time.
+const FILES: usize = 16;
+
 /// The client could not be built.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot set up HTTPS: {0}")]
@@ -53,6 +68,8 @@ pub(super) enum HttpError {
     Failed(String),
     #[error("the answer is longer than {0} octets")]
     TooLong(usize),
+    #[error("{0} requests to it are under way, and none came to an end (limits.token_requests)")]
+    Crowded(usize),
 }
 
 /// What the oauth2 crate does not hand on, and the decision needs.
@@ -80,7 +97,26 @@ impl Http {
             .timeout(settings.total)
             .user_agent(concat!("gatepost/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { client, longest: settings.longest, egress: egress.clone(), found: Arc::default() })
+        let HttpSettings { longest, total, .. } = settings;
+        let files = Arc::new(Aside::new(FILES));
+        let (egress, places, found) = (egress.clone(), Arc::default(), Arc::default());
+        Ok(Self { client, longest, total, egress, places, at_a_time: AT_A_TIME, files, found })
+    }
+
+    /// With so many requests at an endpoint at a time.
+    #[must_use]
+    pub fn at_a_time(self, at_a_time: usize) -> Self {
+        Self { at_a_time: at_a_time.max(1), ..self }
+    }
+
+    /// A place among the requests at an endpoint. Half of the time of an exchange is left for itself.
+    async fn place(&self, url: &Url) -> Result<OwnedSemaphorePermit, HttpError> {
+        let endpoint = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0));
+        let new = || Arc::new(Semaphore::new(self.at_a_time));
+        let places =
+            Arc::clone(self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(endpoint).or_insert_with(new));
+        let place = timeout(self.total / 2, places.acquire_owned()).await;
+        place.ok().and_then(Result::ok).ok_or(HttpError::Crowded(self.at_a_time))
     }
 
     /// Posts a form and reads the answer as JSON, or as an OAuth error.
@@ -154,8 +190,11 @@ impl Http {
         seen: &Mutex<Seen>,
         now: DateTime<Utc>,
     ) -> Result<HttpResponse, HttpError> {
-        let request = reqwest::Request::try_from(request).map_err(failed)?;
+        let mut request = reqwest::Request::try_from(request).map_err(failed)?;
         let url = request.url().clone();
+        let since = Instant::now();
+        let _place = self.place(&url).await?;
+        *request.timeout_mut() = Some(self.total.saturating_sub(since.elapsed()));
         let mut response = self.client.execute(request).await.map_err(|fault| self.failed(&url, fault))?;
         *seen.lock().unwrap_or_else(PoisonError::into_inner) =
             Seen { status: Some(response.status().as_u16()), retry_after: retry_after(response.headers(), now) };
@@ -203,7 +242,7 @@ struct Names;
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found = net::resolve(name.as_str(), 0).await?;
+            let found = net::Names::system().find(name.as_str()).await?;
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
@@ -239,7 +278,34 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    /// Law 9: an endpoint that hangs keeps its own places, and those who want one give up in time.
+    #[tokio::test]
+    async fn an_endpoint_that_hangs_takes_no_other_s_places() {
+        let hanging = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = |listener: &TcpListener| -> Url {
+            format!("http://{}/token", listener.local_addr().unwrap()).parse().unwrap()
+        };
+        let hour = Duration::from_hours(1);
+        let settings = HttpSettings { connect: hour, total: Duration::from_secs(4), longest: 1024 };
+        let http = Http::new(&net::client_config(None).unwrap(), settings).unwrap().at_a_time(1);
+        let held = http.place(&url(&hanging)).await.unwrap();
+        drop(http.place(&url(&other)).await.unwrap());
+        let now = DateTime::UNIX_EPOCH;
+        let crowded = http.get::<serde_json::Value>(&url(&hanging), &[], now).await.unwrap_err();
+        assert!(crowded.to_string().contains("limits.token_requests"), "{crowded}");
+        drop(held);
+        let asked = http.clone();
+        let address = url(&hanging);
+        let asking = tokio::spawn(async move { asked.get::<serde_json::Value>(&address, &[], now).await });
+        drop(hanging.accept().await.unwrap());
+        assert!(asking.await.unwrap().is_err());
+        drop(http.place(&url(&hanging)).await.unwrap());
+    }
 
     #[test]
     fn a_wait_without_end_is_cut() {

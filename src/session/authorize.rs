@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::anonymous::Anonymous;
@@ -19,7 +19,7 @@ use crate::model::Account;
 use crate::proto::{ClientText, Credentials, LoginFailure, UpstreamLogin};
 use crate::submit::gate::{Pass, Permit};
 use crate::token::TokenError;
-use crate::upstream::{NewCore, Upstream, UpstreamError};
+use crate::upstream::{NewCore, Retry, Upstream, UpstreamError};
 
 /// A login that both sides have said yes to.
 pub(super) struct Granted<R> {
@@ -154,12 +154,8 @@ impl Dialogue<'_> {
         let (account, label) = (&admitted.account, admitted.label());
         let (protocol, anonymous, token) = (self.frontend.protocol, who.anonymous(), &account.token.name);
         let mailbox = account.upstream_user(protocol);
-        if let Some(full) = error.full() {
-            warn!(session = %self.id, %protocol, limit = full.limit(), account = account.name, mailbox, "limit.reached");
-        }
-        if error.is_unreachable() {
-            let provider = &account.token.provider.name;
-            warn!(session = %self.id, %protocol, provider, error = %error, "upstream.unreachable");
+        if let Some(limit) = error.limit() {
+            warn!(session = %self.id, %protocol, limit, account = account.name, mailbox, "limit.reached");
         }
         let known = explain::mail_refusal(&error.to_string());
         let remedy = known.map(|known| known.remedy_at(token, mailbox));
@@ -234,7 +230,8 @@ impl Dialogue<'_> {
         Refused::BadCredentials(failed)
     }
 
-    /// Token, the mailbox's turn, upstream login and, when the upstream refuses, one forced refresh and one more try.
+    /// Token, the mailbox's turn, upstream login and, when the upstream refuses, one forced refresh and one more try, within
+    /// the time of one.
     async fn upstream<U: UpstreamLogin>(
         &mut self,
         account: &Account,
@@ -250,6 +247,8 @@ impl Dialogue<'_> {
         let reach = reach.get(&account.token.provider.name);
         let target = reach.and_then(|reach| reach.target(&account.token, protocol, user));
         let target = target.ok_or(Unavailable::NoEndpoint)?;
+        // Whoever would hear no in the end need not wait for it.
+        target.closed().map_or(Ok(()), Err).map_err(UpstreamError::from)?;
         let token = service.tokens.access_token(&account.token.name, user).await?;
         let gate = service.gate.of(&account.token.provider, user);
         let permit = tokio::select! {
@@ -258,15 +257,23 @@ impl Dialogue<'_> {
             () = service.closing.cancelled() => return Err(Unavailable::Stopping),
             permit = gate.enter_for(Pass::Session(protocol), &mut self.link, &mut self.input) => permit?,
         };
-        let refused = match target.log_in(&token, core).await {
+        let end = Instant::now() + target.limits.login;
+        let refused = match target.log_in_by(end, &token, core).await {
             Err(refused) if refused.is_refusal() && explain::throttle(&refused.to_string()).is_none() => refused,
             outcome => return self.let_in(outcome, permit, user),
         };
-        let fresh = service.tokens.renewed(&account.token.name, user, &token).await?;
+        let Some(retry) = Retry::take(&target) else { return Err(refused.into()) };
+        let renewing = service.tokens.renewed(&account.token.name, user, &token);
+        let Ok(renewed) = timeout_at(end, renewing).await else { return Err(refused.into()) };
+        let fresh = renewed?;
         if fresh == token {
             return Err(refused.into());
         }
-        self.let_in(target.log_in(&fresh, core).await, permit, user)
+        let outcome = target.log_in_by(end, &fresh, core).await;
+        if outcome.is_err() {
+            retry.was_in_vain();
+        }
+        self.let_in(outcome, permit, user)
     }
 
     /// Lets the mailbox's gate know how the login ended.

@@ -5,9 +5,9 @@ use crate::explain::{self, Reach};
 use crate::metrics::Outcome;
 use crate::model::Protocol;
 use crate::proto::{ClientText, LoginFailure};
-use crate::submit::gate::{Full, Missed};
+use crate::submit::gate::Missed;
 use crate::token::TokenError;
-use crate::upstream::UpstreamError;
+use crate::upstream::{Closed, UpstreamError};
 
 use crate::submit::TOO_FAST;
 
@@ -149,26 +149,23 @@ pub(super) enum Unavailable {
 
 impl Unavailable {
     /// As a monitor counts it.
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(super) const fn outcome(&self) -> Outcome {
         match self {
             Self::Token(_) => Outcome::Token,
-            Self::Upstream(_) if self.is_unreachable() => Outcome::UpstreamUnreachable,
-            Self::Upstream(_) => Outcome::UpstreamRefused,
+            Self::Upstream(UpstreamError::Closed(Closed::Crowded { .. })) => Outcome::Throttled,
+            Self::Upstream(UpstreamError::Login { .. }) => Outcome::UpstreamRefused,
+            Self::Upstream(_) => Outcome::UpstreamUnreachable,
             Self::NoEndpoint => Outcome::Configuration,
             Self::Missed(Missed::Full(_)) => Outcome::MailboxLimit,
             Self::Missed(Missed::Gone) | Self::Stopping => Outcome::BrokenOff,
         }
     }
 
-    /// Nobody answered there, or not in a way that a token could be sent to.
-    pub(super) const fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Upstream(error) if !matches!(error, UpstreamError::Login { .. }))
-    }
-
-    /// The limit of the mailbox that was reached.
-    pub(super) const fn full(&self) -> Option<&Full> {
+    /// The limit that was reached.
+    pub(super) const fn limit(&self) -> Option<&'static str> {
         match self {
-            Self::Missed(Missed::Full(full)) => Some(full),
+            Self::Missed(Missed::Full(full)) => Some(full.limit()),
+            Self::Upstream(UpstreamError::Closed(Closed::Crowded { .. })) => Some("upstream_connects"),
             _ => None,
         }
     }
@@ -188,6 +185,9 @@ impl Unavailable {
             Self::Token(error) => error.for_client(),
             Self::Upstream(error) if error.is_refusal() => {
                 format!("the mail provider refused the login with token '{token}'; ask the administrator")
+            }
+            Self::Upstream(UpstreamError::Closed(Closed::Crowded { .. })) => {
+                "too many logins at the mail provider at the same time; try again later".into()
             }
             Self::Upstream(_) => "the mail provider cannot be reached or is not available now; try again later".into(),
             Self::NoEndpoint => format!("token '{token}' has no server for this protocol; ask the administrator"),

@@ -161,6 +161,12 @@ pub enum StoreError {
         /// Why.
         fault: SealError,
     },
+    /// Its disk does not answer.
+    #[error("the store has not answered within {seconds} s; does its disk hang?")]
+    Late {
+        /// How long it was waited.
+        seconds: u64,
+    },
     /// The thread of the store has ended; the process is stopping.
     #[error("the store is closed")]
     Closed,

@@ -259,7 +259,7 @@ impl Submission<'_> {
     /// The upstream went away between bodies.
     async fn lost(&mut self, lost: UpstreamLost) -> Ended {
         self.legs.abandon();
-        warn!(session = self.session, account = self.account, error = %lost, "upstream.unreachable");
+        warn!(session = self.session, account = self.account, error = %lost, "upstream.lost");
         drop(self.say(&"421 4.4.2 The connection to the mail provider broke; connect again\r\n".into()).await);
         Ended::Upstream(lost.to_string())
     }

@@ -16,7 +16,7 @@ use super::want::{Want, suitable};
 use crate::clock;
 use crate::model::{AccessToken, Grant, Granted, LONGEST_BACK_OFF, TokenState, Trouble, TroubleClass};
 use crate::oauth::{Ask, OauthError, exchange};
-use crate::store::{Saved, StoreError, Stored, Version};
+use crate::store::{Answer, Saved, StoreError, Stored, Version};
 
 /// A grant that was received, together with the refresh token it was received for, and whose it is: the settings may
 /// change before it can be saved.
@@ -33,6 +33,14 @@ const POLL: Duration = Duration::from_millis(100);
 /// Attempts to save a grant before the flight gives up and leaves it pending.
 const SAVE_ATTEMPTS: u32 = 5;
 const SAVE_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the store may take: longer than another process may keep it busy. What was asked may still be done.
+const STORE: Duration = Duration::from_secs(30);
+
+/// A disk that hangs must not leave a flight without end, for every login of its token would join it.
+async fn in_time<T>(answer: Answer<'_, T>) -> Result<T, StoreError> {
+    timeout(STORE, answer).await.unwrap_or(Err(StoreError::Late { seconds: STORE.as_secs() }))
+}
 
 /// Brings what is wanted, from the store or from the provider.
 pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<AccessToken, TokenError> {
@@ -55,7 +63,7 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
         }
     }
     let brought = leaseholder(shared, entry, refresh(shared, entry, want)).await;
-    if let Err(fault) = shared.store.release(name, &shared.owner).await {
+    if let Err(fault) = in_time(shared.store.release(name, &shared.owner)).await {
         warn!(token = name, error = %fault, "store.failed");
     }
     brought
@@ -65,7 +73,7 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
 /// not be kept; a grant without a refresh token has nothing to lose.
 async fn leased(shared: &Shared, entry: &Entry) -> Result<bool, StoreError> {
     let name = &entry.name;
-    match shared.store.lease(name, &shared.owner, shared.settings().lease).await {
+    match in_time(shared.store.lease(name, &shared.owner, shared.settings().lease)).await {
         Err(fault) if !entry.token.grant.lives_by_refresh() => {
             warn!(token = name, error = %fault, "store.failed");
             Ok(true)
@@ -82,7 +90,7 @@ async fn leaseholder<T>(shared: &Shared, entry: &Entry, work: impl Future<Output
         if let Ok(done) = timeout(shared.settings().lease / 3, &mut work).await {
             return done;
         }
-        let extended = shared.store.lease(&entry.name, &shared.owner, shared.settings().lease).await;
+        let extended = in_time(shared.store.lease(&entry.name, &shared.owner, shared.settings().lease)).await;
         if !matches!(extended, Ok(true)) {
             warn!(token = entry.token.name, "token.lease_lost");
         }
@@ -99,7 +107,7 @@ struct Look {
 async fn look(shared: &Shared, entry: &Entry, want: &Want) -> Result<Look, TokenError> {
     // Counted before the read: a change that comes in between is noticed, at the worst twice.
     let changes = shared.store.foreign_changes();
-    let stored = shared.store.token(&entry.name).await?;
+    let stored = in_time(shared.store.token(&entry.name)).await?;
     entry.cache(&stored.state, changes);
     let brought = suitable(&stored.state, &entry.token, want, clock::now());
     Ok(Look { stored, brought })
@@ -231,14 +239,14 @@ pub(super) async fn save_pending(shared: &Shared, entry: &Entry) -> Result<(), T
 async fn save_grant(shared: &Shared, entry: &Entry, pending: &Pending) -> Result<(), StoreError> {
     loop {
         let changes = shared.store.foreign_changes();
-        let Stored { state, version } = shared.store.token(&entry.name).await?;
+        let Stored { state, version } = in_time(shared.store.token(&entry.name)).await?;
         if pending.used.is_some() && version == Version::default() {
             // It was forgotten meanwhile: the administrator's word.
             entry.cache(&state, changes);
             return Ok(());
         }
         let next = succeed(state, pending);
-        if let Saved::Done(_) = shared.store.save(&entry.name, version, &next).await? {
+        if let Saved::Done(_) = in_time(shared.store.save(&entry.name, version, &next)).await? {
             entry.cache(&next, changes);
             return Ok(());
         }
@@ -285,7 +293,7 @@ async fn note_failure(shared: &Shared, entry: &Entry, stored: Stored, refusal: &
     let answer = TokenError::of(name, &trouble);
     let next = stored.state.failed(trouble);
     let changes = shared.store.foreign_changes();
-    match shared.store.save(name, stored.version, &next).await {
+    match in_time(shared.store.save(name, stored.version, &next)).await {
         Ok(Saved::Done(_)) => entry.cache(&next, changes),
         // Someone has saved meanwhile, and knows better: nobody is called for what is over.
         Ok(Saved::Conflict) => return answer,

@@ -102,6 +102,25 @@ impl Scene {
 
 const USER: &str = "support@example.com";
 
+/// Law 9: a disk that hangs delays nobody whose token is in memory.
+#[tokio::test]
+async fn a_store_that_hangs_is_not_waited_for_where_the_token_is_known() {
+    use futures_util::FutureExt as _;
+    let scene = Scene::new().await;
+    let (tokens, store) = scene.imported().await;
+    scene.endpoint.next(granted("a1", 3600, None));
+    tokens.access_token(NAME, USER).await.unwrap();
+    let other = rusqlite::Connection::open(scene.directory.path().join("gatepost.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let hanging = store.lease("another", "one", Duration::from_secs(1));
+    for _ in 0..100 {
+        let access = tokens.access_token(NAME, USER).now_or_never().expect("without any wait").unwrap();
+        assert_eq!(access.secret().expose_secret(), "a1");
+    }
+    other.execute_batch("COMMIT").unwrap();
+    assert!(hanging.await.unwrap());
+}
+
 fn http() -> Http {
     http_within(Duration::from_secs(1))
 }

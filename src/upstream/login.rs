@@ -7,8 +7,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::rustls::ClientConfig;
 
+use super::leave::Leave;
+use super::roads::{Closed, Roads, Server};
 use crate::metrics::Took;
-use crate::model::{AccessToken, Egress, Endpoint, Grant, SaslMechanism, Token, UpstreamTls as Tls};
+use crate::model::{AccessToken, Endpoint, Grant, Provider, SaslMechanism, Token, UpstreamTls as Tls};
 use crate::net::{DialError, Link, Stream, TlsError, connect_tls};
 use crate::proto::sasl::Mechanism;
 use crate::proto::{Input, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation};
@@ -29,6 +31,9 @@ pub struct Upstream<R> {
 /// Why there is no upstream session.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
+    /// It was not tried.
+    #[error(transparent)]
+    Closed(#[from] Closed),
     /// It cannot be reached.
     #[error(transparent)]
     Dial(#[from] DialError),
@@ -44,7 +49,7 @@ pub enum UpstreamError {
         fault: io::Error,
     },
     /// It took too long.
-    #[error("{host} did not finish the login within {seconds} s")]
+    #[error("{host} did not finish the login within {seconds} s; is it overloaded, or something on the way?")]
     Slow {
         /// The server.
         host: String,
@@ -67,6 +72,15 @@ impl UpstreamError {
     pub const fn is_refusal(&self) -> bool {
         matches!(self, Self::Login { failure: UpstreamFailure::Refused(_), .. })
     }
+
+    /// Whether anybody else would have fared the same, as long as the server had not said anything under TLS.
+    const fn concerns_all(&self) -> bool {
+        match self {
+            Self::Dial(fault) => !fault.is_own(),
+            Self::Tls(_) | Self::Broke { .. } | Self::Slow { .. } => true,
+            Self::Closed(_) | Self::Login { .. } => false,
+        }
+    }
 }
 
 /// Where and as whom to log in.
@@ -76,8 +90,12 @@ pub struct Target<'a> {
     pub endpoint: &'a Endpoint,
     /// How to log in there.
     pub mechanism: Mechanism,
-    /// The way out of this network.
-    pub egress: &'a Egress,
+    /// Whose it is, and the way out of this network to it.
+    pub provider: &'a Provider,
+    /// What is known of the servers.
+    pub roads: &'a Arc<Roads>,
+    /// For what.
+    pub manner: Manner,
     /// TLS towards its provider.
     pub trust: &'a Arc<ClientConfig>,
     /// The SASL user.
@@ -88,13 +106,34 @@ pub struct Target<'a> {
     pub limits: Limits,
 }
 
+/// For what somebody logs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// A program wants its mail: in turn, and not while the server counts as dead.
+    Session,
+    /// A person looks for the fault: at once. What comes of it all learn.
+    Examination,
+}
+
 /// The bounds of an upstream login.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// TCP connection (`limits.connect_seconds`).
     pub connect: Duration,
-    /// TLS and login (`limits.upstream_login_seconds`).
+    /// All of it: its turn, the connection, TLS, the login, and once more (`limits.upstream_login_seconds`).
     pub login: Duration,
+}
+
+impl Limits {
+    /// How long a login waits for its turn, so that enough is left for itself.
+    fn turn(&self) -> Duration {
+        self.login / 2
+    }
+
+    /// How long an attempt lasts at least whose failure says something of the server.
+    fn least(&self) -> Duration {
+        self.connect.min(self.login / 4)
+    }
 }
 
 /// What makes the core of a protocol.
@@ -111,30 +150,92 @@ impl Target<'_> {
         }
     }
 
+    /// Of what is known to all.
+    #[must_use]
+    pub fn server(&self) -> Server {
+        Server::new(self.provider, self.endpoint)
+    }
+
+    /// Why a login is not tried now, if so.
+    #[must_use]
+    pub fn closed(&self) -> Option<Closed> {
+        self.roads.closed(&self.server())
+    }
+
     /// Connects and logs in with a token, once.
     pub async fn log_in<U: UpstreamLogin>(
         &self,
         token: &AccessToken,
         core: NewCore<U>,
     ) -> Result<Upstream<U::Ready>, UpstreamError> {
-        let host = &self.endpoint.host;
+        self.log_in_by(Instant::now() + self.limits.login, token, core).await
+    }
+
+    /// The same within what is left until then.
+    pub async fn log_in_by<U: UpstreamLogin>(
+        &self,
+        end: Instant,
+        token: &AccessToken,
+        core: NewCore<U>,
+    ) -> Result<Upstream<U::Ready>, UpstreamError> {
+        let left = || end.saturating_duration_since(Instant::now());
+        let leave = self.leave(left().min(self.limits.turn())).await?;
+        let limit = left();
+        let entering = timeout(limit, self.enter(token, core, &leave)).await;
+        let entered = entering.unwrap_or_else(|_| Err(self.slow()));
+        self.learn(&leave, entered.as_ref().err(), limit);
+        entered
+    }
+
+    async fn leave(&self, wait: Duration) -> Result<Leave, Closed> {
+        match self.manner {
+            Manner::Session => self.roads.leave(self.server(), self.user, wait).await,
+            Manner::Examination => Ok(self.roads.examine(self.server())),
+        }
+    }
+
+    /// What became of an attempt concerns all who log in there, or this mailbox alone.
+    fn learn(&self, leave: &Leave, error: Option<&UpstreamError>, limit: Duration) {
+        match error {
+            // One for which hardly any time was left says nothing.
+            Some(error) if error.concerns_all() && limit >= self.limits.least() => leave.failed(&error.to_string()),
+            Some(error) if !matches!(error, UpstreamError::Login { .. }) => {}
+            _ => leave.reached(),
+        }
+    }
+
+    async fn enter<U: UpstreamLogin>(
+        &self,
+        token: &AccessToken,
+        core: NewCore<U>,
+        leave: &Leave,
+    ) -> Result<Upstream<U::Ready>, UpstreamError> {
+        let (host, limit) = (&self.endpoint.host, self.limits.login);
         let began = Instant::now();
-        let tcp = self.dial().await?;
+        let tcp = self.connect().await?;
         let reached = Instant::now();
-        let limit = self.limits.login;
-        let login = async {
-            let (stream, tls) = match self.endpoint.tls {
-                Tls::Implicit => (connect_tls(tcp, host, self.trust, limit).await?, UpstreamTls::Implicit),
-                Tls::Starttls => (Stream::Plain(tcp.into()), UpstreamTls::Starttls),
-            };
-            let handshake = if tls == UpstreamTls::Implicit { reached.elapsed() } else { Duration::ZERO };
-            let core = core(self.identity(token.secret().clone()), tls);
-            let took = Took { connect: reached - began, tls: handshake, login: Duration::ZERO };
-            let upstream = self.perform(core, Link { stream, patience: limit }, took).await?;
-            let login = reached.elapsed().saturating_sub(upstream.took.tls);
-            Ok(Upstream { took: Took { login, ..upstream.took }, ..upstream })
+        let (stream, tls) = match self.endpoint.tls {
+            Tls::Implicit => (connect_tls(tcp, host, self.trust, limit).await?, UpstreamTls::Implicit),
+            Tls::Starttls => (Stream::Plain(tcp.into()), UpstreamTls::Starttls),
         };
-        timeout(limit, login).await.map_err(|_| self.slow())?
+        let handshake = if tls == UpstreamTls::Implicit { reached.elapsed() } else { Duration::ZERO };
+        let core = core(self.identity(token.secret().clone()), tls);
+        let took = Took { connect: reached - began, tls: handshake, login: Duration::ZERO };
+        let upstream = self.perform(core, Link { stream, patience: limit }, took, leave).await?;
+        let login = reached.elapsed().saturating_sub(upstream.took.tls);
+        Ok(Upstream { took: Took { login, ..upstream.took }, ..upstream })
+    }
+
+    /// Connects for an examination. What is learnt of the server, all learn.
+    pub async fn dial(&self) -> Result<TcpStream, DialError> {
+        let leave = self.roads.examine(self.server());
+        let connected = self.connect().await;
+        if let Err(fault) = &connected
+            && !fault.is_own()
+        {
+            leave.failed(&fault.to_string());
+        }
+        connected
     }
 
     fn identity(&self, token: SecretString) -> UpstreamIdentity {
@@ -156,10 +257,11 @@ impl Target<'_> {
             if *tls == Tls::Implicit {
                 return Ok(connect_tls(tcp, host, self.trust, limit).await?);
             }
+            let leave = self.roads.examine(self.server());
             let nobody = UpstreamIdentity { mechanism: Mechanism::Xoauth2, ..self.identity(SecretString::default()) };
             let core = core(nobody, UpstreamTls::Starttls);
             let mut link = Link { stream: Stream::Plain(tcp.into()), patience: limit };
-            match self.converse(core, &mut link, &mut Input::new()).await? {
+            match self.converse(core, &mut link, &mut Input::new(), &leave).await? {
                 Pause::StartTls(_) => Ok(self.encrypt(link).await?.stream),
                 Pause::Done(_) => Err(self.failed(Violation::NoStartTls.into())),
             }
@@ -172,11 +274,12 @@ impl Target<'_> {
         core: U,
         mut link: Link,
         mut took: Took,
+        leave: &Leave,
     ) -> Result<Upstream<U::Ready>, UpstreamError> {
         let mut input = Input::new();
         let mut core = core;
         loop {
-            match self.converse(core, &mut link, &mut input).await? {
+            match self.converse(core, &mut link, &mut input, leave).await? {
                 Pause::StartTls(next) => {
                     let asked = Instant::now();
                     link = self.encrypt(link).await?;
@@ -194,6 +297,7 @@ impl Target<'_> {
         mut core: U,
         link: &mut Link,
         input: &mut Input,
+        leave: &Leave,
     ) -> Result<Pause<U>, UpstreamError> {
         let broke = |fault| UpstreamError::Broke { host: self.endpoint.host.clone(), fault };
         loop {
@@ -204,6 +308,9 @@ impl Target<'_> {
                     let chunk = link.read(self.limits.login).await.map_err(broke)?;
                     if chunk.is_empty() {
                         return Err(broke(io::ErrorKind::UnexpectedEof.into()));
+                    }
+                    if matches!(link.stream, Stream::Tls(_)) {
+                        leave.reached();
                     }
                     input.push(&chunk);
                 }

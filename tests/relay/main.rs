@@ -28,3 +28,4 @@ mod scene;
 mod sender;
 mod smtp;
 mod tls;
+mod trouble;

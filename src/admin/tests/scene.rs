@@ -41,7 +41,12 @@ impl Scene {
         let trust = net::client_config(Some(&ca)).unwrap();
         let limit = Duration::from_secs(5);
         let http = Http::new(&trust, HttpSettings { connect: limit, total: limit, longest: 65_536 }).unwrap();
-        let reach = Reach { trust, ehlo: "gatepost.example".into(), limits: Limits { connect: limit, login: limit } };
+        let reach = Reach {
+            trust,
+            ehlo: "gatepost.example".into(),
+            limits: Limits { connect: limit, login: limit },
+            roads: Arc::default(),
+        };
         let declared = desk.registry.declared();
         desk.tokens.declare(declared.tokens.iter().map(|token| (Arc::clone(token), http.clone())));
         let (registry, way) = (Arc::clone(&desk.registry), reach.clone());

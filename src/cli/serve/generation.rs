@@ -44,7 +44,8 @@ impl Generation {
         before: Option<&Self>,
     ) -> anyhow::Result<Self> {
         let service = Arc::new(service(config, lasting, before)?);
-        Ok(Self { config: Arc::clone(config), service, certificate, providers: Providers::of(config) })
+        let providers = Providers::of(config, Arc::clone(&lasting.roads));
+        Ok(Self { config: Arc::clone(config), service, certificate, providers })
     }
 
     /// Whether all that is declared can be served.
@@ -62,6 +63,7 @@ impl Generation {
             Err(fault) => return (0, Err(fault)),
         };
         self.service.reach.store(Arc::new(reaches));
+        self.providers.keep(&declared.tokens);
         self.service.tokens.declare(tokens);
         self.service.directory.store(Arc::new(directory));
         (self.service.review(), reachable)

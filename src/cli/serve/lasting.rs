@@ -22,7 +22,7 @@ use crate::session::Seen;
 use crate::store::{SqliteStore, Store};
 use crate::submit::gate::Gate;
 use crate::token::Tokens;
-use crate::upstream::Reach;
+use crate::upstream::{Reach, Roads};
 
 /// State, and what is known and under way: shared by all configurations that are served one after the other.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub(in crate::cli) struct Lasting {
     pub(super) gate: Arc<Gate>,
     pub(super) directory: Arc<ArcSwap<Directory>>,
     pub(super) reach: Arc<ArcSwap<HashMap<String, Reach>>>,
+    /// Which servers are there, and who connects to them.
+    pub(super) roads: Arc<Roads>,
     /// Who was wrong.
     pub(super) throttle: Arc<Throttle>,
     pub(super) seen: Arc<Seen>,
@@ -79,6 +81,7 @@ impl Lasting {
             gate,
             directory: Arc::new(ArcSwap::from_pointee(Directory::new([])?)),
             reach: Arc::default(),
+            roads: Arc::new(Roads::new(bounds::roads(limits))),
             throttle: Arc::new(Throttle::new(bounds::throttle(limits)).context("the system gives no randomness")?),
             seen: Arc::default(),
             busy,
@@ -97,6 +100,7 @@ impl Lasting {
         self.tokens.set(bounds::tokens(&config.limits));
         self.throttle.set(bounds::throttle(&config.limits));
         self.gate.set(bounds::gate(&config.limits));
+        self.roads.set(bounds::roads(&config.limits));
         self.places.allow(bounds::size(config.limits.sessions));
     }
 }

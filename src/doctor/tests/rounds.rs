@@ -40,7 +40,12 @@ impl Scene {
         let tokens = Tokens::new(store, settings, "test".into(), Notices::default());
         let token = Arc::new(token(&provider));
         tokens.declare([(Arc::clone(&token), http)]);
-        let reach = Reach { trust, ehlo: "gatepost.example".into(), limits: Limits { connect: limit, login: limit } };
+        let reach = Reach {
+            trust,
+            ehlo: "gatepost.example".into(),
+            limits: Limits { connect: limit, login: limit },
+            roads: Arc::default(),
+        };
         let doctor = Doctor { tokens, reach: Arc::new(move |_| Some(reach.clone())) };
         let stop = CancellationToken::new();
         let rounds = Rounds::new(doctor.clone(), stop.clone());

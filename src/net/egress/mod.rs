@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::DialError;
 use super::dial::dial;
+use super::{DialError, Names};
 
 /// A proxy on the way.
 #[derive(Clone, Copy)]
@@ -27,6 +27,8 @@ pub struct Hop<'a> {
     pub login: Option<(&'a str, &'a str)>,
     /// How errors call it.
     pub name: &'a str,
+    /// Where its address is found.
+    pub names: &'a Names,
 }
 
 impl std::fmt::Debug for Hop<'_> {
@@ -77,7 +79,7 @@ enum Way {
 async fn through(way: Way, hop: &Hop<'_>, host: &str, port: u16, limit: Duration) -> Result<TcpStream, DialError> {
     let end = Instant::now() + limit;
     let proxy = || hop.name.to_owned();
-    let tcp = dial(hop.host, hop.port, limit).await;
+    let tcp = dial(hop.names, hop.host, hop.port, limit).await;
     let mut tcp = tcp.map_err(|fault| DialError::NoProxy { proxy: proxy(), fault: Box::new(fault) })?;
     let connecting = async {
         match way {

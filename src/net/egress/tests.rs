@@ -27,7 +27,7 @@ async fn server() -> u16 {
 
 async fn dial(proxy: &Proxy, login: Option<(&str, &str)>, host: &str, port: u16) -> Result<TcpStream, DialError> {
     let url = proxy.url();
-    let hop = Hop { host: "127.0.0.1", port: proxy.address.port(), login, name: &url };
+    let hop = Hop { host: "127.0.0.1", port: proxy.address.port(), login, name: &url, names: Names::system() };
     if url.starts_with("socks5") {
         dial_socks5(&hop, host, port, LIMIT).await
     } else {
@@ -87,7 +87,7 @@ async fn what_a_proxy_refuses_is_said_in_words() {
 #[tokio::test]
 async fn what_is_no_proxy_is_named() {
     let port = server().await;
-    let hop = Hop { host: "127.0.0.1", port, login: None, name: "http://gate:3128" };
+    let hop = Hop { host: "127.0.0.1", port, login: None, name: "http://gate:3128", names: Names::system() };
     for error in [
         dial_connect(&hop, "mail.example.com", 993, LIMIT).await.unwrap_err().to_string(),
         dial_socks5(&hop, "mail.example.com", 993, LIMIT).await.unwrap_err().to_string(),
@@ -103,7 +103,7 @@ async fn what_is_no_proxy_is_named() {
 async fn a_proxy_that_says_nothing_is_left_in_time() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
-    let hop = Hop { host: "127.0.0.1", port, login: None, name: "socks5://gate:1080" };
+    let hop = Hop { host: "127.0.0.1", port, login: None, name: "socks5://gate:1080", names: Names::system() };
     let limit = Duration::from_secs(1);
     let error = dial_socks5(&hop, "mail.example.com", 993, limit).await.unwrap_err().to_string();
     assert_eq!(
