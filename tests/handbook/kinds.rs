@@ -33,6 +33,12 @@ const READ: &[(&str, &str, &str)] = &[
         "scrape_configs:",
         "Prometheus's own; what it scrapes and its rules are tested in tests/monitoring",
     ),
+    ("docs/installation.md", "apt install", PACKAGED),
+    ("docs/installation.md", "/etc/gatepost/secrets/support", PACKAGED),
+    ("docs/installation.md", "dnf install", PACKAGED),
+    ("docs/installation.md", "setpriv", PACKAGED),
+    ("docs/installation.md", "podman run", "needs podman; tests/package runs what the image is made of"),
+    ("docs/installation.md", "cargo build", "it would build the program anew; tests/package uses what it makes"),
     ("docs/importing.md", "import emailproxy", IMPORTED),
     ("docs/importing.md", "import sasl-xoauth2", IMPORTED),
     ("docs/recipes/sql-server.md", "sysmail_add_account_sp", "needs SQL Server, which Debian does not have"),
@@ -44,6 +50,7 @@ const READ: &[(&str, &str, &str)] = &[
     ),
 ];
 
+const PACKAGED: &str = "tests/package does it, in systems that are thrown away";
 const IMPORTED: &str = "tests/commands/import.rs runs each of them, with files of the other programs";
 const POWERSHELL: &str = "needs a tenant of Microsoft 365; the names of its commands and parameters are checked";
 
