@@ -27,9 +27,10 @@ const SCENES: [(&str, &str, Scene); 9] = [
 ];
 
 /// Programs that a page's commands call and a machine may lack; `tests/run` installs them.
-const PROGRAMS: [(&str, &[&str]); 7] = [
+const PROGRAMS: [(&str, &[&str]); 8] = [
     ("", &["bash", "curl", "openssl"]),
     ("docs/operations.md", &["sqlite3", "tar"]),
+    ("docs/recipes/fetchers.md", &["fetchmail", "getmail"]),
     ("docs/recipes/javamail.md", &["java", "keytool", "/usr/share/java/javax.mail.jar"]),
     ("docs/recipes/msmtp.md", &["msmtp"]),
     ("docs/recipes/mutt.md", &["mutt"]),
