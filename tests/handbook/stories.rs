@@ -30,7 +30,7 @@ const SCENES: [(&str, &str, Scene); 9] = [
 const PROGRAMS: [(&str, &[&str]); 8] = [
     ("", &["bash", "curl", "openssl"]),
     ("docs/operations.md", &["sqlite3", "tar"]),
-    ("docs/recipes/fetchers.md", &["fetchmail", "getmail"]),
+    ("docs/recipes/fetchers.md", &["fetchmail"]),
     ("docs/recipes/javamail.md", &["java", "keytool", "/usr/share/java/javax.mail.jar"]),
     ("docs/recipes/msmtp.md", &["msmtp"]),
     ("docs/recipes/mutt.md", &["mutt"]),
