@@ -34,6 +34,7 @@
 //! | [`proto`] | protocol cores: bytes in, steps out, no IO |
 //! | [`model`] | accounts, tokens, providers as plain data |
 //! | [`metrics`] | what is counted, and how a monitor reads it |
+//! | [`sandbox`] | what the process gives up: files that are not its own, privileges, core files |
 //! | [`lifecycle`], [`clock`] | what has to be finished before the end; the time of day |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -55,6 +56,7 @@ pub mod net;
 pub mod oauth;
 pub mod proto;
 pub mod registry;
+pub mod sandbox;
 pub mod session;
 pub mod store;
 pub mod submit;

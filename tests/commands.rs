@@ -18,6 +18,8 @@ mod label;
 mod log;
 #[path = "commands/place.rs"]
 mod place;
+#[path = "commands/sandbox.rs"]
+mod sandbox;
 #[path = "commands/tls.rs"]
 mod tls;
 #[path = "commands/token.rs"]

@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::outside;
 use crate::config::Notify;
 use crate::model::Egress;
 use crate::net;
@@ -114,9 +115,16 @@ async fn tell(notify: &Notify, http: &Http, notice: &Notice) -> bool {
             false
         }
     };
-    let by_command = notify.command.is_some() && told("command", run(notify, notice, &json).await);
+    let by_command = notify.command.is_some() && told("command", outside(notify, notice, &json).await);
     let by_url = notify.url.is_some() && told("url", post(notify, http, &json).await);
     by_command || by_url
+}
+
+/// Outside the sandbox, where there is one.
+async fn outside(notify: &Notify, notice: &Notice, json: &str) -> Result<(), String> {
+    let (notify, notice, json) = (notify.clone(), notice.clone(), json.to_owned());
+    let told = outside::run(async move { run(&notify, &notice, &json).await }).await;
+    told.unwrap_or_else(|| Err("whatever runs it has ended".to_owned()))
 }
 
 /// The event on standard input as JSON, and in the environment for scripts of one line.

@@ -1,6 +1,7 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use figment::value::{Tag, Value};
 use figment::{Figment, Source};
@@ -19,6 +20,8 @@ pub(super) struct Layers {
     /// All variables, for secrets that stand in one.
     variables: HashMap<String, String>,
     main: PathBuf,
+    /// Files that were named by what has been read.
+    files: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Layers {
@@ -43,9 +46,15 @@ impl Layers {
         let environment = Environment::of(variables.clone(), below.as_ref().and_then(Value::as_dict), &mut errors);
         let figment = figment.merge(&environment);
         match figment.find_value("") {
-            Ok(merged) if errors.is_empty() => {
-                Ok(Self { figment, merged, documents, environment, variables, main: file.to_owned() })
-            }
+            Ok(merged) if errors.is_empty() => Ok(Self {
+                figment,
+                merged,
+                documents,
+                environment,
+                variables,
+                main: file.to_owned(),
+                files: Mutex::default(),
+            }),
             Ok(_) => Err(ConfigErrors(errors)),
             Err(_) => {
                 // figment's own words would quote the file.
@@ -69,7 +78,16 @@ impl Layers {
         let unfit = |_| ConfigErrors(vec![ConfigError::of_file(&main, "cannot be read".to_owned())]);
         let merged = figment.find_value("").map_err(unfit)?;
         let documents = vec![document];
-        Ok(Self { figment, merged, documents, environment, variables, main })
+        Ok(Self { figment, merged, documents, environment, variables, main, files: Mutex::default() })
+    }
+
+    /// Notes a file that a value names.
+    pub(super) fn names(&self, file: &Path) {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(file.to_owned());
+    }
+
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     pub(super) const fn variables(&self) -> &HashMap<String, String> {

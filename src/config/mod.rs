@@ -23,6 +23,7 @@ mod notify;
 mod providers;
 mod reader;
 mod secret;
+mod service;
 mod show;
 mod store;
 mod stored;
@@ -44,6 +45,7 @@ pub use log::{Least, LevelError, Levels, Log, LogFormat, Rotation};
 pub use metrics::Metrics;
 pub use notify::Notify;
 pub use providers::preset_servers;
+pub use service::Service;
 pub use store::Store;
 pub use stored::{Settings, as_toml};
 pub use tls::{MinimumTls, Tls};
@@ -88,6 +90,8 @@ pub struct Config {
     pub egress: Egress,
     /// Who is told of what concerns people.
     pub notify: Option<Notify>,
+    /// How the process keeps itself to what it needs.
+    pub service: Service,
     /// What works and should not stay so.
     pub warnings: Vec<String>,
     reading: stored::Reading,
@@ -121,6 +125,12 @@ impl Config {
         let store = reader.root().table("store").and_then(|table| store::path(&table));
         let control = control::read(&reader.root(), store.as_deref().unwrap_or(Path::new("")));
         reader.finish((control.named || store.is_some()).then_some(control.socket))
+    }
+
+    /// The files that it names: secrets, certificates and the like.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.reading.layers.as_ref().map(Layers::files).unwrap_or_default()
     }
 
     /// A text that is, or may become, a file of this name. Nothing is laid over it.
@@ -160,6 +170,7 @@ impl Config {
         let accounts = accounts::read(root, &tokens, unknown);
         anonymous::check(root, &accounts, &accounts::places(root), unknown == Unknown::MayBeStored);
         let notify = root.table("notify").and_then(|table| notify::read(&table));
+        let service = service::read(root);
         root.finish();
         Some(Self {
             listeners,
@@ -177,6 +188,7 @@ impl Config {
             accounts,
             egress: egress?,
             notify,
+            service,
             warnings: Vec::new(),
             reading: stored::Reading { providers, layers: None, places: OnceLock::new() },
         })

@@ -183,8 +183,9 @@ impl<'a> Table<'a> {
 
     /// A path; a relative one starts at the directory of the file that names it.
     pub(super) fn file(&self, key: &'static str) -> Option<PathBuf> {
-        let text = self.string(key)?;
-        Some(self.directory(key).join(text))
+        let file = self.directory(key).join(self.string(key)?);
+        self.reader.layers.names(&file);
+        Some(file)
     }
 
     pub(super) fn directory(&self, key: &str) -> PathBuf {

@@ -71,9 +71,9 @@ fn elsewhere(table: &Table<'_>, dict: &Dict) -> Result<Zeroizing<Vec<u8>>, Unusa
     let (form, place) = form(table, dict)?;
     let Some(name) = place.as_str() else { return Err(Unusable::malformed("this is no form of a secret")) };
     match form {
-        "file" => from_file(&table.layers().directory(place.tag()).join(name), true),
+        "file" => from_file(table, &table.layers().directory(place.tag()).join(name), true),
         "env" => variable(table, name).map(|text| Zeroizing::new(text.as_bytes().to_vec())),
-        "credential" => credential(table, name).and_then(|path| from_file(&path, false)),
+        "credential" => credential(table, name).and_then(|path| from_file(table, &path, false)),
         _ => Err(Unusable::malformed("this is no form of a secret")),
     }
 }
@@ -112,7 +112,8 @@ fn credential(table: &Table<'_>, name: &str) -> Result<PathBuf, Unusable> {
 
 /// `private`: refuse what others can read. Not for credentials: systemd keeps their directory, and gives the service's
 /// user access by an ACL, whose mask looks like a group's right to read.
-fn from_file(path: &Path, private: bool) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+fn from_file(table: &Table<'_>, path: &Path, private: bool) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+    table.layers().names(path);
     let shown = path.display();
     let fault = |fault: std::io::Error| Unusable::because(format!("cannot read {shown}: {fault}"));
     // Before it is opened: a pipe would wait for a writer.

@@ -61,6 +61,8 @@ impl Home {
     fn names(&self) -> Vec<String> {
         let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
         let mut names: Vec<_> = std::fs::read_dir(self.directory.path()).unwrap().map(name).collect();
+        // What lies beside the store comes and goes with those who have it open.
+        names.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
         names.sort();
         names
     }

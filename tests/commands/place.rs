@@ -106,10 +106,25 @@ impl Place {
 
     /// Starts `gatepost serve`.
     pub(crate) fn serve(&mut self) {
+        self.serve_with(&[]);
+    }
+
+    /// The number of the process that serves.
+    pub(crate) fn process(&self) -> u32 {
+        self.service.as_ref().expect("it serves").0.id()
+    }
+
+    /// The same with more variables.
+    pub(crate) fn serve_with(&mut self, variables: &[(&str, &str)]) {
         let config = self.path("gatepost.toml");
         let log = std::fs::File::create(self.path("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
-        command.args(["serve", "--config"]).arg(config).stdin(Stdio::null()).stderr(log);
+        command
+            .args(["serve", "--config"])
+            .arg(config)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stderr(log);
         let mut process = command.spawn().unwrap();
         let ports = listening(&self.path("log"), &mut process);
         self.service = Some((process, ports));

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use paths::Named;
 
 /// What each room may import beside itself. The map of the house.
-const DOORS: [(&str, &[&str]); 23] = [
+const DOORS: [(&str, &[&str]); 24] = [
     (
         "cli",
         &[
-            "admin", "control", "health", "registry", "activity", "consent", "doctor", "session", "upstream", "submit",
-            "account", "token", "oauth", "store", "config", "net", "proto", "model",
+            "admin", "control", "health", "registry", "activity", "consent", "doctor", "sandbox", "session", "upstream",
+            "submit", "account", "token", "oauth", "store", "config", "net", "proto", "model",
         ],
     ),
     (
@@ -43,6 +43,7 @@ const DOORS: [(&str, &[&str]); 23] = [
     ("proto", &[]),
     ("model", &[]),
     ("explain", &[]),
+    ("sandbox", &[]),
     ("clock", &[]),
     ("metrics", &[]),
     ("lifecycle", &[]),

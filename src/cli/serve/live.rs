@@ -12,7 +12,7 @@ use super::generation::Generation;
 use super::lasting::{Lasting, tell_of_broken};
 use super::monitor::Post;
 use super::pages::Office;
-use crate::config::{Config, ConfigErrors};
+use crate::config::Config;
 use crate::health::Health;
 use crate::registry::Declared;
 
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Live {
 }
 
 /// Reads the configuration. It may wait for a disk.
-pub(super) type Source = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
+pub(super) type Source = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
 
 impl Live {
     pub(super) fn new(lasting: Lasting, generation: Arc<Generation>) -> Self {

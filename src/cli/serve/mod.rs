@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use tracing::{info, warn};
 
 use super::log::Logging;
-use super::{control, process};
+use super::{confine, control, process};
 use crate::activity::Activity;
 use crate::clock;
 use crate::config::Config;
@@ -125,9 +125,12 @@ impl Running {
 pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
     process::keep_large_blocks_out_of_the_heap();
     let config = file.load()?;
+    // Before the first thread: they all have to be in it.
+    let confined = confine::confine(&config, &file.config);
     let activity = Arc::default();
     let logging = Logging::start(&config.log, &activity);
     lifecycle::note_where_it_panics();
+    confine::tell(confined.as_ref());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve(file.clone(), config, activity));
     // Dropped, it would wait without end for threads that wait for a disk or a name server.
@@ -139,7 +142,7 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
 async fn serve(file: super::ConfigFile, config: Config, activity: Arc<Activity>) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let running = Running::watched(config, activity).await?;
-    running.live.read_from(Box::new(move || file.load()));
+    running.live.read_from(Box::new(move || confine::reachable(&file)));
     for (protocol, address) in running.listeners() {
         info!(%protocol, %address, "service.listening");
     }

@@ -129,7 +129,7 @@ impl Live {
         let live = Arc::clone(self);
         let read = tokio::task::spawn_blocking(move || live.source.get().map(|source| source()));
         let read = read.await.context("the configuration could not be read")?;
-        Ok(read.context("the service is just being started; try again")??)
+        read.context("the service is just being started; try again")?
     }
 
     async fn serve_by(self: &Arc<Self>, config: Config) -> anyhow::Result<Changes> {
