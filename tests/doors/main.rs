@@ -14,8 +14,8 @@ const DOORS: [(&str, &[&str]); 24] = [
     (
         "cli",
         &[
-            "admin", "control", "health", "registry", "activity", "consent", "doctor", "sandbox", "session", "upstream",
-            "submit", "account", "token", "oauth", "store", "config", "net", "proto", "model",
+            "admin", "control", "health", "registry", "activity", "consent", "doctor", "sandbox", "session",
+            "upstream", "submit", "account", "token", "oauth", "store", "config", "net", "proto", "model",
         ],
     ),
     (
