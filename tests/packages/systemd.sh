@@ -28,7 +28,7 @@ judged() {
     systemd-analyze verify --man=no /etc/systemd/system/gatepost-*.socket
     systemd-analyze security --no-pager --threshold=15 gatepost.service | tail -n 1
     # The drop-ins are read; that a credential is served needs more of a system than one in memory has.
-    install -D -t /run/systemd/system/gatepost.service.d /usr/share/doc/gatepost/examples/systemd/gatepost-cer*.conf \
+    install -D -m 644 -t /run/systemd/system/gatepost.service.d /usr/share/doc/gatepost/examples/systemd/gatepost-cer*.conf \
         /usr/share/doc/gatepost/examples/systemd/gatepost-cred*.conf
     systemd-analyze verify --man=no gatepost.service
     rm -r /run/systemd/system/gatepost.service.d
