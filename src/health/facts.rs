@@ -68,6 +68,8 @@ pub struct Blocked {
 /// A mail server of a provider.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Upstream {
+    /// Whose.
+    pub provider: String,
     /// Its name and port.
     pub host: String,
     /// Whether it can be reached.

@@ -15,7 +15,8 @@ pub(super) fn tell(picture: &Picture, sheet: &mut Sheet) {
     tokens(picture, sheet);
     let one = |flag: bool| if flag { 1.0 } else { 0.0 };
     for upstream in picture.upstreams.iter().take(MOST_NAMES) {
-        sheet.put("gatepost_upstream_up", &[("host", &upstream.host)], one(upstream.up));
+        let labels = [("provider", upstream.provider.as_str()), ("host", upstream.host.as_str())];
+        sheet.put("gatepost_upstream_up", &labels, one(upstream.up));
     }
     for queue in &picture.gate {
         sheet.count("gatepost_gate_inside", &[("limit", &queue.limit)], queue.inside);

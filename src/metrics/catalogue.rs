@@ -72,7 +72,7 @@ catalogue! {
     Counter "gatepost_logins_total" ["protocol", "outcome"] "Logins by how they ended; outcome: success, bad_credentials, not_allowed, throttled, token, upstream_refused, upstream_unreachable, mailbox_limit, configuration, broken_off";
     Histogram "gatepost_login_duration_seconds" ["protocol"] "From the password to the yes of both sides, of logins that succeeded";
     Histogram "gatepost_upstream_login_duration_seconds" ["provider", "phase"] "Parts of a login at the provider that succeeded; phase: connect, tls, login";
-    Gauge "gatepost_upstream_up" ["host"] "1 while the mail server of a provider can be reached, 0 since it could not; only hosts that were tried";
+    Gauge "gatepost_upstream_up" ["provider", "host"] "1 while the mail server of a provider can be reached, 0 since it could not; only hosts that were tried";
     Counter "gatepost_upstream_throttled_total" [] "Pauses that providers asked for";
     Counter "gatepost_messages_total" ["outcome"] "Messages accepted, and refusals of one by its stage; outcome: accepted, refused_mail, refused_rcpt, refused_data, refused_other";
     Histogram "gatepost_message_size_bytes" [] "Size of accepted messages";
@@ -87,7 +87,7 @@ catalogue! {
     Gauge "gatepost_password_hashes_max" [] "How many may be checked at a time (limits.password_hashes)";
     Gauge "gatepost_accounts" ["state"] "Accounts; state: usable, unusable, disabled";
     Gauge "gatepost_tokens" ["state"] "Tokens by how they are; state: good, unused, password, failing, ended, ungranted, not_imported, changed, disabled, unreadable";
-    Gauge "gatepost_token_state" ["token", "provider", "state"] "1 for the state in which a token is (of several mailboxes, the one that is worst off)";
+    Gauge "gatepost_token_state" ["token", "provider", "state"] "1 for the state in which a token is (of several mailboxes, the one that is worst off); state: good, unused, password, failing, ended, ungranted, not_imported, changed, disabled, unreadable";
     Gauge "gatepost_token_usable" ["token"] "1 while programs can log in with the token";
     Gauge "gatepost_token_expires_in_seconds" ["token", "what"] "Seconds until something of a token ends; negative: it has ended; what: access_token, refresh_token, idle_refresh_token, testing_grant, client_secret, client_certificate";
     Gauge "gatepost_tokens_left_out" [] "Tokens that have no metrics of their own, for there are too many";

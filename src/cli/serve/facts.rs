@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::live::Live;
 use crate::account::{HeldBack, Limit};
-use crate::health::{Blocked, Facts, Listening};
+use crate::health::{Blocked, Facts, Listening, Upstream};
+use crate::upstream::Seen;
 
 /// Has health ask the service for them, as long as there is one.
 pub(super) fn told_by(live: &Arc<Live>) {
@@ -21,7 +22,7 @@ fn facts(live: &Live) -> Facts {
         hashes: generation.service.verifier.load(),
         certificate_ends: certificate.map(|(_, ends)| ends),
         closing: live.lasting.closing.is_cancelled(),
-        upstreams: Vec::new(),
+        upstreams: upstreams(live),
         blocked: live.lasting.throttle.held_back().iter().map(blocked).collect(),
     }
 }
@@ -29,6 +30,19 @@ fn facts(live: &Live) -> Facts {
 fn listening(door: &super::doors::Door) -> Listening {
     let (protocol, address) = door.address();
     Listening { protocol: protocol.name().to_owned(), address: address.to_string() }
+}
+
+/// One line each, though a change of the configuration may have left two ways to the same.
+fn upstreams(live: &Live) -> Vec<Upstream> {
+    let mut all: Vec<_> = live.lasting.roads.look().into_iter().map(upstream).collect();
+    all.dedup_by(|a, b| (&a.provider, &a.host) == (&b.provider, &b.host));
+    all
+}
+
+fn upstream(Seen { server, dead, .. }: Seen) -> Upstream {
+    let fault = dead.map(|(lasts, cause)| format!("for {} s: {cause}", lasts.as_secs()));
+    let (provider, host) = (server.provider.clone(), format!("{}:{}", server.host, server.port));
+    Upstream { provider, host, up: fault.is_none(), fault }
 }
 
 fn blocked(held: &HeldBack) -> Blocked {

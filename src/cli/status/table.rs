@@ -239,8 +239,13 @@ mod tests {
                 ),
             ],
             upstreams: vec![
-                Upstream { host: "imap.example.com:993".into(), up: true, fault: None },
-                Upstream { host: "smtp.example.com:587".into(), up: false, fault: Some("connection refused".into()) },
+                Upstream { provider: "corp".into(), host: "imap.example.com:993".into(), up: true, fault: None },
+                Upstream {
+                    provider: "corp".into(),
+                    host: "smtp.example.com:587".into(),
+                    up: false,
+                    fault: Some("connection refused".into()),
+                },
             ],
             gate: vec![Queue { limit: "messages".into(), inside: 30, waiting: 2 }],
             paused: 1,
