@@ -45,7 +45,7 @@ impl Problem {
     /// What stands in a file is changed there.
     pub(super) fn in_file(what: &str, name: &str, place: &str) -> Self {
         let text = format!("The {what} {name:?} is declared in {place}. Files are changed by people, not by pages.");
-        Self::new(StatusCode::CONFLICT, "Declared in a file", text, "Edit that place, and restart Gatepost.")
+        Self::new(StatusCode::CONFLICT, "Declared in a file", text, "Edit that place, and run `gatepost reload`.")
     }
 
     fn of_status(status: StatusCode) -> Option<Self> {

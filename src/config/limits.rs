@@ -132,7 +132,7 @@ limits! {
     gate_waiters = 100, 0..=10_000;
     /// Seconds after which an SMTP session without a message gives its place to one that waits.
     gate_idle_seconds = 10, SECONDS;
-    /// Seconds that a stop waits for messages under way.
+    /// Seconds that a stop waits for messages under way; sessions are told goodbye spread over them.
     shutdown_seconds = 30, SECONDS;
 }
 

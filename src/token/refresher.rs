@@ -48,8 +48,10 @@ impl Tokens {
                 () = stop.cancelled() => return,
                 () = sleep(wait) => {}
                 Some(done) = under_way.join_next(), if !under_way.is_empty() => {
-                    if let Ok(name) = done {
-                        busy.remove(&name);
+                    match done {
+                        Ok(name) => drop(busy.remove(&name)),
+                        // It broke, and nobody knows which it was: a refresh that goes on is joined, not begun again.
+                        Err(_) => busy.clear(),
                     }
                 }
             }

@@ -179,7 +179,15 @@ async fn thirty_reloads_in_a_row_lose_nothing_and_leak_nothing() {
     std::fs::write(&file, good.replace("[limits]", "[limits]\nsesions = 3")).unwrap();
     let (code, text) = reload(&house);
     assert!(code == Some(78) && text.contains("did you mean `sessions`?"), "{text}");
-    std::fs::write(&file, good.replace("relay.example", "other.example")).unwrap();
+    // Nor can sockets of systemd be left to nobody, while the same ones can be served otherwise.
+    let (head, last) = good.rsplit_once("[[listeners]]").unwrap();
+    let (_, tail) = last.split_once("\n[providers").unwrap();
+    std::fs::write(&file, format!("{head}\n[providers{tail}")).unwrap();
+    let (code, text) = reload(&house);
+    assert!(code == Some(1) && text.contains("systemd gave sockets that no listener names"), "{text}");
+    std::fs::write(&file, good.replace("tls = \"none\"", "tls = \"starttls\"")).unwrap();
+    let (code, text) = reload(&house);
+    assert!(code == Some(0) && text.contains("listeners changed"), "{text}");
     signal(&program, "TERM");
     for (_, peer) in &mut peers {
         while !peer.line().await.is_empty() {}

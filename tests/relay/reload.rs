@@ -6,7 +6,7 @@ use gatepost::model::Protocol;
 use gatepost_kit::Peer;
 
 use crate::log::Log;
-use crate::scene::{PLAIN, Scene, Setting, greeting, log_in, wrong_password, yes};
+use crate::scene::{PLAIN, Scene, Setting, greeting, log_in, try_later, wrong_password, yes};
 
 /// What stands in the file from now on; and is served, if it can be.
 async fn reload(scene: &Scene, change: impl FnOnce(String) -> String) -> Result<Changes, String> {
@@ -124,4 +124,108 @@ async fn whoever_is_no_longer_allowed_is_ended_and_a_closed_listener_lets_go_of_
     assert_eq!(changes.ended, 1);
     smtp.expect("421 4.3.2 The administrator ended this session").await;
     smtp.expect_end().await;
+}
+
+/// From a port of its own to all addresses: the sockets are in each other's way, and at no time does nobody listen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_moves_to_an_address_that_overlaps_with_its_own() {
+    let scene = Scene::with(Setting { limits: "shutdown_seconds = 5", ..Setting::default() }).await;
+    let port = scene.address(Protocol::Imap).port();
+    for (from, to, by) in [
+        ("127.0.0.1:0".to_owned(), format!("127.0.0.1:{port}"), "127.0.0.1"),
+        (format!("127.0.0.1:{port}"), format!("0.0.0.0:{port}"), "127.0.0.2"),
+        (format!("0.0.0.0:{port}"), format!("127.0.0.1:{port}"), "127.0.0.1"),
+    ] {
+        let mut before = scene.logged_in(Protocol::Imap).await;
+        let [from, to] = [from, to].map(|at| format!("protocol = \"imap\"\naddress = \"{at}\""));
+        let changes = reload(&scene, |text| text.replace(&from, &to)).await.unwrap();
+        assert_eq!((changes.opened.len(), changes.closed.len()), (1, 1), "{changes:?}");
+        let mut peer = Peer::connect(format!("{by}:{port}").parse().unwrap()).await;
+        peer.expect(greeting(Protocol::Imap)).await;
+        before.expect("* BYE Service is stopping").await;
+        before.expect_end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_file_stays_gets_another_mode_and_goes_with_its_listener() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let setting = Setting { address: r#"["127.0.0.1:0", "unix:PROTOCOL.sock"]"#, ..Setting::default() };
+    let scene = Scene::with(setting).await;
+    let file = scene.directory.path().join("imap.sock");
+    let mut peer = Peer::connect_unix(&file).await;
+    peer.expect(greeting(Protocol::Imap)).await;
+    reload(&scene, |text| text.replace("tls = \"none\"", "tls = \"none\"\nunix_mode = \"0660\"")).await.unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o660);
+    Peer::connect_unix(&file).await.expect(greeting(Protocol::Imap)).await;
+    reload(&scene, |text| text.replace(", \"unix:imap.sock\"", "").replace("\nunix_mode = \"0660\"", ""))
+        .await
+        .unwrap();
+    while file.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    peer.send("a NOOP\r\n").await;
+    peer.expect("a OK").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_bounds_and_certificates_are_read_again() {
+    let scene = Scene::with(Setting { limits: "sessions = 1", ..Setting::default() }).await;
+    let path = |name: &str| scene.directory.path().join(name);
+    std::fs::write(path("secret"), "not the secret").unwrap();
+    std::fs::set_permissions(path("secret"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let changes = reload(&scene, |text| {
+        text.replace("client_secret = \"client s3cret\"", "client_secret = { file = \"secret\" }")
+    })
+    .await
+    .unwrap();
+    assert_eq!(changes.changed, ["tokens.support changed"]);
+    let mut peer = scene.client(Protocol::Imap).await;
+    log_in(&mut peer, Protocol::Imap, PLAIN).await;
+    peer.expect(try_later(Protocol::Imap)).await;
+    std::fs::write(path("secret"), "client s3cret").unwrap();
+    let other = gatepost_kit::Authority::new(&["localhost"]);
+    std::fs::write(path("cert.pem"), other.certificate_pem()).unwrap();
+    std::fs::write(path("key.pem"), other.key_pem()).unwrap();
+    let changes = reload(&scene, |text| text.replace("sessions = 1", "sessions = 2")).await.unwrap();
+    assert!(changes.certificate && changes.changed == ["limits.sessions changed"], "{changes:?}");
+    let mut second = scene.logged_in(Protocol::Imap).await;
+    goes_on(&mut second, Protocol::Imap).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_come_move_and_go() {
+    let scene = Scene::new().await;
+    assert_eq!(scene.gatepost.admin(), None);
+    let with = |address: &str, url: &str| {
+        let text = std::fs::read_to_string(scene.directory.path().join("gatepost.toml")).unwrap();
+        let text = text.split("[admin]").next().unwrap().to_owned();
+        text + &format!("[admin]\naddress = \"{address}\"\npublic_url = \"{url}\"\n")
+    };
+    reload(&scene, |_| with("127.0.0.1:0", "http://localhost:1/")).await.unwrap();
+    let first = scene.gatepost.admin().unwrap();
+    reload(&scene, |_| with("127.0.0.1:0", "http://localhost:1/mail/")).await.unwrap();
+    assert_eq!(scene.gatepost.admin(), Some(first.clone()), "the socket stays");
+    let page = get(first.tcp().unwrap(), "/mail").await;
+    assert!(page.contains("/mail/"), "{page}");
+    let port = first.tcp().unwrap().port();
+    reload(&scene, |_| with(&format!("127.0.0.1:{port}"), "http://localhost:1/")).await.unwrap();
+    assert_eq!(scene.gatepost.admin(), Some(first.clone()), "another socket at the same address");
+    get(first.tcp().unwrap(), "/").await;
+    reload(&scene, |text| text.split("[admin]").next().unwrap().to_owned()).await.unwrap();
+    assert_eq!(scene.gatepost.admin(), None);
+    while tokio::net::TcpStream::connect(first.tcp().unwrap()).await.is_ok() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+async fn get(address: std::net::SocketAddr, path: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut tcp = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n");
+    tcp.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+    answer
 }

@@ -29,7 +29,7 @@ pub struct AdminPassword {
 pub enum PasswordError {
     /// It is not ours to change.
     #[error(
-        "the administrator's password stands in {0}; change it there, to what `gatepost hash-password` prints, and restart the service"
+        "the administrator's password stands in {0}; change it there, to what `gatepost hash-password` prints, and run `gatepost reload`"
     )]
     InFile(String),
     /// Too short.

@@ -108,8 +108,8 @@ pub(super) const GROUPS: [Group; 4] = [
                 label: "Type",
                 is: Is::Provider,
                 when: When::ALWAYS,
-                hint: "Whose mailbox it is. Any other provider is described in the configuration file (see below); restart the \
-                       service then, and choose it here.",
+                hint: "Whose mailbox it is. Any other provider is described in the configuration file (see below); run \
+                       `gatepost reload` then, and choose it here.",
             },
             Key {
                 name: "grant",

@@ -165,3 +165,69 @@ fn chance() -> f64 {
         Err(_) => 0.5,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::activity::{Login, Roll, SessionId};
+    use crate::model::{Account, Grant, Protocol, Provider, SenderPolicy, Token};
+    use crate::net::Peer;
+
+    fn login() -> Login {
+        let token = Token::bare("support", Arc::new(Provider::default()), Grant::AuthorizationCode);
+        let account = Account {
+            name: "desk".into(),
+            aliases: Vec::new(),
+            passwords: Vec::new(),
+            token: Arc::new(token),
+            protocols: Protocol::ALL.to_vec(),
+            networks: Vec::new(),
+            mailbox: None,
+            smtp_user: None,
+            sender: SenderPolicy::Keep,
+            disabled: false,
+        };
+        let peer = Peer::Tcp(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
+        Login { account: Arc::new(account), password: None, protocol: Protocol::Imap, peer }
+    }
+
+    /// So many sessions, and how many are ended after each second.
+    async fn ended(sessions: usize, over: Duration) -> Vec<usize> {
+        let (roll, stop) = (Roll::default(), CancellationToken::new());
+        let now = DateTime::UNIX_EPOCH;
+        let entered: Vec<_> =
+            std::iter::repeat_with(|| roll.enter(SessionId::next(), login(), now, &stop)).take(sessions).collect();
+        let seeing = tokio::spawn(see_off(roll.lines(), over, stop.clone()));
+        let mut each = Vec::new();
+        while !seeing.is_finished() {
+            sleep(Duration::from_secs(1)).await;
+            each.push(entered.iter().filter(|entered| entered.line().ended() == Some(Why::Closing)).count());
+        }
+        each
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_leaves_over_the_whole_time_and_a_few_are_gone_soon() {
+        let each = ended(1000, Duration::from_secs(20)).await;
+        assert!((19..=21).contains(&each.len()) && each.last() == Some(&1000), "{each:?}");
+        let steps = std::iter::once(&0).chain(&each).zip(&each).map(|(before, now)| now - before);
+        assert!(steps.take(19).all(|step| (10..=120).contains(&step)), "about fifty a second: {each:?}");
+        let few = ended(4, Duration::from_secs(20)).await;
+        assert!(few.len() <= 2 && few.last() == Some(&4), "{few:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_in_a_hurry_ends_all_at_once() {
+        let (roll, stop, cut) = (Roll::default(), CancellationToken::new(), CancellationToken::new());
+        let entered: Vec<_> =
+            std::iter::repeat_with(|| roll.enter(SessionId::next(), login(), DateTime::UNIX_EPOCH, &stop))
+                .take(100)
+                .collect();
+        cut.cancel();
+        let begun = Instant::now();
+        see_off(roll.lines(), Duration::from_hours(1), cut).await;
+        assert!(begun.elapsed() < Duration::from_secs(1) && entered.iter().all(|one| one.line().stop.is_cancelled()));
+    }
+}

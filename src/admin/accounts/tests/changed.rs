@@ -141,7 +141,7 @@ async fn an_account_of_the_file_is_shown_and_not_changed() {
         let path = format!("/accounts/evmail/{path}");
         let answer = if by_form { scene.post(&path, &[]).await } else { scene.get(&path).await };
         assert_eq!(answer.status, StatusCode::CONFLICT, "{path}");
-        assert!(plain(&answer).contains("Edit that place, and restart Gatepost."), "{path} {answer:?}");
+        assert!(plain(&answer).contains("Edit that place, and run `gatepost reload`."), "{path} {answer:?}");
     }
     let removed = scene.done("/accounts/evmail/remove", &[]).await;
     assert!(plain(&removed).contains("Not done:") && scene.account("evmail").is_some(), "{removed:?}");

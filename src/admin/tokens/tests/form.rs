@@ -354,7 +354,7 @@ async fn a_provider_of_ones_own_is_shown_and_needs_scopes() {
     assert!(keys::SAMPLE.lines().all(|line| start.contains(&format!("# {line}\n"))), "the same as in the file");
     let (sampled, _kept) = desk_with(PUBLIC, keys::SAMPLE).await;
     let form = Browser::signed_in(&sampled).await.get("/tokens/add").await.text;
-    assert!(form.contains("corp (of the configuration file)") && form.contains("restart the service"), "{form}");
+    assert!(form.contains("corp (of the configuration file)") && form.contains("gatepost reload"), "{form}");
     assert!(form.contains("token_url         = &#34;https://id.example.com/token&#34;"), "{form}");
     let bare = keys::SAMPLE.replace("scopes = [\"openid\", \"email\", \"offline_access\"]\n", "");
     let (desk, _directory) = desk_with(PUBLIC, &bare).await;
