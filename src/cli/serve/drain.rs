@@ -87,6 +87,26 @@ impl Live {
         drop(timeout(FAREWELL, rest).await);
     }
 
+    /// The sessions that came by these doors and go on.
+    pub(super) fn came_by(&self, doors: &[u32]) -> Vec<Arc<Line>> {
+        let lines = self.lasting.activity.roll.lines().into_iter();
+        lines.filter(|line| doors.contains(&line.door()) && !line.stop.is_cancelled()).collect()
+    }
+
+    /// Ends the sessions of doors that were closed, also of those who were before the door then and log in a little later.
+    pub(super) async fn see_doors_off(self: Arc<Self>, doors: Vec<u32>) {
+        let config = Arc::clone(&self.generation.load().config);
+        let (mut over, late) = (patience(&config), Duration::from_secs(config.limits.login_seconds));
+        let end = Instant::now() + over + late;
+        while Instant::now() < end {
+            see_off(self.came_by(&doors), over, self.lasting.stop.clone()).await;
+            if self.lasting.stop.run_until_cancelled(sleep(GRACE)).await.is_none() {
+                return;
+            }
+            over = GRACE;
+        }
+    }
+
     /// Ends all sessions one after the other. Who was let in by the system before the end may still log in, for a moment, and is
     /// then one of them.
     async fn see_all_off(&self, over: Duration) {

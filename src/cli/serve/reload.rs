@@ -11,7 +11,6 @@ use super::super::admin::guarded;
 use super::super::log::Logging;
 use super::super::notify::Ear;
 use super::doors::{self, Moved};
-use super::drain::see_off;
 use super::frontends::Renewed;
 use super::generation::Generation;
 use super::lasting::Lasting;
@@ -183,10 +182,10 @@ impl Live {
         }
         let (Moved { opened, closed }, certificate) = self.install(next);
         let left: Vec<_> = closed.iter().map(|door| door.number).collect();
-        let leaving: Vec<_> =
-            self.lasting.activity.roll.lines().into_iter().filter(|line| left.contains(&line.door())).collect();
-        let ended = self.take_ended() + leaving.len();
-        self.tasks.spawn(see_off(leaving, super::patience(&config), self.lasting.stop.clone()));
+        let ended = self.take_ended() + self.came_by(&left).len();
+        if !left.is_empty() {
+            self.tasks.spawn(Arc::clone(self).see_doors_off(left));
+        }
         let shown = |doors: &[Arc<doors::Door>]| {
             doors.iter().map(|door| door.address()).map(|(protocol, at)| format!("{protocol} {at}")).collect()
         };
