@@ -25,6 +25,7 @@
 //! | [`registry`] | what is declared in file and store, and every change of it |
 //! | [`activity`] | what is going on: live sessions, the last events, counts, when passwords were used |
 //! | [`control`] | how commands speak with the running service |
+//! | [`trace`] | what clients and upstream say to each other, without secrets, while somebody watches |
 //! | [`account`] | who may log in, and whether they are who they say |
 //! | [`token`] | token life: cached, refreshed once, durable before use |
 //! | [`oauth`] | token requests and what their failures mean |
@@ -61,4 +62,5 @@ pub mod session;
 pub mod store;
 pub mod submit;
 pub mod token;
+pub mod trace;
 pub mod upstream;

@@ -24,6 +24,8 @@ mod sandbox;
 mod tls;
 #[path = "commands/token.rs"]
 mod token;
+#[path = "commands/trace.rs"]
+mod trace;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;

@@ -30,6 +30,7 @@ use tracing::warn;
 
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::trace::Traces;
 
 /// What a process knows about its own doings.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct Activity {
     pub counts: Counts,
     /// When passwords were last used.
     pub uses: Uses,
+    /// Who watches what is said.
+    pub traces: Arc<Traces>,
     /// Who is at the door.
     pub arrivals: Arrivals,
     /// All of it for a monitor.
@@ -59,6 +62,7 @@ impl Default for Activity {
             uses: Uses::default(),
             arrivals: Arrivals::default(),
             metrics: Metrics::default(),
+            traces: Arc::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::reload;
 use super::serve::Live;
 use crate::config::Config;
 use crate::control::{Control, Handler, Refusal, Request, Teller};
+use crate::trace::Wanted;
 
 /// What of the running service a request may touch.
 #[derive(Debug)]
@@ -43,6 +44,11 @@ async fn answer(parts: Arc<Parts>, request: Request, teller: Teller) -> Result<(
     match request {
         Request::Reload => reload::answer(Arc::clone(&parts.live), teller).await,
         Request::Status => super::status::answer(parts.live.health(), teller).await,
+        Request::Trace { account, address, minutes } => {
+            let wanted = address.map(Wanted::Address).or(account.map(Wanted::Account));
+            let wanted = wanted.ok_or_else(|| Refusal::failed("name an account or an address"))?;
+            super::trace::answer(parts.live.traces(), wanted, minutes, teller).await
+        }
         Request::Log { level, minutes, reset } => super::levels::answer(level, minutes, reset, teller).await,
     }
 }

@@ -28,6 +28,7 @@ mod store;
 mod table;
 mod tls;
 mod token;
+mod trace;
 mod workshop;
 
 use std::io::{ErrorKind, Write as _};
@@ -101,6 +102,11 @@ enum Command {
         after_help = "The answer of the running service: its sessions, tokens with what ends, accounts that are in trouble, limits\nthat are waited for. Exits with 1 when it is not ready (see docs/metrics.md).\n\nExample:\n  gatepost status\n  gatepost status --watch"
     )]
     Status(status::Arguments),
+    /// Show what clients and upstream say to each other, live
+    #[command(
+        after_help = "Commands and replies, as they come. Passwords, tokens, exchanges of logins and messages are\ncounted, not shown. Of sessions that began before, commands are shown by their names alone.\n\nExample:\n  gatepost trace evmail --minutes 5"
+    )]
+    Trace(trace::Arguments),
     /// Hash the password that a program will use
     #[command(
         after_help = "Asks twice on a terminal; otherwise reads one line from standard input.\n\nExample:\n  gatepost hash-password"
@@ -218,6 +224,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Log(arguments) => levels::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Trace(arguments) => trace::run(&arguments),
         Command::HashPassword => password::run(),
         Command::Completions { shell } => {
             // Not straight to standard output: it would panic where nobody reads.

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 /// What may be asked of a running service.
@@ -6,6 +8,15 @@ use serde::{Deserialize, Serialize};
 pub enum Request {
     /// How it is.
     Status,
+    /// Tells what is said in sessions, until it ends by itself or the asker leaves.
+    Trace {
+        /// Of this account.
+        account: Option<String>,
+        /// Of clients at this address.
+        address: Option<IpAddr>,
+        /// For so long.
+        minutes: u32,
+    },
     /// Shows what is logged, after it was changed where something is given.
     Log {
         /// Shown from now on instead of what is configured.

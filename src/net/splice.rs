@@ -2,6 +2,7 @@ use std::future::poll_fn;
 use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -82,6 +83,12 @@ pub struct LastWords<F> {
 /// bytes are on their way: it must not wait.
 pub type Watch<'a> = Box<dyn FnMut(&[u8]) -> ControlFlow<()> + Send + 'a>;
 
+/// Hears what passes either way. Called while bytes are on their way: it must not wait.
+pub trait Ear: Send + Sync {
+    /// The client or the upstream says this.
+    fn hear(&self, from_client: bool, bytes: &[u8]);
+}
+
 /// Relays raw bytes both ways until both sides have closed, keeping half-close.
 ///
 /// No buffer is held while nothing moves: bytes go through a scratch buffer of the thread, and only what a slow reader
@@ -91,22 +98,18 @@ pub type Watch<'a> = Box<dyn FnMut(&[u8]) -> ControlFlow<()> + Send + 'a>;
 /// Not an `async fn`: its arguments would stay in the future beside what is made of them, in every idle session.
 pub fn splice<'a, F: Fn() -> &'static [u8] + Send + 'a>(
     (client, upstream): (Leg, Leg),
-    watch: Watch<'a>,
+    (watch, ear): (Watch<'a>, Arc<dyn Ear>),
     idle: Duration,
     carried: &'a Carried,
     (stop, last): (&'a CancellationToken, LastWords<F>),
 ) -> impl Future<Output = Ended> + Send + use<'a, F> {
-    let mut to_client = Flow { watch: Some(watch), ..Flow::new(upstream.ahead, &carried.received) };
+    let to_upstream = Flow::new(client.ahead, &carried.sent, (true, Arc::clone(&ear)));
+    to_upstream.ear.1.hear(true, &to_upstream.pending);
+    let mut to_client = Flow { watch: Some(watch), ..Flow::new(upstream.ahead, &carried.received, (false, ear)) };
     to_client.rests = last.fits;
     to_client.at_rest = true;
     to_client.show_ahead();
-    let mut splice = Splice {
-        to_upstream: Flow::new(client.ahead, &carried.sent),
-        to_client,
-        client: client.stream,
-        upstream: upstream.stream,
-        first: None,
-    };
+    let mut splice = Splice { to_upstream, to_client, client: client.stream, upstream: upstream.stream, first: None };
     async move {
         let ended = splice.run(idle, stop).await;
         if ended == Ended::Stopped {
@@ -148,6 +151,8 @@ struct Flow<'a> {
     /// Something was written since the last flush.
     unflushed: bool,
     watch: Option<Watch<'a>>,
+    /// Whether it carries what the client says, and who hears it.
+    ear: (bool, Arc<dyn Ear>),
     /// Whether something of Gatepost's own could be said behind a chunk, and behind the last one.
     rests: fn(&[u8]) -> bool,
     at_rest: bool,
@@ -254,7 +259,7 @@ impl Fault {
 }
 
 impl<'a> Flow<'a> {
-    const fn new(ahead: Vec<u8>, octets: &'a AtomicU64) -> Self {
+    const fn new(ahead: Vec<u8>, octets: &'a AtomicU64, ear: (bool, Arc<dyn Ear>)) -> Self {
         Self {
             pending: ahead,
             written: 0,
@@ -262,6 +267,7 @@ impl<'a> Flow<'a> {
             state: FlowState::Open,
             unflushed: false,
             watch: None,
+            ear,
             rests: |_| false,
             at_rest: false,
         }
@@ -278,6 +284,8 @@ impl<'a> Flow<'a> {
     }
 
     fn show(&mut self, chunk: &[u8]) {
+        let (from_client, ear) = &self.ear;
+        ear.hear(*from_client, chunk);
         if !chunk.is_empty() {
             self.at_rest = (self.rests)(chunk);
         }
@@ -376,7 +384,7 @@ fn destination(fault: io::Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use tokio::io::AsyncReadExt as _;
     use tokio::net::{TcpListener, TcpStream};
@@ -392,6 +400,12 @@ mod tests {
 
     fn leg(tcp: TcpStream, ahead: &[u8]) -> Leg {
         Leg { stream: Stream::Plain(tcp.into()), ahead: ahead.to_vec() }
+    }
+
+    struct Deaf;
+
+    impl Ear for Deaf {
+        fn hear(&self, _: bool, _: &[u8]) {}
     }
 
     fn nobody() -> Watch<'static> {
@@ -413,7 +427,7 @@ mod tests {
     ) -> Relayed {
         let carried = Carried::default();
         let last = LastWords { fits: |said| said.ends_with(b".\n"), words: || &b"bye\n"[..] };
-        let ended = splice((down, up), watch, idle, &carried, (stop, last)).await;
+        let ended = splice((down, up), (watch, Arc::new(Deaf)), idle, &carried, (stop, last)).await;
         Relayed { sent: carried.sent(), received: carried.received(), ended }
     }
 

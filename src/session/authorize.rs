@@ -72,6 +72,7 @@ impl Dialogue<'_> {
         upstream_core: NewCore<U>,
     ) -> Result<Granted<U::Ready>, LoginFailure> {
         let asked = Instant::now();
+        self.tracer.names(who.user());
         let admitted = match who {
             Who::Known(credentials) => self.account(credentials).await,
             Who::Guest(anonymous) => self.guest(anonymous),
@@ -84,6 +85,7 @@ impl Dialogue<'_> {
                 return Err(failure);
             }
         };
+        self.tracer.names(&admitted.account.name);
         match self.upstream(&admitted.account, upstream_core).await {
             Ok((upstream, permit)) => {
                 let entered = self.enter(&admitted).map_err(|refusal| self.refused(who, &refusal))?;
@@ -246,7 +248,8 @@ impl Dialogue<'_> {
         let reach = service.reach.load_full();
         let reach = reach.get(&account.token.provider.name);
         let target = reach.and_then(|reach| reach.target(&account.token, protocol, user));
-        let target = target.ok_or(Unavailable::NoEndpoint)?;
+        let tracer = Arc::clone(&self.tracer);
+        let target = target.ok_or(Unavailable::NoEndpoint)?.traced(&tracer);
         // Whoever would hear no in the end need not wait for it.
         target.closed().map_or(Ok(()), Err).map_err(UpstreamError::from)?;
         let token = service.tokens.access_token(&account.token.name, user).await?;

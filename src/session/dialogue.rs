@@ -1,6 +1,7 @@
 //! The steps of a client's login: what its core wants is read, written and asked for, until someone is let in or gone.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -11,6 +12,7 @@ use super::service::{Frontend, ListenerTls};
 use crate::activity::SessionId;
 use crate::net::{AcceptError, Link, Peer, Stream, accept_tls};
 use crate::proto::{DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin};
+use crate::trace::{Tracer, Way};
 use crate::upstream::NewCore;
 
 /// How long one write to a client may take.
@@ -23,6 +25,7 @@ pub(super) struct Dialogue<'a> {
     pub(super) link: Link,
     pub(super) input: Input,
     pub(super) since: Instant,
+    pub(super) tracer: Arc<Tracer>,
     deadline: Instant,
     failures: u32,
 }
@@ -37,7 +40,9 @@ impl<'a> Dialogue<'a> {
             _ => Stream::Plain(socket),
         };
         let link = Link { stream, patience: CLIENT_PATIENCE };
-        Ok(Self { frontend, id, peer, link, input: Input::new(), since, deadline, failures: 0 })
+        let watched = Arc::clone(&frontend.service.activity.traces);
+        let tracer = Arc::new(Tracer::new(watched, id, frontend.protocol, Some(peer.ip())));
+        Ok(Self { frontend, id, peer, link, input: Input::new(), since, tracer, deadline, failures: 0 })
     }
 
     /// Performs the steps of the core until someone is logged in or gone.
@@ -46,20 +51,25 @@ impl<'a> Dialogue<'a> {
         D: DownstreamLogin<Ready = U::Ready>,
         U: UpstreamLogin,
     {
-        self.link.send(core.greet().as_bytes()).await?;
+        self.say(&core.greet()).await?;
         loop {
+            let ahead = self.tracer.ahead(&self.input);
             let (next, step) = core.advance(&mut self.input);
+            // A command that is put back is heard when it is taken again.
+            if !matches!(step, DownstreamStep::Anonymous(_)) {
+                self.tracer.consumed(Way::FromClient, ahead, &self.input);
+            }
             core = match step {
                 DownstreamStep::Read => {
                     self.listen(&next).await?;
                     next
                 }
                 DownstreamStep::Write(output) => {
-                    self.link.send(output.as_bytes()).await?;
+                    self.say(&output).await?;
                     next
                 }
                 DownstreamStep::StartTls(output) => {
-                    self.link.send(output.as_bytes()).await?;
+                    self.say(&output).await?;
                     self = self.upgrade().await?;
                     next.tls_established()
                 }
@@ -82,6 +92,11 @@ impl<'a> Dialogue<'a> {
                 },
             };
         }
+    }
+
+    async fn say(&mut self, output: &Output) -> io::Result<()> {
+        self.tracer.hear(Way::ToClient, output.as_bytes());
+        self.link.send(output.as_bytes()).await
     }
 
     /// Reads more from the client, or says goodbye to one that is too slow.
@@ -120,15 +135,16 @@ impl<'a> Dialogue<'a> {
         granted: Granted<D::Ready>,
     ) -> Result<Session<D::Ready>, Left> {
         let yes = core.accept(&granted.upstream.ready);
-        self.link.send(yes.as_bytes()).await?;
+        self.say(&yes).await?;
         let Granted { entered, upstream, permit } = granted;
-        let Self { link: client, input: from_client, since, .. } = self;
-        Ok(Session { entered, client, from_client, upstream, permit, since })
+        let Self { link: client, input: from_client, since, tracer, .. } = self;
+        tracer.relays(&entered.line().login.account.name);
+        Ok(Session { entered, client, from_client, upstream, permit, since, tracer })
     }
 
     async fn reject<D: DownstreamLogin>(&mut self, core: D, failure: &LoginFailure) -> Result<D, Left> {
         let (core, reply) = core.reject(failure);
-        self.link.send(reply.as_bytes()).await?;
+        self.say(&reply).await?;
         self.failures += 1;
         if self.failures < self.frontend.service.limits.login_attempts {
             return Ok(core);
@@ -144,7 +160,7 @@ impl<'a> Dialogue<'a> {
 
     /// Says the last words and closes.
     async fn dismiss(&mut self, last: &Output, why: Left) -> Left {
-        if self.link.send(last.as_bytes()).await.is_ok() {
+        if self.say(last).await.is_ok() {
             self.link.close().await;
         }
         why

@@ -9,6 +9,7 @@ use crate::activity::{Entered, Line, SessionId};
 use crate::net::{AcceptError, Link, Peer, Socket};
 use crate::proto::{DownstreamLogin, Input, Offer, UpstreamLogin};
 use crate::submit::gate::Permit;
+use crate::trace::Tracer;
 use crate::upstream::{NewCore, Upstream};
 
 /// The client's connection before login.
@@ -30,6 +31,7 @@ pub(super) struct Session<R> {
     /// Held until the upstream's connection is gone, so it stands behind it.
     pub(super) permit: Permit,
     pub(super) since: Instant,
+    pub(super) tracer: Arc<Tracer>,
 }
 
 impl<R> Session<R> {

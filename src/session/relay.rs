@@ -23,13 +23,13 @@ pub(super) fn spliced<'a, R>(
     line: &'a Line,
     session: Session<R>,
 ) -> impl Future<Output = ()> + Send + use<'a, R> {
-    let Session { entered, client, from_client, upstream, permit, since, .. } = session;
+    let Session { entered, client, from_client, upstream, permit, since, tracer } = session;
     let Login { account, protocol, .. } = &line.login;
     let idle = if *protocol == Protocol::Pop3 { service.limits.pop3_idle } else { service.limits.imap_idle };
     let down = Leg { stream: client.stream, ahead: drain(from_client) };
     let up = Leg { stream: upstream.link.stream, ahead: drain(upstream.ahead) };
     let watch = passing::watch(service, line.id, account, *protocol);
-    let relay = Box::pin(net::splice((down, up), watch, idle, &line.carried, (&line.stop, last_words(line))));
+    let relay = Box::pin(net::splice((down, up), (watch, tracer), idle, &line.carried, (&line.stop, last_words(line))));
     async move {
         let ended = relay.await;
         drop(permit);
@@ -56,13 +56,13 @@ fn tell_of_end(line: &Line, ended: &dyn Debug, since: Instant) {
 /// SMTP after login: a conversation that is understood.
 pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) {
     let service = &frontend.service;
-    let Session { entered, client, from_client, upstream, permit, since } = session;
+    let Session { entered, client, from_client, upstream, permit, since, tracer } = session;
     let line = entered.line();
     let Login { account, password, peer, .. } = &line.login;
     let anonymous = frontend.anonymous.as_ref().filter(|_| password.is_none());
     let guest = anonymous.map(|anonymous| Guest { peer: peer.ip(), meter: anonymous.meter.as_ref() });
     service.seen.learn(&account.token.provider.name, &upstream.ready.extensions);
-    let mut legs = Legs::new((client, from_client), (upstream.link, upstream.ahead), Arc::clone(&line.carried));
+    let mut legs = Legs::new((client, from_client), (upstream.link, upstream.ahead), Arc::clone(&line.carried), tracer);
     let mut admission = Admission::new(permit);
     let limits = &service.limits;
     let settings = Settings {

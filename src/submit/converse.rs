@@ -98,7 +98,7 @@ pub async fn converse(mut submission: Submission<'_>, stop: &CancellationToken) 
 
 impl Submission<'_> {
     async fn turn(&mut self, stop: &CancellationToken) -> Result<(), Ended> {
-        match self.conversation.advance(&mut self.legs.from_client) {
+        match self.legs.advance(&mut self.conversation) {
             Turn::Read => self.listen(stop).await,
             Turn::Settle => self.settle().await,
             Turn::Answer(answer) => {

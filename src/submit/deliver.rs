@@ -31,7 +31,10 @@ impl Submission<'_> {
             self.legs.abandon();
         }
         match body {
-            Body::Sent { size, signature } => self.sent(envelope, (size, signature), asked, under_way).await,
+            Body::Sent { size, signature } => {
+                self.legs.relayed(size);
+                self.sent(envelope, (size, signature), asked, under_way).await
+            }
             Body::Lost(lost) => self.undelivered(envelope, lost).await,
             Body::Answered(reply) => self.answered(envelope, &reply).await,
             Body::Unfit(unfit) => {

@@ -7,8 +7,9 @@ use tokio::time::timeout;
 
 use super::Admission;
 use crate::net::{Carried, Link};
-use crate::proto::smtp::Reply;
+use crate::proto::smtp::{Conversation, Reply, Turn};
 use crate::proto::{Input, Line};
+use crate::trace::{Tracer, Way};
 
 /// Both connections of a session, each with what was received and not yet consumed, and what is still to be sent.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub struct Legs {
     group: Vec<u8>,
     hearing: Hearing,
     carried: Arc<Carried>,
+    tracer: Arc<Tracer>,
 }
 
 /// Whether the upstream leg hears commands.
@@ -50,7 +52,7 @@ const ANSWERS: usize = 16 * 1024;
 impl Legs {
     /// Two connections that are logged in, and the read-ahead of both. What goes through them is counted.
     #[must_use]
-    pub fn new(client: (Link, Input), upstream: (Link, Input), carried: Arc<Carried>) -> Self {
+    pub fn new(client: (Link, Input), upstream: (Link, Input), carried: Arc<Carried>, tracer: Arc<Tracer>) -> Self {
         let ((client, from_client), (upstream, from_upstream)) = (client, upstream);
         Self {
             client,
@@ -61,6 +63,7 @@ impl Legs {
             group: Vec::new(),
             hearing: Hearing::Commands,
             carried,
+            tracer,
         }
     }
 
@@ -74,6 +77,7 @@ impl Legs {
     pub(super) async fn flush(&mut self) -> io::Result<()> {
         let answers = std::mem::take(&mut self.answers);
         self.carried.receive(answers.len());
+        self.tracer.hear(Way::ToClient, &answers);
         self.client.send(&answers).await
     }
 
@@ -90,6 +94,7 @@ impl Legs {
         }
         self.in_step()?;
         self.carried.send(group.len());
+        self.tracer.hear(Way::ToUpstream, &group);
         self.upstream.send(&group).await.map_err(|fault| UpstreamLost(format!("cannot write: {fault}")))
     }
 
@@ -132,7 +137,24 @@ impl Legs {
 
     /// A reply that has arrived whole, if there is one.
     pub(super) fn next_reply(&mut self) -> Result<Option<Reply>, UpstreamLost> {
-        Reply::read(&mut self.from_upstream).map_err(|violation| UpstreamLost(violation.to_string()))
+        let reply = Reply::read(&mut self.from_upstream).map_err(|violation| UpstreamLost(violation.to_string()))?;
+        if let Some(reply) = &reply {
+            self.tracer.hear(Way::FromUpstream, reply.raw());
+        }
+        Ok(reply)
+    }
+
+    /// What the conversation makes of what the client has said.
+    pub(super) fn advance(&mut self, conversation: &mut Conversation) -> Turn {
+        let ahead = self.tracer.ahead(&self.from_client);
+        let turn = conversation.advance(&mut self.from_client);
+        self.tracer.consumed(Way::FromClient, ahead, &self.from_client);
+        turn
+    }
+
+    /// A message is with the upstream.
+    pub(super) fn relayed(&self, octets: u64) {
+        self.tracer.message(octets);
     }
 
     /// Frees what an idle session needs not.

@@ -14,6 +14,7 @@ use crate::model::{AccessToken, Endpoint, Grant, Provider, SaslMechanism, Token,
 use crate::net::{DialError, Link, Stream, TlsError, connect_tls};
 use crate::proto::sasl::Mechanism;
 use crate::proto::{Input, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation};
+use crate::trace::{Tracer, Way};
 
 /// An upstream session after login.
 #[derive(Debug)]
@@ -104,6 +105,8 @@ pub struct Target<'a> {
     pub ehlo: &'a str,
     /// How long things may take.
     pub limits: Limits,
+    /// Who hears what is said.
+    pub tracer: Option<&'a Tracer>,
 }
 
 /// For what somebody logs in.
@@ -139,7 +142,13 @@ impl Limits {
 /// What makes the core of a protocol.
 pub type NewCore<U> = fn(UpstreamIdentity, UpstreamTls) -> U;
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    /// The same with somebody who hears what is said.
+    #[must_use]
+    pub fn traced(self, tracer: &'a Tracer) -> Self {
+        Self { tracer: Some(tracer), ..self }
+    }
+
     /// How a token is presented: as a token, or as the password that it is.
     #[must_use]
     pub fn mechanism(token: &Token) -> Mechanism {
@@ -301,8 +310,12 @@ impl Target<'_> {
     ) -> Result<Pause<U>, UpstreamError> {
         let broke = |fault| UpstreamError::Broke { host: self.endpoint.host.clone(), fault };
         loop {
+            let ahead = self.tracer.and_then(|tracer| tracer.ahead(input));
             let (next, step) = core.advance(input);
             core = next;
+            if let Some(tracer) = self.tracer {
+                tracer.consumed(Way::FromUpstream, ahead, input);
+            }
             match step {
                 UpstreamStep::Read => {
                     let chunk = link.read(self.limits.login).await.map_err(broke)?;
@@ -314,7 +327,12 @@ impl Target<'_> {
                     }
                     input.push(&chunk);
                 }
-                UpstreamStep::Write(output) => link.send(output.as_bytes()).await.map_err(broke)?,
+                UpstreamStep::Write(output) => {
+                    if let Some(tracer) = self.tracer {
+                        tracer.hear(Way::ToUpstream, output.as_bytes());
+                    }
+                    link.send(output.as_bytes()).await.map_err(broke)?;
+                }
                 UpstreamStep::StartTls => return Ok(Pause::StartTls(core)),
                 UpstreamStep::Done(ready) => return Ok(Pause::Done(ready)),
                 UpstreamStep::Failed(failure) => return Err(self.failed(failure)),

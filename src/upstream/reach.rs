@@ -29,7 +29,8 @@ impl Reach {
         let mechanism = Target::mechanism(token);
         let Self { trust, ehlo, limits, roads } = self;
         let (provider, manner, limits) = (&*token.provider, Manner::Session, *limits);
-        Some(Target { endpoint, mechanism, provider, roads, manner, trust, user, ehlo, limits })
+        let tracer = None;
+        Some(Target { endpoint, mechanism, provider, roads, manner, trust, user, ehlo, limits, tracer })
     }
 
     /// The same for someone who looks for the fault.

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use paths::Named;
 
 /// What each room may import beside itself. The map of the house.
-const DOORS: [(&str, &[&str]); 24] = [
+const DOORS: [(&str, &[&str]); 25] = [
     (
         "cli",
         &[
             "admin", "control", "health", "registry", "activity", "consent", "doctor", "sandbox", "session",
-            "upstream", "submit", "account", "token", "oauth", "store", "config", "net", "proto", "model",
+            "upstream", "submit", "account", "token", "trace", "oauth", "store", "config", "net", "proto", "model",
         ],
     ),
     (
@@ -30,10 +30,11 @@ const DOORS: [(&str, &[&str]); 24] = [
     ("control", &["net"]),
     ("consent", &["upstream", "token", "oauth", "store", "model"]),
     ("doctor", &["upstream", "token", "oauth", "net", "proto", "model"]),
-    ("session", &["activity", "upstream", "submit", "proto", "account", "token", "net", "model"]),
-    ("upstream", &["proto", "net", "model"]),
-    ("submit", &["proto", "token", "net", "model"]),
-    ("activity", &["store", "net", "model"]),
+    ("session", &["activity", "upstream", "submit", "trace", "proto", "account", "token", "net", "model"]),
+    ("upstream", &["trace", "proto", "net", "model"]),
+    ("submit", &["trace", "proto", "token", "net", "model"]),
+    ("activity", &["trace", "store", "net", "model"]),
+    ("trace", &["proto", "net", "model"]),
     ("account", &["store", "model"]),
     ("token", &["oauth", "store", "model"]),
     ("oauth", &["net", "model"]),

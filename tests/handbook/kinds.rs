@@ -39,6 +39,7 @@ const READ: &[(&str, &str, &str)] = &[
     ("docs/installation.md", "setpriv", PACKAGED),
     ("docs/installation.md", "podman run", "needs podman; tests/package runs what the image is made of"),
     ("docs/installation.md", "cargo build", "it would build the program anew; tests/package uses what it makes"),
+    ("docs/administration.md", "trace evmail --minutes 5", "tests/commands/trace.rs runs it, while mail goes through"),
     ("docs/importing.md", "import emailproxy", IMPORTED),
     ("docs/importing.md", "import sasl-xoauth2", IMPORTED),
     (

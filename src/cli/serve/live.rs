@@ -15,6 +15,7 @@ use super::pages::Office;
 use crate::config::Config;
 use crate::health::Health;
 use crate::registry::Declared;
+use crate::trace::Traces;
 
 /// A service that runs.
 pub(in crate::cli) struct Live {
@@ -38,6 +39,11 @@ pub(in crate::cli) struct Live {
 pub(super) type Source = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
 
 impl Live {
+    /// Who watches what is said.
+    pub(in crate::cli) fn traces(&self) -> &Arc<Traces> {
+        &self.lasting.activity.traces
+    }
+
     pub(super) fn new(lasting: Lasting, generation: Arc<Generation>) -> Self {
         Self {
             lasting,

@@ -9,6 +9,7 @@ use crate::net::{Link, Socket, Stream};
 use crate::proto::Input;
 use crate::proto::smtp::header::Policy;
 use crate::submit::gate::{Gate, GateSettings, Pass};
+use crate::trace::Tracer;
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -34,7 +35,8 @@ async fn relayed(early: &str) -> (Body, Vec<u8>) {
     }
     let mut from_client = Input::new();
     from_client.push(b"Subject: x\r\n\r\nhello\r\n.\r\nQUIT\r\n");
-    let mut legs = Legs::new((client, from_client), (upstream, Input::new()), Arc::default());
+    let tracer = Arc::new(Tracer::new(Arc::default(), "a-1", Protocol::Smtp, None));
+    let mut legs = Legs::new((client, from_client), (upstream, Input::new()), Arc::default(), tracer);
     let header = HeaderFilter::new(Policy::Keep, 1000);
     let body = relay(&mut legs, &mut admission().await, BodyLines::Strict, header, (1000, WAIT)).await;
     assert_eq!(legs.from_client.rest(), b"QUIT\r\n");
