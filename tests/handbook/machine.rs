@@ -45,7 +45,7 @@ const PLACES: [&str; 9] = [
 const MADE: [&str; 6] = ["etc", "var/backups", "usr/local/bin", "home", "person", "etc/systemd/system"];
 
 /// How long a page may take, on a machine that does much else.
-const PATIENCE: Duration = Duration::from_mins(4);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The password of the accounts of a scene, and what is typed where one is asked for.
 const PASSWORD: &str = "the-local-password";
