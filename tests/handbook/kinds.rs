@@ -28,6 +28,7 @@ const READ: &[(&str, &str, &str)] = &[
         "server gatepost 10.0.0.20:1143",
         "HAProxy's own; the header that it sends is tested in src/net",
     ),
+    ("docs/administration.md", "gatepost trace evmail", TRACED),
     (
         "docs/metrics.md",
         "scrape_configs:",
@@ -56,6 +57,7 @@ const READ: &[(&str, &str, &str)] = &[
     ),
 ];
 
+const TRACED: &str = "goes on for minutes, with the time of the day; tests/commands/trace.rs plays it";
 const PACKAGED: &str = "tests/package does it, in systems that are thrown away";
 const IMPORTED: &str = "tests/commands/import.rs runs each of them, with files of the other programs";
 const POWERSHELL: &str = "needs a tenant of Microsoft 365; the names of its commands and parameters are checked";
