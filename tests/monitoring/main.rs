@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops at once")]
 #![cfg(target_os = "linux")]
-#![expect(clippy::print_stderr, reason = "a skipped test has to be seen")]
 
 mod promtool;
 mod queries;
