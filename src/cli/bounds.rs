@@ -54,6 +54,7 @@ pub(super) fn gate(limits: &Limits) -> GateSettings {
 
 pub(super) fn session(limits: &Limits) -> session::Limits {
     let seconds = Duration::from_secs;
+    let lifetime = |limit| (limit > 0).then(|| seconds(limit));
     session::Limits {
         login: seconds(limits.login_seconds),
         login_attempts: u32::try_from(limits.login_attempts).unwrap_or(u32::MAX),
@@ -65,6 +66,9 @@ pub(super) fn session(limits: &Limits) -> session::Limits {
         smtp_idle: seconds(limits.smtp_idle_seconds),
         imap_idle: seconds(limits.imap_idle_seconds),
         pop3_idle: seconds(limits.pop3_idle_seconds),
+        smtp_session: lifetime(limits.smtp_session_seconds),
+        imap_session: lifetime(limits.imap_session_seconds),
+        pop3_session: lifetime(limits.pop3_session_seconds),
         upstream_reply: seconds(limits.upstream_reply_seconds),
         end_of_data: seconds(limits.end_of_data_seconds),
         message_octets: limits.message_octets,

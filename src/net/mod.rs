@@ -36,6 +36,6 @@ pub use proxied::{HeaderBounds, HeaderError, read_proxy_header};
 pub use proxy_header::HeaderFault;
 pub use shown::Shown;
 pub use socket::Socket;
-pub use splice::{Carried, Ear, Ended, LastWords, Leg, Watch, splice};
+pub use splice::{Carried, Ear, Ended, LastWords, Leg, Times, Watch, splice};
 pub use stream::{Link, Stream};
 pub use tls::{MinimumTls, TlsError, TlsFlaw, client_config, connect_tls, server_config};

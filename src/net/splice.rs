@@ -1,5 +1,6 @@
 use std::future::poll_fn;
 use std::io;
+use std::mem::take;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -67,16 +68,31 @@ pub enum Ended {
     UpstreamBroke(io::ErrorKind),
     /// Nothing moved for too long.
     Idle,
+    /// It lasted as long as it may, and nothing was under way.
+    Outlived,
     /// It was stopped.
     Stopped,
 }
 
-/// What a stop says to the client.
+/// What the client is told when Gatepost ends a splice.
 pub struct LastWords<F> {
     /// Whether they may stand behind this, the latest that the upstream said.
     pub fits: fn(&[u8]) -> bool,
-    /// The words.
+    /// Whether the client, whose latest octets these are, means to be silent for up to half an hour.
+    pub waits: fn(&[u8]) -> bool,
+    /// The words; none where nothing is to be said.
     pub words: F,
+}
+
+/// How long a splice may last.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// In silence.
+    pub idle: Duration,
+    /// At all; it ends when nothing is under way. None: for ever.
+    pub most: Option<Duration>,
+    /// How long both sides have to be silent, the upstream last, until nothing is under way.
+    pub quiet: Duration,
 }
 
 /// Sees what the upstream sends, as it passes, until it answers that it has seen enough; then it is dropped. Called while
@@ -96,10 +112,10 @@ pub trait Ear: Send + Sync {
 /// `watch` sees what comes from the upstream, its read-ahead first. `idle` counts silence of both sides together; a connection closed by one side gets [`HALF_CLOSED`] of silence.
 ///
 /// Not an `async fn`: its arguments would stay in the future beside what is made of them, in every idle session.
-pub fn splice<'a, F: Fn() -> &'static [u8] + Send + 'a>(
+pub fn splice<'a, F: Fn(Ended) -> &'static [u8] + Send + 'a>(
     (client, upstream): (Leg, Leg),
     (watch, ear): (Watch<'a>, Arc<dyn Ear>),
-    idle: Duration,
+    times: Times,
     carried: &'a Carried,
     (stop, last): (&'a CancellationToken, LastWords<F>),
 ) -> impl Future<Output = Ended> + Send + use<'a, F> {
@@ -109,12 +125,21 @@ pub fn splice<'a, F: Fn() -> &'static [u8] + Send + 'a>(
     to_client.rests = last.fits;
     to_client.at_rest = true;
     to_client.show_ahead();
-    let mut splice = Splice { to_upstream, to_client, client: client.stream, upstream: upstream.stream, first: None };
+    let mut splice = Splice {
+        asked: !to_upstream.pending.is_empty(),
+        to_upstream,
+        to_client,
+        client: client.stream,
+        upstream: upstream.stream,
+        first: None,
+    };
     async move {
-        let ended = splice.run(idle, stop).await;
-        if ended == Ended::Stopped {
-            let words = (last.words)();
-            Box::pin(splice.leave(words)).await;
+        let ended = splice.run(times, last.waits, stop).await;
+        let words = (last.words)(ended);
+        match ended {
+            Ended::Stopped => Box::pin(splice.leave(words)).await,
+            Ended::Idle | Ended::Outlived => Box::pin(splice.part(words)).await,
+            _ => {}
         }
         ended
     }
@@ -125,6 +150,12 @@ const PARTING: Duration = Duration::from_secs(2);
 
 /// How long a client that sends nothing is taken for one that waits.
 const STILL: Duration = Duration::from_millis(50);
+
+/// RFC 2177, 3: a client in IDLE may be logged out after 30 minutes, and not before.
+const PATIENCE: Duration = Duration::from_mins(30);
+
+/// The latest octets of a client that are kept: as many as ` IDLE` and its end of line have.
+const TAIL: usize = 7;
 
 /// How long a half-closed connection may be silent. A peer that is gone for good looks the same as one that listens.
 const HALF_CLOSED: Duration = Duration::from_mins(1);
@@ -139,6 +170,8 @@ struct Splice<'a> {
     to_client: Flow<'a>,
     /// The side that closed first.
     first: Option<Ended>,
+    /// The client has said something and the upstream nothing since.
+    asked: bool,
 }
 
 /// One direction.
@@ -156,6 +189,9 @@ struct Flow<'a> {
     /// Whether something of Gatepost's own could be said behind a chunk, and behind the last one.
     rests: fn(&[u8]) -> bool,
     at_rest: bool,
+    tail: [u8; TAIL],
+    /// Something has come since this was taken back.
+    spoke: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,23 +203,30 @@ enum FlowState {
 }
 
 impl Splice<'_> {
-    async fn run(&mut self, idle: Duration, stop: &CancellationToken) -> Ended {
-        let deadline = sleep_until(Instant::now() + idle);
+    async fn run(&mut self, times: Times, waits: fn(&[u8]) -> bool, stop: &CancellationToken) -> Ended {
+        let (mut since, mut before) = (Instant::now(), 0);
+        let most = times.most.and_then(|most| since.checked_add(most));
+        let first_look = since + times.idle;
+        let deadline = sleep_until(most.map_or(first_look, |most| most.min(first_look)));
         tokio::pin!(deadline);
-        let mut before = 0;
         loop {
             tokio::select! {
                 biased;
                 ended = poll_fn(|cx| self.poll(cx)) => return ended,
                 () = stop.cancelled() => return Ended::Stopped,
                 () = &mut deadline => {
-                    let now = self.to_upstream.carries() + self.to_client.carries();
-                    if now == before {
+                    let (now, carried) = (Instant::now(), self.to_upstream.carries() + self.to_client.carries());
+                    let idle = self.patience(times.idle, waits);
+                    if carried != before {
+                        (before, since) = (carried, now);
+                    } else if now >= since + idle {
                         return self.first.unwrap_or(Ended::Idle);
+                    } else if most.is_some_and(|most| now >= most + times.quiet) && !self.asked && self.may_part() {
+                        return Ended::Outlived;
                     }
-                    before = now;
-                    let wait = if self.first.is_some() { idle.min(HALF_CLOSED) } else { idle };
-                    deadline.as_mut().reset(Instant::now() + wait);
+                    // Once it has outlived its time it is looked at more often.
+                    let look = most.map_or(since + idle, |most| most.max(now + times.quiet).min(since + idle));
+                    deadline.as_mut().reset(look);
                 }
             }
         }
@@ -210,9 +253,23 @@ impl Splice<'_> {
         self.part(words).await;
     }
 
+    /// How long silence may last.
+    fn patience(&self, idle: Duration, waits: fn(&[u8]) -> bool) -> Duration {
+        match self.first {
+            Some(_) => idle.min(HALF_CLOSED),
+            None if waits(&self.to_upstream.tail) => idle.max(PATIENCE),
+            None => idle,
+        }
+    }
+
+    /// Whether something of Gatepost's own can be said.
+    fn may_part(&self) -> bool {
+        self.to_client.at_rest && self.to_client.pending.is_empty() && self.first.is_none()
+    }
+
     /// Says the last words where they cannot be taken for a part of something else, and closes.
     async fn part(&mut self, words: &[u8]) {
-        let fits = self.to_client.at_rest && self.to_client.pending.is_empty() && self.first.is_none();
+        let fits = self.may_part();
         let saying = async {
             if fits {
                 self.client.write_all(words).await?;
@@ -232,6 +289,9 @@ impl Splice<'_> {
         if let Poll::Ready(Err(fault)) = &down {
             return Poll::Ready(fault.ended(Ended::UpstreamBroke, Ended::ClientBroke));
         }
+        let (asked, answered) = (take(&mut self.to_upstream.spoke), take(&mut self.to_client.spoke));
+        // Of both at once nobody knows which was first.
+        self.asked = asked || (self.asked && !answered);
         if self.first.is_none() {
             self.first = match (self.to_upstream.state, self.to_client.state) {
                 (FlowState::Open, FlowState::Open) => None,
@@ -270,6 +330,8 @@ impl<'a> Flow<'a> {
             ear,
             rests: |_| false,
             at_rest: false,
+            tail: [0; TAIL],
+            spoke: false,
         }
     }
 
@@ -278,7 +340,7 @@ impl<'a> Flow<'a> {
     }
 
     fn show_ahead(&mut self) {
-        let ahead = std::mem::take(&mut self.pending);
+        let ahead = take(&mut self.pending);
         self.show(&ahead);
         self.pending = ahead;
     }
@@ -288,6 +350,10 @@ impl<'a> Flow<'a> {
         ear.hear(*from_client, chunk);
         if !chunk.is_empty() {
             self.at_rest = (self.rests)(chunk);
+            self.spoke = true;
+            let kept = chunk.len().min(TAIL);
+            self.tail.rotate_left(kept);
+            self.tail[TAIL - kept..].copy_from_slice(&chunk[chunk.len() - kept..]);
         }
         if self.watch.as_mut().is_some_and(|watch| watch(chunk).is_break()) {
             self.watch = None;
@@ -389,6 +455,7 @@ mod tests {
     use tokio::io::AsyncReadExt as _;
     use tokio::net::{TcpListener, TcpStream};
     use tokio::task::JoinHandle;
+    use tokio::time::sleep;
 
     use super::*;
 
@@ -419,32 +486,29 @@ mod tests {
         ended: Ended,
     }
 
-    async fn relayed(
-        (down, up): (Leg, Leg),
-        watch: Watch<'static>,
-        idle: Duration,
-        stop: &CancellationToken,
-    ) -> Relayed {
+    async fn relayed((down, up): (Leg, Leg), watch: Watch<'static>, times: Times, stop: &CancellationToken) -> Relayed {
         let carried = Carried::default();
-        let last = LastWords { fits: |said| said.ends_with(b".\n"), words: || &b"bye\n"[..] };
-        let ended = splice((down, up), (watch, Arc::new(Deaf)), idle, &carried, (stop, last)).await;
+        let words = |ended| if ended == Ended::Outlived { &b"enough\n"[..] } else { b"bye\n" };
+        let last = LastWords { fits: |said| said.ends_with(b".\n"), waits: |tail| tail.ends_with(b"wait\n"), words };
+        let ended = splice((down, up), (watch, Arc::new(Deaf)), times, &carried, (stop, last)).await;
         Relayed { sent: carried.sent(), received: carried.received(), ended }
     }
 
     async fn spliced(
         ahead: [&[u8]; 2],
-        idle: Duration,
+        times: Times,
     ) -> (TcpStream, TcpStream, JoinHandle<Relayed>, CancellationToken) {
         let (client, client_leg) = pair().await;
         let (upstream, upstream_leg) = pair().await;
         let (down, up) = (leg(client_leg, ahead[0]), leg(upstream_leg, ahead[1]));
         let stop = CancellationToken::new();
         let stopping = stop.clone();
-        let relay = tokio::spawn(async move { relayed((down, up), nobody(), idle, &stopping).await });
+        let relay = tokio::spawn(async move { relayed((down, up), nobody(), times, &stopping).await });
         (client, upstream, relay, stop)
     }
 
-    const LONG: Duration = Duration::from_mins(1);
+    const LONG: Times = Times { idle: Duration::from_mins(1), most: None, quiet: SHORT };
+    const SHORT: Duration = Duration::from_millis(20);
 
     #[tokio::test]
     async fn read_ahead_goes_first_and_half_close_is_kept() {
@@ -489,12 +553,51 @@ mod tests {
 
     #[tokio::test]
     async fn silence_ends_it_and_so_does_a_stop() {
-        let (_client, _upstream, relay, _stop) = spliced([b"", b""], Duration::from_millis(20)).await;
+        let (_client, _upstream, relay, _stop) = spliced([b"", b""], Times { idle: SHORT, ..LONG }).await;
         assert_eq!(relay.await.unwrap().ended, Ended::Idle);
 
         let (_client, _upstream, relay, stop) = spliced([b"", b""], LONG).await;
         stop.cancel();
         assert_eq!(relay.await.unwrap().ended, Ended::Stopped);
+    }
+
+    /// How long to look that something does not end.
+    const A_WHILE: Duration = Duration::from_millis(200);
+
+    #[tokio::test]
+    async fn one_that_lasts_too_long_is_ended_when_nothing_is_under_way() {
+        let times = Times { most: Some(Duration::ZERO), ..LONG };
+        let (mut client, mut upstream, relay, _stop) = spliced([b"give\n", b""], times).await;
+        for said in ["half", " of it\n"] {
+            upstream.write_all(said.as_bytes()).await.unwrap();
+            let mut got = vec![0; said.len()];
+            client.read_exact(&mut got).await.unwrap();
+            sleep(A_WHILE).await;
+            assert!(!relay.is_finished(), "within an answer");
+        }
+        client.write_all(b"more\n").await.unwrap();
+        let mut asked = [0; 10];
+        upstream.read_exact(&mut asked).await.unwrap();
+        sleep(A_WHILE).await;
+        assert!(!relay.is_finished(), "an answer is due");
+        upstream.write_all(b"all.\n").await.unwrap();
+        assert_eq!(relay.await.unwrap().ended, Ended::Outlived);
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).await.unwrap();
+        assert_eq!(heard, "all.\nenough\n");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_means_to_wait_is_not_idle() {
+        let (mut client, mut upstream, relay, _stop) = spliced([b"", b"hi.\n"], Times { idle: A_WHILE, ..LONG }).await;
+        // In two pieces, as a network may have it.
+        for said in ["please wa", "it\n"] {
+            client.write_all(said.as_bytes()).await.unwrap();
+            let mut got = vec![0; said.len()];
+            upstream.read_exact(&mut got).await.unwrap();
+        }
+        sleep(A_WHILE * 4).await;
+        assert!(!relay.is_finished());
     }
 
     #[tokio::test]

@@ -5,12 +5,26 @@ use memchr::memrchr;
 
 use crate::activity::{Line, Why};
 use crate::model::Protocol;
-use crate::net::LastWords;
+use crate::net::{Ended, LastWords};
 
 /// What to say at the end of a relayed session, and where that may be said.
-pub(super) fn last_words(line: &Line) -> LastWords<impl Fn() -> &'static [u8] + Send> {
+pub(super) fn last_words(line: &Line) -> LastWords<impl Fn(Ended) -> &'static [u8] + Send> {
     let fits = if line.login.protocol == Protocol::Imap { fits_imap } else { fits_pop3 };
-    LastWords { fits, words: || words(line.login.protocol, line.ended()) }
+    let imap = line.login.protocol == Protocol::Imap;
+    let words = move |ended| match ended {
+        Ended::Idle if imap => b"* BYE Idle for too long; connect again\r\n",
+        // Such a client hears nothing (RFC 1939, 3).
+        Ended::Idle => &b""[..],
+        Ended::Outlived if imap => b"* BYE This session has lasted as long as it may; connect again\r\n",
+        Ended::Outlived => b"-ERR [SYS/TEMP] This session has lasted as long as it may; connect again\r\n",
+        _ => words(line.login.protocol, line.ended()),
+    };
+    LastWords { fits, waits: if imap { idles } else { |_| false }, words }
+}
+
+/// Whether a client has asked for IDLE and not ended it yet (RFC 2177).
+fn idles(tail: &[u8]) -> bool {
+    tail.eq_ignore_ascii_case(b" IDLE\r\n")
 }
 
 const fn words(protocol: Protocol, why: Option<Why>) -> &'static [u8] {

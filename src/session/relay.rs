@@ -1,5 +1,6 @@
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{debug, info};
@@ -10,10 +11,13 @@ use super::passing;
 use super::service::{Frontend, Service};
 use crate::activity::{Line, Login, Why};
 use crate::model::Protocol;
-use crate::net::{self, Leg};
+use crate::net::{self, Leg, Times};
 use crate::proto::Input;
 use crate::proto::smtp::{Conversation, SmtpReady};
 use crate::submit::{Admission, Closing, Guest, Legs, Settings, Submission, converse, policy};
+
+/// So long nothing must have been under way in a session that has lasted long enough.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// IMAP and POP3 after login: raw bytes both ways, read-ahead of both sides first.
 ///
@@ -25,11 +29,17 @@ pub(super) fn spliced<'a, R>(
 ) -> impl Future<Output = ()> + Send + use<'a, R> {
     let Session { entered, client, from_client, upstream, permit, since, tracer } = session;
     let Login { account, protocol, .. } = &line.login;
-    let idle = if *protocol == Protocol::Pop3 { service.limits.pop3_idle } else { service.limits.imap_idle };
+    let limits = &service.limits;
+    let (idle, most) = match protocol {
+        Protocol::Pop3 => (limits.pop3_idle, limits.pop3_session),
+        _ => (limits.imap_idle, limits.imap_session),
+    };
+    let times = Times { idle, most, quiet: QUIET };
     let down = Leg { stream: client.stream, ahead: drain(from_client) };
     let up = Leg { stream: upstream.link.stream, ahead: drain(upstream.ahead) };
     let watch = passing::watch(service, line.id, account, *protocol);
-    let relay = Box::pin(net::splice((down, up), (watch, tracer), idle, &line.carried, (&line.stop, last_words(line))));
+    let relay =
+        Box::pin(net::splice((down, up), (watch, tracer), times, &line.carried, (&line.stop, last_words(line))));
     async move {
         let ended = relay.await;
         drop(permit);
@@ -67,6 +77,7 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
     let limits = &service.limits;
     let settings = Settings {
         idle: limits.smtp_idle,
+        until: limits.smtp_session.and_then(|most| Instant::now().checked_add(most)),
         reply: limits.upstream_reply,
         end_of_data: limits.end_of_data,
         message_size: limits.message_octets,

@@ -68,6 +68,12 @@ pub struct Limits {
     pub imap_idle: Duration,
     /// See `smtp_idle`; at least 10 minutes (RFC 1939, 3).
     pub pop3_idle: Duration,
+    /// How long a session may last; it ends between two messages. None: for ever, here and below.
+    pub smtp_session: Option<Duration>,
+    /// The same; it ends when nothing is under way.
+    pub imap_session: Option<Duration>,
+    /// The same; it ends when nothing is under way.
+    pub pop3_session: Option<Duration>,
     /// One SMTP reply of an upstream.
     pub upstream_reply: Duration,
     /// The reply to the end of a message.

@@ -1,8 +1,10 @@
 use std::fmt;
+use std::future::pending;
 use std::io;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use tokio::time::{Instant as Moment, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -20,6 +22,8 @@ use crate::token::Tokens;
 pub struct Settings {
     /// Silence of the client between commands, or within a body, that ends the session.
     pub idle: Duration,
+    /// When the session has lasted as long as it may.
+    pub until: Option<Moment>,
     /// How long the upstream may take to answer a command (RFC 5321, 4.5.3.2).
     pub reply: Duration,
     /// How long the upstream may take to answer the end of data.
@@ -82,6 +86,8 @@ pub enum Ended {
     Upstream(String),
     /// Another session waited for its place at the mailbox.
     Yielded,
+    /// It lasted as long as it may.
+    Outlived,
     /// Gatepost is stopping, or somebody ended this session.
     Stopped,
 }
@@ -138,6 +144,10 @@ impl Submission<'_> {
         if interruptible && stop.is_cancelled() {
             return self.stopped().await;
         }
+        let until = self.settings.until;
+        if interruptible && until.is_some_and(|until| until <= Moment::now()) {
+            return self.outlived().await;
+        }
         let legs = &mut *self.legs;
         tokio::select! {
             biased;
@@ -157,6 +167,7 @@ impl Submission<'_> {
                 Err(Ended::Yielded)
             }
             () = stop.cancelled(), if interruptible => self.stopped().await,
+            () = at(until), if interruptible => self.outlived().await,
         }
     }
 
@@ -167,6 +178,12 @@ impl Submission<'_> {
             if service { "Service is stopping; try again later" } else { "The administrator ended this session" };
         self.say(&format!("421 4.3.2 {last}\r\n").as_str().into()).await?;
         Err(Ended::Stopped)
+    }
+
+    /// Between messages.
+    async fn outlived(&mut self) -> Result<(), Ended> {
+        self.say(&"421 4.3.2 This session has lasted as long as it may; connect again\r\n".into()).await?;
+        Err(Ended::Outlived)
     }
 
     /// The upstream ended the session between commands.
@@ -272,6 +289,14 @@ impl Submission<'_> {
     /// Lets the answers go: due before any wait.
     pub(super) async fn flush(&mut self) -> Result<(), Ended> {
         self.legs.flush().await.map_err(|fault| unreachable_client(&fault))
+    }
+}
+
+/// Waits for that moment, if there is one.
+async fn at(moment: Option<Moment>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
     }
 }
 

@@ -107,3 +107,41 @@ async fn an_account_has_so_many_sessions_and_the_next_one_is_told_to_try_later()
         }
     }
 }
+
+#[tokio::test]
+async fn silence_ends_a_session_with_a_goodbye_where_the_protocol_has_one() {
+    let limits = "smtp_idle_seconds = 1\nimap_idle_seconds = 1\npop3_idle_seconds = 1";
+    let scene = Scene::with(Setting { limits, ..Setting::USUAL }).await;
+    for (protocol, goodbye) in
+        [(Protocol::Smtp, "421 4.4.2 Idle"), (Protocol::Imap, "* BYE Idle for too long"), (Protocol::Pop3, "")]
+    {
+        let mut peer = scene.logged_in(protocol).await;
+        let last = String::from_utf8(peer.rest().await).unwrap();
+        assert!(last.starts_with(goodbye) && last.is_empty() == goodbye.is_empty(), "{protocol}: {last:?}");
+    }
+    // Whoever asked for it may be silent (RFC 2177).
+    let mut idling = scene.logged_in(Protocol::Imap).await;
+    idling.send("i IDLE\r\n").await;
+    idling.expect("+").await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    idling.send("DONE\r\n").await;
+    idling.expect("i OK").await;
+}
+
+#[tokio::test]
+async fn a_session_that_has_lasted_as_long_as_it_may_ends_between_two_messages() {
+    let scene = Scene::with(Setting { limits: "smtp_session_seconds = 1", ..Setting::USUAL }).await;
+    let mut peer = scene.logged_in(Protocol::Smtp).await;
+    peer.send("MAIL FROM:<support@example.com>\r\n").await;
+    peer.expect("250 ").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    peer.send("RCPT TO:<a@example.org>\r\n").await;
+    peer.expect("250 ").await;
+    peer.send("DATA\r\n").await;
+    peer.expect("354 ").await;
+    peer.send("Subject: a\r\n\r\nb\r\n.\r\n").await;
+    peer.expect("250 ").await;
+    peer.expect("421 4.3.2 This session has lasted").await;
+    peer.expect_end().await;
+    assert_eq!(scene.provider.mail("a@example.org").len(), 1);
+}
