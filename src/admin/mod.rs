@@ -139,7 +139,7 @@ impl Admin {
         let visits = TaskTracker::new();
         let places = Places::new(MOST);
         let admit = |accepted| drop(visits.spawn(visit::serve(accepted, self.pages.clone(), stop.clone())));
-        self.listener.serve(&places, || FULL.to_vec(), stop.clone(), admit).await;
+        self.listener.serve(|peer| places.take_for(peer), || FULL.to_vec(), stop.clone(), admit).await;
         visits.close();
         visits.wait().await;
     }

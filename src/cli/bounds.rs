@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::account::{ThrottleSettings, VerifierSettings};
 use crate::config::Limits;
 use crate::net::HeaderBounds;
-use crate::session;
+use crate::session::{self, CrowdBounds};
 use crate::submit::gate::GateSettings;
 use crate::token::TokenSettings;
 use crate::upstream;
@@ -29,6 +29,15 @@ pub(super) fn throttle(limits: &Limits) -> ThrottleSettings {
         decay: Duration::from_secs(limits.login_failure_decay_seconds),
         delay: Duration::from_secs(limits.login_delay_seconds),
         remembered: size(limits.throttle_entries),
+        trusted: limits.trusted_networks.clone(),
+    }
+}
+
+pub(super) fn crowd(limits: &Limits) -> CrowdBounds {
+    CrowdBounds {
+        in_all: size(limits.sessions),
+        pending: size(limits.pending_logins),
+        of_address: most(limits.sessions_per_address),
         trusted: limits.trusted_networks.clone(),
     }
 }
@@ -58,6 +67,7 @@ pub(super) fn session(limits: &Limits) -> session::Limits {
     session::Limits {
         login: seconds(limits.login_seconds),
         login_attempts: u32::try_from(limits.login_attempts).unwrap_or(u32::MAX),
+        login_commands: u32::try_from(limits.login_commands).unwrap_or(u32::MAX),
         account_sessions: most(limits.sessions_per_account),
         proxy_header: HeaderBounds {
             wait: seconds(limits.proxy_header_seconds),

@@ -85,7 +85,7 @@ impl Control {
             let (handler, stop) = (Arc::clone(&handler), stop.clone());
             askers.spawn(async move { stop.run_until_cancelled(attend(accepted, &handler)).await });
         };
-        self.0.serve(&places, Vec::new, stop.clone(), admit).await;
+        self.0.serve(|peer| places.take_for(peer), Vec::new, stop.clone(), admit).await;
         askers.close();
         askers.wait().await;
     }

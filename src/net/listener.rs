@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::error;
 
 use super::bind::{self, BindError};
 use super::socket_file::SocketFile;
-use super::{Address, Peer, Place, Places, Socket};
+use super::{Address, Peer, Place, Socket};
 
 /// An open listening socket.
 #[derive(Debug)]
@@ -30,13 +30,13 @@ enum Listening {
 
 /// A connection that was accepted and holds its place until it ends.
 #[derive(Debug)]
-pub struct Accepted {
+pub struct Accepted<P = Place> {
     /// The connection.
     pub socket: Socket,
     /// Who connected.
     pub peer: Peer,
     /// One of the sessions that are allowed at a time; dropped with the session.
-    pub permit: Place,
+    pub permit: P,
 }
 
 /// What to tell a client for which there is no place.
@@ -120,12 +120,12 @@ impl Listener {
     }
 
     /// Accepts until stopped. No error ends it: a server that stops accepting helps nobody.
-    pub async fn serve(
+    pub async fn serve<P>(
         &self,
-        places: &Places,
+        place: impl Fn(&Peer) -> Option<P>,
         refusal: impl Fn() -> Refusal,
         stop: CancellationToken,
-        session: impl Fn(Accepted),
+        session: impl Fn(Accepted<P>),
     ) {
         loop {
             let accepted = tokio::select! {
@@ -133,7 +133,7 @@ impl Listener {
                 () = stop.cancelled() => return,
             };
             match accepted {
-                Ok((socket, peer)) => admit(socket, peer, places, &refusal, &session),
+                Ok((socket, peer)) => admit(socket, peer, &place, &refusal, &session),
                 Err(fault) if is_of_one_connection(&fault) => {}
                 Err(fault) => {
                     error!(address = %self.address, error = %fault, "limit.reached");
@@ -144,10 +144,15 @@ impl Listener {
     }
 
     /// Accepts those who have connected already: the socket is about to be closed, and would cut them off.
-    pub async fn serve_the_last(&self, places: &Places, refusal: impl Fn() -> Refusal, session: impl Fn(Accepted)) {
+    pub async fn serve_the_last<P>(
+        &self,
+        place: impl Fn(&Peer) -> Option<P>,
+        refusal: impl Fn() -> Refusal,
+        session: impl Fn(Accepted<P>),
+    ) {
         let end = Instant::now() + Self::BACK_OFF;
         while let Ok(Ok((socket, peer))) = timeout_at(end, self.accept()).await {
-            admit(socket, peer, places, &refusal, &session);
+            admit(socket, peer, &place, &refusal, &session);
         }
     }
 
@@ -168,11 +173,16 @@ impl Listener {
     }
 }
 
-fn admit(socket: Socket, peer: Peer, places: &Places, refusal: &impl Fn() -> Refusal, session: &impl Fn(Accepted)) {
-    if let Some(permit) = places.take() {
+fn admit<P>(
+    socket: Socket,
+    peer: Peer,
+    place: &impl Fn(&Peer) -> Option<P>,
+    refusal: &impl Fn() -> Refusal,
+    session: &impl Fn(Accepted<P>),
+) {
+    if let Some(permit) = place(&peer) {
         session(Accepted { socket, peer, permit });
     } else {
-        warn!(limit = "sessions", %peer, "limit.reached");
         drop(socket.try_write(&refusal()));
     }
 }
@@ -190,6 +200,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::net::Places;
 
     #[tokio::test]
     async fn beyond_the_permits_a_client_is_told_and_the_next_one_is_served() {
@@ -200,7 +211,7 @@ mod tests {
         let (places, stopped) = (Places::new(1), stop.clone());
         let serving = tokio::spawn(async move {
             let session = |accepted| sender.send(accepted).unwrap();
-            listener.serve(&places, || b"421 busy\r\n".to_vec(), stopped, session).await;
+            listener.serve(|peer| places.take_for(peer), || b"421 busy\r\n".to_vec(), stopped, session).await;
         });
 
         let _first_client = TcpStream::connect(address).await.unwrap();

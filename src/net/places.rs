@@ -1,6 +1,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tracing::warn;
+
+use super::Peer;
+
 /// So many at a time. How many may change while some are taken; who is in stays.
 #[derive(Clone, Debug)]
 pub struct Places(Arc<Counted>);
@@ -35,6 +39,16 @@ impl Places {
         let free = |taken: usize| (taken < most).then_some(taken + 1);
         self.0.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
         Some(Place(Arc::clone(&self.0)))
+    }
+
+    /// The same for somebody; it is told where there is none.
+    #[must_use]
+    pub fn take_for(&self, peer: &Peer) -> Option<Place> {
+        let place = self.take();
+        if place.is_none() {
+            warn!(limit = "sessions", %peer, "limit.reached");
+        }
+        place
     }
 
     /// How many are taken.

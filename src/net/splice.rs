@@ -119,8 +119,8 @@ pub fn splice<'a, F: Fn(Ended) -> &'static [u8] + Send + 'a>(
     carried: &'a Carried,
     (stop, last): (&'a CancellationToken, LastWords<F>),
 ) -> impl Future<Output = Ended> + Send + use<'a, F> {
-    let to_upstream = Flow::new(client.ahead, &carried.sent, (true, Arc::clone(&ear)));
-    to_upstream.ear.1.hear(true, &to_upstream.pending);
+    let mut to_upstream = Flow::new(client.ahead, &carried.sent, (true, Arc::clone(&ear)));
+    to_upstream.show_ahead();
     let mut to_client = Flow { watch: Some(watch), ..Flow::new(upstream.ahead, &carried.received, (false, ear)) };
     to_client.rests = last.fits;
     to_client.at_rest = true;

@@ -117,6 +117,8 @@ pub enum Farewell {
     Shutdown,
     /// Too many failed logins on this connection.
     TooManyAttempts,
+    /// Too many commands before login.
+    TooManyCommands,
     /// Too many sessions (in all, or from this address).
     Busy,
 }

@@ -73,6 +73,7 @@ impl Dialogue<'_> {
     ) -> Result<Granted<U::Ready>, LoginFailure> {
         let asked = Instant::now();
         self.tracer.names(who.user());
+        self.member.is_busy(true);
         let admitted = match who {
             Who::Known(credentials) => self.account(credentials).await,
             Who::Guest(anonymous) => self.guest(anonymous),
@@ -81,6 +82,7 @@ impl Dialogue<'_> {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let failure = self.refused(who, &refusal);
+                self.member.is_busy(false);
                 self.keep_back(refusal.delay()).await;
                 return Err(failure);
             }

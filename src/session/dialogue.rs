@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::authorize::{Granted, Who};
+use super::crowd::Member;
 use super::login::{Client, Session};
 use super::service::{Frontend, ListenerTls};
 use crate::activity::SessionId;
@@ -26,12 +27,18 @@ pub(super) struct Dialogue<'a> {
     pub(super) input: Input,
     pub(super) since: Instant,
     pub(super) tracer: Arc<Tracer>,
+    pub(super) member: &'a mut Member,
     deadline: Instant,
     failures: u32,
+    commands: u32,
 }
 
 impl<'a> Dialogue<'a> {
-    pub(super) async fn open(frontend: &'a Frontend, client: Client) -> Result<Self, AcceptError> {
+    pub(super) async fn open(
+        frontend: &'a Frontend,
+        client: Client,
+        member: &'a mut Member,
+    ) -> Result<Self, AcceptError> {
         let Client { id, peer, socket, since, deadline } = client;
         let stream = match &frontend.tls {
             ListenerTls::Implicit(config) => {
@@ -42,7 +49,19 @@ impl<'a> Dialogue<'a> {
         let link = Link { stream, patience: CLIENT_PATIENCE };
         let watched = Arc::clone(&frontend.service.activity.traces);
         let tracer = Arc::new(Tracer::new(watched, id, frontend.protocol, Some(peer.ip())));
-        Ok(Self { frontend, id, peer, link, input: Input::new(), since, tracer, deadline, failures: 0 })
+        Ok(Self {
+            frontend,
+            id,
+            peer,
+            link,
+            input: Input::new(),
+            since,
+            tracer,
+            member,
+            deadline,
+            failures: 0,
+            commands: 0,
+        })
     }
 
     /// Performs the steps of the core until someone is logged in or gone.
@@ -66,6 +85,7 @@ impl<'a> Dialogue<'a> {
                 }
                 DownstreamStep::Write(output) => {
                     self.say(&output).await?;
+                    self.count_command(&next).await?;
                     next
                 }
                 DownstreamStep::StartTls(output) => {
@@ -102,8 +122,12 @@ impl<'a> Dialogue<'a> {
     /// Reads more from the client, or says goodbye to one that is too slow.
     async fn listen<D: DownstreamLogin>(&mut self, core: &D) -> Result<(), Left> {
         let wait = self.deadline.saturating_duration_since(Instant::now());
+        let gone = self.member.gone();
         let heard = tokio::select! {
             heard = self.link.read(wait) => heard,
+            () = gone.cancelled() => {
+                return Err(self.dismiss(&core.goodbye(Farewell::Busy), Left::MadeRoom).await);
+            }
             () = self.frontend.service.closing.cancelled() => {
                 return Err(self.dismiss(&core.goodbye(Farewell::Shutdown), Left::Stopping).await);
             }
@@ -121,6 +145,15 @@ impl<'a> Dialogue<'a> {
         }
     }
 
+    /// Whoever talks on and on without a login goes.
+    async fn count_command<D: DownstreamLogin>(&mut self, core: &D) -> Result<(), Left> {
+        self.commands += 1;
+        if self.commands < self.frontend.service.limits.login_commands {
+            return Ok(());
+        }
+        Err(self.dismiss(&core.goodbye(Farewell::TooManyCommands), Left::TooManyCommands).await)
+    }
+
     async fn upgrade(mut self) -> Result<Self, Left> {
         let ListenerTls::Starttls(config) = &self.frontend.tls else { return Ok(self) };
         let wait = self.deadline.saturating_duration_since(Instant::now());
@@ -134,6 +167,7 @@ impl<'a> Dialogue<'a> {
         core: D,
         granted: Granted<D::Ready>,
     ) -> Result<Session<D::Ready>, Left> {
+        self.member.logged_in();
         let yes = core.accept(&granted.upstream.ready);
         self.say(&yes).await?;
         let Granted { entered, upstream, permit } = granted;
@@ -143,6 +177,7 @@ impl<'a> Dialogue<'a> {
     }
 
     async fn reject<D: DownstreamLogin>(&mut self, core: D, failure: &LoginFailure) -> Result<D, Left> {
+        self.member.is_busy(false);
         let (core, reply) = core.reject(failure);
         self.say(&reply).await?;
         self.failures += 1;
@@ -185,6 +220,10 @@ pub(super) enum Left {
     Late,
     #[error("too many failed logins")]
     TooManyAttempts,
+    #[error("too many commands before login")]
+    TooManyCommands,
+    #[error("made room for others, as it was not logged in")]
+    MadeRoom,
     #[error("the service is stopping")]
     Stopping,
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
+use super::crowd::Member;
 use super::dialogue::{Dialogue, Left};
 use super::service::Frontend;
 use crate::activity::{Entered, Line, SessionId};
@@ -53,6 +54,7 @@ impl Client {
 pub(super) async fn login<D, U>(
     frontend: &Frontend,
     mut client: Client,
+    member: &mut Member,
     core: fn(Offer) -> D,
     upstream_core: NewCore<U>,
 ) -> Option<Session<U::Ready>>
@@ -62,15 +64,22 @@ where
 {
     let _arrived = frontend.service.activity.arrivals.enter(frontend.protocol);
     if frontend.is_proxy(client.peer.ip()) {
-        Box::pin(client.is_introduced(frontend)).await?;
+        Box::pin(client.is_introduced(frontend, member)).await?;
     }
     let (id, peer) = (client.id, client.peer);
     let core = core(frontend.offer(peer.ip()));
     debug!(session = %id, protocol = %frontend.protocol, %peer, "session.opened");
     let closed = |why: &dyn std::fmt::Display| debug!(session = %id, %peer, reason = %why, "session.closed");
-    let session = match Dialogue::open(frontend, client).await {
-        Ok(dialogue) => dialogue.run(core, upstream_core).await,
-        Err(fault) => Err(Left::Tls(fault)),
+    let gone = member.gone();
+    let dialogue = async {
+        let dialogue = Dialogue::open(frontend, client, member).await?;
+        dialogue.run(core, upstream_core).await
+    };
+    let session = tokio::select! {
+        biased;
+        session = dialogue => session,
+        // It was told, as far as it listened. Once its login is being looked at it need not go.
+        () = gone.cancelled() => Err(Left::MadeRoom),
     };
     if let Err(Left::Tls(fault)) = &session {
         tell_of_tls(frontend, id, peer, fault);

@@ -8,6 +8,7 @@
 
 mod anonymous;
 mod authorize;
+mod crowd;
 mod dialogue;
 mod failure;
 mod farewell;
@@ -20,6 +21,7 @@ mod seen;
 mod service;
 
 pub use anonymous::Anonymous;
+pub use crowd::{Crowd, CrowdBounds, Full, Member};
 pub use seen::Seen;
 pub use service::{Frontend, Limits, ListenerTls, Service};
 
@@ -34,26 +36,26 @@ use crate::proto::smtp::{SmtpDownstream, SmtpUpstream};
 use crate::proto::{DownstreamLogin as _, Farewell};
 
 /// Serves one client until it or its upstream leaves.
-pub async fn run(frontend: Arc<Frontend>, accepted: Accepted) {
-    let Accepted { socket, peer, permit: _permit } = accepted;
+pub async fn run(frontend: Arc<Frontend>, accepted: Accepted<Box<Member>>) {
+    let Accepted { socket, peer, permit: mut member } = accepted;
     let client = login::Client::new(&frontend, socket, peer);
     match frontend.protocol {
         Protocol::Imap => {
-            let login = login::login(&frontend, client, ImapDownstream::new, ImapUpstream::new);
+            let login = login::login(&frontend, client, &mut member, ImapDownstream::new, ImapUpstream::new);
             let Some((line, session)) = Box::pin(login).await.map(login::Session::with_line) else {
                 return;
             };
             relay::spliced(&frontend.service, &line, session).await;
         }
         Protocol::Pop3 => {
-            let login = login::login(&frontend, client, Pop3Downstream::new, Pop3Upstream::new);
+            let login = login::login(&frontend, client, &mut member, Pop3Downstream::new, Pop3Upstream::new);
             let Some((line, session)) = Box::pin(login).await.map(login::Session::with_line) else {
                 return;
             };
             relay::spliced(&frontend.service, &line, session).await;
         }
         Protocol::Smtp => {
-            let login = login::login(&frontend, client, SmtpDownstream::new, SmtpUpstream::new);
+            let login = login::login(&frontend, client, &mut member, SmtpDownstream::new, SmtpUpstream::new);
             let Some(session) = Box::pin(login).await else {
                 return;
             };
@@ -85,7 +87,7 @@ mod tests {
     /// What every idle session keeps beside its connections.
     #[test]
     fn the_task_of_a_session_is_small() {
-        const fn size<F>(_: fn(Arc<Frontend>, Accepted) -> F) -> usize {
+        const fn size<F>(_: fn(Arc<Frontend>, Accepted<Box<Member>>) -> F) -> usize {
             size_of::<F>()
         }
         assert!(size(run) <= 256, "{}", size(run));

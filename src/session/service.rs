@@ -58,6 +58,8 @@ pub struct Limits {
     pub login: Duration,
     /// Failed logins on one connection.
     pub login_attempts: u32,
+    /// Commands on one connection before login.
+    pub login_commands: u32,
     /// Sessions of one account at a time.
     pub account_sessions: usize,
     /// The PROXY header of a proxy.

@@ -145,3 +145,67 @@ async fn a_session_that_has_lasted_as_long_as_it_may_ends_between_two_messages()
     peer.expect_end().await;
     assert_eq!(scene.provider.mail("a@example.org").len(), 1);
 }
+
+#[tokio::test]
+async fn clients_that_do_not_log_in_make_room_for_others() {
+    let (log, _guard) = Log::open();
+    let scene = Scene::with(anywhere("sessions = 6\npending_logins = 4")).await;
+    let mut real = client(&scene, Protocol::Imap, "192.0.2.1").await;
+    answers(&mut real, Protocol::Imap, ("evmail", "pass word"), yes(Protocol::Imap)).await;
+    // One who came early and is slow, and many of one address who say nothing, or nothing that makes sense.
+    let mut slow = client(&scene, Protocol::Smtp, "192.0.2.9").await;
+    let mut flood = Vec::new();
+    for number in 0..20 {
+        let mut one = client(&scene, Protocol::Pop3, "192.0.2.66").await;
+        if number % 2 == 0 {
+            one.send("\r\nBLAH\r\n").await;
+        }
+        flood.push(one);
+    }
+    assert!(String::from_utf8(flood.remove(1).rest().await).unwrap().starts_with("-ERR [SYS/TEMP] Too many sessions"));
+    for protocol in Protocol::ALL {
+        let mut another = client(&scene, protocol, "192.0.2.2").await;
+        answers(&mut another, protocol, ("evmail", "pass word"), yes(protocol)).await;
+    }
+    answers(&mut slow, Protocol::Smtp, ("evmail", "pass word"), yes(Protocol::Smtp)).await;
+    real.send("b NOOP\r\n").await;
+    real.tagged("b OK").await;
+    let reached = log.events("limit.reached");
+    assert!(!reached.is_empty() && reached.len() <= 2, "one line of each bound: {reached:?}");
+    assert!(reached[0].contains("limit=\"pending_logins\""), "{reached:?}");
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_sessions_and_the_next_one_is_told_to_try_later() {
+    let scene = Scene::with(anywhere("sessions_per_address = 1")).await;
+    for protocol in Protocol::ALL {
+        let mut first = client(&scene, protocol, "192.0.2.1").await;
+        answers(&mut first, protocol, ("evmail", "pass word"), yes(protocol)).await;
+        let mut second = from(&scene, protocol, "192.0.2.1").await;
+        let busy = match protocol {
+            Protocol::Smtp => "421 4.3.2 ",
+            Protocol::Imap => "* BYE [UNAVAILABLE] ",
+            Protocol::Pop3 => "-ERR [SYS/TEMP] ",
+        };
+        second.expect(busy).await;
+        second.expect_end().await;
+        drop(client(&scene, protocol, "192.0.2.2").await);
+        drop(first);
+        while !from(&scene, protocol, "192.0.2.1").await.line().await.starts_with(greeting(protocol)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_talks_on_and_on_without_a_login_is_sent_away() {
+    let scene = Scene::with(Setting { limits: "login_commands = 10", ..Setting::USUAL }).await;
+    for (protocol, command) in
+        [(Protocol::Smtp, "NOOP\r\n"), (Protocol::Imap, "a NOOP\r\n"), (Protocol::Pop3, "CAPA\r\n")]
+    {
+        let mut peer = scene.client(protocol).await;
+        peer.send(command.repeat(10)).await;
+        let said = String::from_utf8(peer.rest().await).unwrap();
+        assert!(said.trim_end().ends_with("Too many commands before login"), "{said}");
+    }
+}

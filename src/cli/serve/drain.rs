@@ -118,7 +118,7 @@ impl Live {
         };
         let sessions = async {
             let mut over = over;
-            while lasting.places.taken() > 0 {
+            while lasting.crowd.count().0 > 0 {
                 let lines = lasting.activity.roll.lines();
                 let here = lines.into_iter().filter(|line| !line.stop.is_cancelled()).collect();
                 see_off(here, over, lasting.stop.clone()).await;

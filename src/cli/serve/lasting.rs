@@ -16,9 +16,8 @@ use crate::clock;
 use crate::config::Config;
 use crate::health::{Health, Sources};
 use crate::lifecycle::Busy;
-use crate::net::Places;
 use crate::registry::Registry;
-use crate::session::Seen;
+use crate::session::{Crowd, Seen};
 use crate::store::{SqliteStore, Store};
 use crate::submit::gate::Gate;
 use crate::token::Tokens;
@@ -42,8 +41,8 @@ pub(in crate::cli) struct Lasting {
     pub(super) busy: Busy,
     pub(super) activity: Arc<Activity>,
     pub(super) health: Arc<Health>,
-    /// Sessions at a time.
-    pub(super) places: Places,
+    /// Clients.
+    pub(super) crowd: Crowd,
     /// Nobody can connect any more.
     pub(super) closing: CancellationToken,
     /// Whoever is not logged in yet is told to come again.
@@ -87,7 +86,7 @@ impl Lasting {
             busy,
             activity,
             health,
-            places: Places::new(bounds::size(limits.sessions)),
+            crowd: Crowd::new(bounds::crowd(limits)),
             closing: CancellationToken::new(),
             dismissing: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -101,7 +100,7 @@ impl Lasting {
         self.throttle.set(bounds::throttle(&config.limits));
         self.gate.set(bounds::gate(&config.limits));
         self.roads.set(bounds::roads(&config.limits));
-        self.places.allow(bounds::size(config.limits.sessions));
+        self.crowd.set(bounds::crowd(&config.limits));
     }
 }
 

@@ -15,8 +15,8 @@ use super::live::Live;
 use crate::admin::Admin;
 use crate::control::Control;
 use crate::lifecycle::{Caught, Panicked, kept, systemd};
-use crate::net::Accepted;
-use crate::session;
+use crate::net::{Accepted, Peer};
+use crate::session::{self, Member};
 use crate::store::Store;
 
 /// All that does not belong to a socket.
@@ -89,17 +89,20 @@ pub(super) fn door(live: &Arc<Live>, door: &Arc<Door>) {
         async move {
             let refusal = || session::refusal(&door.frontend.load(), door.listener.address().ip());
             let enter = |accepted| enter(&live, &door, accepted);
-            let (places, listener) = (&live.lasting.places, &door.listener);
-            listener.serve(places, refusal, door.closed.clone(), enter).await;
+            let listener = &door.listener;
+            let place = |peer: &Peer| {
+                live.lasting.crowd.join(peer, door.frontend.load().is_proxy(peer.ip())).ok().map(Box::new)
+            };
+            listener.serve(place, refusal, door.closed.clone(), enter).await;
             if !live.lasting.closing.is_cancelled() {
-                listener.serve_the_last(places, refusal, enter).await;
+                listener.serve_the_last(place, refusal, enter).await;
             }
         }
     }));
 }
 
 /// One session. Whatever breaks in it ends it alone.
-fn enter(live: &Live, door: &Door, accepted: Accepted) {
+fn enter(live: &Live, door: &Door, accepted: Accepted<Box<Member>>) {
     let (frontend, peer) = (door.frontend.load_full(), accepted.peer);
     let protocol = frontend.protocol;
     let session = Caught::new(session::run(frontend, accepted));

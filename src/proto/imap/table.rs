@@ -22,6 +22,7 @@ pub(super) const fn farewell(farewell: Farewell) -> &'static str {
         Farewell::Timeout => "* BYE Waited too long; connect again\r\n",
         Farewell::Shutdown => "* BYE [UNAVAILABLE] Service is stopping; try again later\r\n",
         Farewell::TooManyAttempts => "* BYE Too many failed logins\r\n",
+        Farewell::TooManyCommands => "* BYE Too many commands before login\r\n",
         Farewell::Busy => "* BYE [UNAVAILABLE] Too many sessions; try again later\r\n",
     }
 }

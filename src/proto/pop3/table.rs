@@ -20,6 +20,7 @@ pub(super) fn farewell(farewell: Farewell) -> Output {
         Farewell::Timeout => "-ERR Waited too long; connect again\r\n",
         Farewell::Shutdown => "-ERR [SYS/TEMP] Service is stopping; try again later\r\n",
         Farewell::TooManyAttempts => "-ERR Too many failed logins\r\n",
+        Farewell::TooManyCommands => "-ERR Too many commands before login\r\n",
         Farewell::Busy => "-ERR [SYS/TEMP] Too many sessions; try again later\r\n",
     }
     .into()

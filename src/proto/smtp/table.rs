@@ -37,6 +37,7 @@ pub(super) fn farewell(farewell: Farewell) -> Output {
         Farewell::Timeout => ("4.4.2", "Waited too long; connect again"),
         Farewell::Shutdown => ("4.3.2", "Service is stopping; try again later"),
         Farewell::TooManyAttempts => ("4.7.0", "Too many failed logins"),
+        Farewell::TooManyCommands => ("4.7.0", "Too many commands before login"),
         Farewell::Busy => ("4.3.2", "Too many sessions; try again later"),
     };
     format!("421 {status} {text}\r\n").into()
