@@ -8,6 +8,8 @@ mod account;
 mod admin;
 #[path = "commands/anonymous.rs"]
 mod anonymous;
+#[path = "commands/fail2ban.rs"]
+mod fail2ban;
 #[path = "commands/import.rs"]
 mod import;
 #[path = "commands/key.rs"]
