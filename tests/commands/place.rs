@@ -179,6 +179,7 @@ impl Drop for Place {
         if let Some((mut process, _)) = self.service.take() {
             drop(process.kill());
             drop(process.wait());
+            gatepost_kit::keep_log("commands", &self.path("log"));
         }
     }
 }

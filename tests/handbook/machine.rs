@@ -316,5 +316,6 @@ impl Drop for Machine {
         if let Ok(group) = std::fs::read_to_string(self.path("group")) {
             drop(std::process::Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).output());
         }
+        gatepost_kit::keep_log("handbook", &self.path("log"));
     }
 }

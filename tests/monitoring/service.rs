@@ -149,5 +149,6 @@ impl Drop for Service {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        gatepost_kit::keep_log("monitoring", &self.directory.path().join("log"));
     }
 }

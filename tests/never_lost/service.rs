@@ -27,6 +27,8 @@ impl House {
             r#"
 [store]
 key = "{KEY}"
+[log]
+level = "trace"
 [limits]
 token_seconds = 5
 [[listeners]]
@@ -128,6 +130,12 @@ client_id = "client"
         let raw = Connection::open(self.file()).unwrap();
         raw.busy_timeout(Duration::from_secs(5)).unwrap();
         raw
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        gatepost_kit::keep_log("never_lost", &self.directory.path().join("log"));
     }
 }
 

@@ -157,6 +157,7 @@ impl Drop for Gatepost {
     fn drop(&mut self) {
         drop(self.process.kill());
         drop(self.process.wait());
+        gatepost_kit::keep_log("real", &self.directory.path().join("log"));
         if std::thread::panicking() {
             eprintln!("--- log of gatepost\n{}\n{}", self.log(), peers().map(Peers::logs).unwrap_or_default());
         }
@@ -218,7 +219,7 @@ fn fed(command: &mut Command, input: &str) -> Output {
 /// What every configuration has: the store, a talkative log, and a listener for each protocol.
 pub(crate) fn foundation(tls: &str) -> String {
     let mut text =
-        "[store]\nkey = { file = \"gatepost.key\" }\n[log]\nformat = \"json\"\nlevel = \"debug\"\n".to_owned();
+        "[store]\nkey = { file = \"gatepost.key\" }\n[log]\nformat = \"json\"\nlevel = \"trace\"\n".to_owned();
     for protocol in ["smtp", "imap", "pop3"] {
         let _ = writeln!(text, "[[listeners]]\nprotocol = \"{protocol}\"\naddress = \"127.0.0.1:0\"\ntls = \"{tls}\"");
     }

@@ -31,7 +31,7 @@ impl<S: Subscriber> Layer<S> for Breaks {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut name = Name(String::new());
         event.record(&mut name);
-        assert!(name.0 != self.at || self.done.swap(true, Ordering::Relaxed), "with a s3cret");
+        assert!(name.0 != self.at || self.done.swap(true, Ordering::Relaxed), "with words that nobody may read");
     }
 }
 

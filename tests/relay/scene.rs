@@ -108,12 +108,24 @@ impl Scene {
 
 /// All but Gatepost: its configuration stands in the directory.
 pub(crate) async fn stage(setting: Setting) -> (Provider, Authority, tempfile::TempDir) {
+    log_all();
     let provider = Provider::with(Settings { dialect: setting.dialect, certificate: setting.certificate }).await;
     provider.add_client("client", Some("client s3cret"), MAILBOX);
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::new(&["localhost"]);
     write(directory.path(), &provider, &authority, setting);
     (provider, authority, directory)
+}
+
+/// Everything that Gatepost logs in this process, and of libraries as much as it ever lets them say, where somebody wants to
+/// search it.
+fn log_all() {
+    static ONCE: OnceLock<()> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        let Some(file) = gatepost_kit::kept_log("relay") else { return };
+        let lines = tracing_subscriber::fmt().with_ansi(false).with_env_filter("debug,gatepost=trace");
+        drop(lines.with_writer(std::sync::Mutex::new(file)).try_init());
+    });
 }
 
 pub(crate) async fn start(directory: &Path) -> Running {

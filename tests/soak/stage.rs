@@ -160,6 +160,7 @@ impl Stage {
         let mut text = format!(
             r#"
 hostname = "relay.example"
+log = {{ level = "debug" }}
 [store]
 key = "{KEY}"
 [tls]
@@ -211,6 +212,7 @@ impl Drop for Stage {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        gatepost_kit::keep_log("soak", &self.directory.path().join("log"));
         if std::thread::panicking() {
             println!("the end of the log:\n{}", tail(&self.log()));
         }
