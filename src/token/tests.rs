@@ -58,8 +58,9 @@ impl Scene {
     fn tokens_that_tell(&self, owner: &str, grant: Grant, store: Arc<dyn Store>, notices: Notices) -> Tokens {
         let settings = TokenSettings {
             ahead: Duration::from_mins(5),
-            patience: Duration::from_secs(20),
-            lease: Duration::from_secs(10),
+            // Nobody waits for so long but beside many compilers.
+            patience: Duration::from_mins(2),
+            lease: Duration::from_mins(1),
         };
         let tokens = Tokens::new(store, settings, owner.into(), notices);
         tokens.declare([(Arc::new(self.token(grant)), http())]);
