@@ -18,7 +18,7 @@ async fn main() {
     // Whoever waits for it finds it whole.
     fs::write(directory.join("provider.new"), configuration(&provider)).unwrap();
     fs::rename(directory.join("provider.new"), directory.join("provider.toml")).unwrap();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn configuration(provider: &Provider) -> String {
