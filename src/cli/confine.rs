@@ -11,7 +11,7 @@ use crate::config::{Address, Config};
 use crate::sandbox::{Entered, Paths, enter};
 
 /// What name resolution, TLS, the time and the C library read; and the devices that any program may want.
-const SYSTEM: [&str; 20] = [
+const SYSTEM: [&str; 21] = [
     "/etc",
     "/usr",
     "/lib",
@@ -31,7 +31,17 @@ const SYSTEM: [&str; 20] = [
     "/var/run/secrets",
     "/var/lib/sss",
     "/var/lib/extrausers",
+    "/var/lib/ca-certificates",
     "/dev/zero",
+];
+/// Files of the system that are links on some, to anywhere: the last name is of a file in a directory that is one.
+const LINKS: [&str; 6] = [
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/localtime",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/certs/any",
 ];
 /// `SQLite` keeps large sorts there.
 const SCRATCH: [&str; 2] = ["/var/tmp", "/dev/null"];
@@ -111,6 +121,7 @@ fn paths(config: &Config, file: &Path) -> Paths {
     let mut read: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     read.extend(std::env::current_exe().ok());
     read.extend(listed("SSL_CERT_FILE").chain(listed("SSL_CERT_DIR")).chain(listed("CREDENTIALS_DIRECTORY")));
+    read.extend(LINKS.iter().flat_map(|link| around(Path::new(link))));
     read.extend(around(file));
     let files = config.files();
     read.extend(files.iter().flat_map(|file| around(file)));

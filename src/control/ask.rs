@@ -32,6 +32,9 @@ pub enum AskError {
     },
 }
 
+/// Longer than a look at the store may take.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
+
 /// Asks the service at a socket, and hands on each line of its answer as it comes. Blocks; for commands.
 pub fn ask<E: From<AskError>>(
     path: &Path,
@@ -39,6 +42,10 @@ pub fn ask<E: From<AskError>>(
     mut told: impl FnMut(Value) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut socket = UnixStream::connect(path).map_err(|fault| unreachable(path, fault))?;
+    if *request == Request::Status {
+        // It is asked when something is wrong: a service that hangs must not take the terminal along.
+        socket.set_read_timeout(Some(PATIENCE)).map_err(AskError::Broke)?;
+    }
     let mut text = serde_json::to_vec(request).map_err(|fault| AskError::Broke(fault.into()))?;
     text.push(b'\n');
     socket.write_all(&text).map_err(AskError::Broke)?;

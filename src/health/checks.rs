@@ -73,7 +73,7 @@ fn serving(facts: &Facts) -> Vec<Reason> {
 
 fn listeners(facts: &Facts, open: u64) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    if facts.listeners.is_empty() {
+    if facts.listeners.is_empty() && !facts.closing {
         reasons.push(Reason::plain("no listener is open", "name one in a [[listeners]] table"));
     }
     if facts.sessions_max > 0 && open >= facts.sessions_max {

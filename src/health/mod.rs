@@ -28,6 +28,8 @@ pub struct Health {
     sources: Sources,
     facts: OnceLock<Ask>,
     last: Mutex<Option<(Instant, Arc<Picture>)>>,
+    /// One at a time: however many look, the store is asked once.
+    asking: tokio::sync::Mutex<()>,
 }
 
 /// Asks for what changes with the configuration.
@@ -42,7 +44,7 @@ impl Health {
     /// Of a service that has these parts.
     #[must_use]
     pub const fn new(sources: Sources) -> Self {
-        Self { sources, facts: OnceLock::new(), last: Mutex::new(None) }
+        Self { sources, facts: OnceLock::new(), last: Mutex::new(None), asking: tokio::sync::Mutex::const_new(()) }
     }
 
     /// Who knows what changes with the configuration; the first counts.
@@ -52,6 +54,10 @@ impl Health {
 
     /// How it is now, or was a moment ago.
     pub async fn look(&self) -> Arc<Picture> {
+        if let Some(fresh) = self.fresh() {
+            return fresh;
+        }
+        let _one = self.asking.lock().await;
         if let Some(fresh) = self.fresh() {
             return fresh;
         }

@@ -1,10 +1,13 @@
 //! What the system says of this process, by the names that every Prometheus client library gives them.
 
 use std::fs;
+use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::Sheet;
+use crate::clock;
 
 /// What the process takes of the machine. What the system does not tell is left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,6 +33,8 @@ impl Process {
         let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let system = fs::read_to_string("/proc/stat").unwrap_or_default();
         let booted = system.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok());
+        // Where /proc shows nothing but processes (ProcSubset=pid in the unit).
+        let booted = booted.or_else(since_boot);
         Self { descriptors: open(), most_descriptors: most(), ..Self::of(&stat, unit(SysconfVar::CLK_TCK), booted) }
     }
 
@@ -65,6 +70,13 @@ impl Process {
             }
         }
     }
+}
+
+/// When the system started, in seconds since 1970.
+fn since_boot() -> Option<f64> {
+    let up = clock_gettime(ClockId::CLOCK_BOOTTIME).ok().map(Duration::from)?;
+    let now = Duration::from_millis(clock::now().timestamp_millis().try_into().ok()?);
+    Some(now.checked_sub(up)?.as_secs_f64())
 }
 
 /// The one by which they are counted is not counted.

@@ -149,10 +149,11 @@ impl Member {
         let mut book = crowd.book();
         let Some(number) = self.pending.filter(|number| book.pending.contains_key(number)) else { return Ok(()) };
         let (from, counted) = (origin(client.ip()), book.counts(client.ip()));
+        // It must not be the one that makes room for itself.
+        book.silent(self.origin, number, false);
         let room = if counted { book.room_at(from) } else { Ok(None) };
         let told = book.told(&room.map(|limit| (number, limit)));
         if room.is_ok() {
-            book.silent(self.origin, number, false);
             book.silent(from, number, true);
             if counted {
                 *book.of_address.entry(from).or_default() += 1;
@@ -327,6 +328,18 @@ mod tests {
             member.logged_in();
             member
         })
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_speaks_for_its_own_address_never_sends_itself_away() {
+        let crowd = crowd(100, 4, 1);
+        let mut first = crowd.join(&peer("192.0.2.9"), true).unwrap();
+        first.introduced(&peer("192.0.2.9")).unwrap();
+        first.logged_in();
+        let mut second = crowd.join(&peer("192.0.2.9"), true).unwrap();
+        assert!(matches!(second.introduced(&peer("192.0.2.9")), Err(Full::Address)));
+        drop((first, second));
+        assert_eq!(crowd.count(), (0, 0));
     }
 
     #[tokio::test]

@@ -14,7 +14,8 @@ use crate::submit::TOO_FAST;
 /// What `deploy/fail2ban` looks for.
 const WRONG: &str = "unknown user or wrong password";
 /// A program with old settings: nobody guesses, nobody is to be banned.
-const WRONG_AGAIN: &str = "the same wrong password as before; a program there has old settings";
+const WRONG_AGAIN: &str =
+    "the same wrong password as before, or from a trusted network; a program there has old settings";
 
 /// The local side said no.
 pub(super) enum Refused {

@@ -38,7 +38,7 @@ const SAVE_PAUSE: Duration = Duration::from_millis(200);
 const STORE: Duration = Duration::from_secs(30);
 
 /// A disk that hangs must not leave a flight without end, for every login of its token would join it.
-async fn in_time<T>(answer: Answer<'_, T>) -> Result<T, StoreError> {
+pub(super) async fn in_time<T>(answer: Answer<'_, T>) -> Result<T, StoreError> {
     timeout(STORE, answer).await.unwrap_or(Err(StoreError::Late { seconds: STORE.as_secs() }))
 }
 
@@ -90,7 +90,13 @@ async fn leaseholder<T>(shared: &Shared, entry: &Entry, work: impl Future<Output
         if let Ok(done) = timeout(shared.settings().lease / 3, &mut work).await {
             return done;
         }
-        let extended = in_time(shared.store.lease(&entry.name, &shared.owner, shared.settings().lease)).await;
+        let extending = in_time(shared.store.lease(&entry.name, &shared.owner, shared.settings().lease));
+        // An answer that comes while the disk is slow must not look late.
+        let extended = tokio::select! {
+            biased;
+            done = &mut work => return done,
+            extended = extending => extended,
+        };
         if !matches!(extended, Ok(true)) {
             warn!(token = entry.token.name, "token.lease_lost");
         }

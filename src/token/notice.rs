@@ -8,6 +8,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tracing::{error, info, warn};
 
 use super::entry::Entry;
+use super::flight::in_time;
 use crate::clock;
 use crate::model::Deadline;
 use crate::store::{Store, StoreError};
@@ -93,7 +94,9 @@ impl Notices {
 
     /// The same where another process saw it end: one that tells nobody, such as a command, must not use up the notice.
     pub(super) async fn tell_of_end(&self, store: &dyn Store, entry: &Entry, summary: &str, remedy: &str) {
-        if self.outlet().is_some() && first(&entry.token.name, store.announce(&entry.name, NEEDS_AUTHORIZATION).await) {
+        if self.outlet().is_some()
+            && first(&entry.token.name, in_time(store.announce(&entry.name, NEEDS_AUTHORIZATION)).await)
+        {
             let announced = Announced { state: entry.name.clone(), notice: NEEDS_AUTHORIZATION.to_owned() };
             let notice = notice(entry, "token.needs_authorization", summary.to_owned(), remedy.to_owned());
             self.send(store, Notice { announced: Some(announced), ..notice }).await;
@@ -103,7 +106,9 @@ impl Notices {
     /// A refresh went well; worth a word when people were told of trouble.
     pub(super) async fn recovered(&self, store: &dyn Store, entry: &Entry) {
         // Nor must a command use up the good news.
-        if self.outlet().is_some() && first(&entry.token.name, store.withdraw(&entry.name, NEEDS_AUTHORIZATION).await) {
+        if self.outlet().is_some()
+            && first(&entry.token.name, in_time(store.withdraw(&entry.name, NEEDS_AUTHORIZATION)).await)
+        {
             self.over(store, entry, "it can be refreshed again".to_owned()).await;
         }
     }

@@ -84,7 +84,7 @@ impl Imap {
                     if ends && state.asks {
                         state.asks = false;
                         state.continues[CLIENT] = false;
-                        state.doubtful += from_client.cancel_literal();
+                        state.doubtful = state.doubtful.saturating_add(from_client.cancel_literal());
                     }
                     if line.starts_with(b"+") {
                         state.asks = false;

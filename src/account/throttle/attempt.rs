@@ -120,7 +120,8 @@ impl Attempt<'_> {
     /// It was wrong.
     pub fn failed(&self) -> Failed {
         if self.standing == Standing::Trusted {
-            return Failed { delay: Duration::ZERO, again: false, told: true, reached: Vec::new() };
+            // Nobody there is to be banned from outside, either.
+            return Failed { delay: Duration::ZERO, again: true, told: true, reached: Vec::new() };
         }
         let (now, proof, mut book) = (Instant::now(), *self.proof(), self.throttle.book());
         let known = book.logins.get_mut(&self.login);

@@ -14,7 +14,7 @@ use crate::cli::workshop::{Workshop, actor};
 use crate::config::Settings;
 use crate::model::AccessToken;
 use crate::registry::ChangeError;
-use crate::store::Kind;
+use crate::store::{Kind, Store as _};
 
 /// What these imports have in common.
 #[derive(Debug, Args)]
@@ -66,15 +66,24 @@ pub(super) async fn add(common: &Common, found: Found) -> anyhow::Result<()> {
     let name = &common.name.clone().or_else(mailbox).context("say what it is to be called: --name")?;
     let settings: Settings = found.settings.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     shop.registry.may_add_token(name).await.map_err(|error| failed(name, error))?;
-    shop.registry.check_token(name, &settings).map_err(|faults| failed(name, ChangeError::Wrong(faults)))?;
+    let token = shop.registry.check_token(name, &settings);
+    let token = token.map_err(|faults| failed(name, ChangeError::Wrong(faults)))?;
     if !common.dry_run {
-        let token = shop.registry.add_token(&actor(), name, settings).await.map_err(|error| failed(name, error))?;
-        if let Some(refresh) = &found.refresh {
-            if let Err(fault) = keep(&shop, &token, refresh, found.access.as_ref()).await {
+        // First what it holds: a declaration that has to be taken back would take along what was there before.
+        let is_new = match &found.refresh {
+            Some(refresh) => keep(&shop, &token, refresh, found.access.as_ref())
+                .await
+                .with_context(|| format!("{name}: not imported"))?,
+            None => false,
+        };
+        if let Err(error) = shop.registry.add_token(&actor(), name, settings).await {
+            if is_new {
                 // The reason why it is taken back is told, not this.
-                drop(shop.registry.forget_token(&actor(), name).await);
-                return Err(fault).with_context(|| format!("{name}: not imported"));
+                drop(shop.store.forget(name).await);
             }
+            return Err(failed(name, error));
+        }
+        if found.refresh.is_some() {
             shop.registry.note(&actor(), Kind::Token, "token.imported", name, &format!("from {}", found.program)).await;
         }
     }

@@ -62,6 +62,8 @@ impl Live {
         let (lasting, patience) = (&self.lasting, patience(&self.generation.load().config));
         let end = Instant::now() + patience;
         lasting.closing.cancel();
+        // Whoever comes now is refused, and tries elsewhere; sockets of systemd stay its own.
+        self.doors().clear();
         let (sessions, messages) = (lasting.activity.roll.open(), lasting.busy.count());
         info!(sessions, messages, seconds = patience.as_secs(), "service.draining");
         if pace == Pace::Spread {

@@ -151,7 +151,8 @@ async fn serve(file: super::ConfigFile, config: Config, activity: Arc<Activity>)
     let (signal, pace) = loop {
         match signals.next().await {
             // What came of it is in the log; the service goes on either way.
-            Signal::Reload => drop(Arc::clone(&running.live).reload().await),
+            // A stop does not wait for it: a file may lie on a disk that hangs.
+            Signal::Reload => drop(tokio::spawn(Arc::clone(&running.live).reload())),
             // Whoever sits at a terminal waits for it.
             Signal::Stop(signal) => {
                 break (signal, if signal == StopSignal::TERMINATE { Pace::Spread } else { Pace::AtOnce });

@@ -1,6 +1,7 @@
 //! Another configuration for the running service: checked as a whole, sockets open, and only then in force; or nothing is.
 
 use std::fmt;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -94,6 +95,7 @@ impl Next {
             Some(live) => live.post().plan(&generation, lasting)?,
             None => monitor::Post::default().plan(&generation, lasting)?,
         };
+        check_log(config, before.as_deref())?;
         Ok(Self { generation, certificate, doors, pages, monitor, ear })
     }
 }
@@ -191,6 +193,17 @@ impl Live {
         };
         Changes { changed: Vec::new(), opened: shown(&opened), closed: shown(&closed), ended, certificate }
     }
+}
+
+/// Another file of the log has to be one that can be written: nobody would hear that it cannot.
+fn check_log(config: &Config, before: Option<&Generation>) -> anyhow::Result<()> {
+    let (Some(file), Some(before)) = (&config.log.file, before) else { return Ok(()) };
+    if before.config.log.file.as_ref() != Some(file) {
+        let mut options = std::fs::OpenOptions::new();
+        let opened = options.create(true).append(true).mode(0o640).open(file);
+        opened.with_context(|| format!("[log] file: {} cannot be written", file.display()))?;
+    }
+    Ok(())
 }
 
 /// What a running service is built on.
