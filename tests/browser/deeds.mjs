@@ -58,7 +58,11 @@ export async function addsAccount(person, name, token) {
 
 // Presses a button twice, as fast as a nervous hand.
 export async function doublePresses({ page }, name) {
-  await page.getByRole('button', { name, exact: typeof name === 'string' }).first().dblclick();
+  const button = page.getByRole('button', { name, exact: typeof name === 'string' }).first();
+  await button.waitFor();
+  // Before the style sheet has come, it is not yet where it will be.
+  await page.waitForLoadState();
+  await button.dblclick();
   // The second may go out after the answer to the first.
   await page.waitForTimeout(300);
   await page.waitForLoadState();

@@ -93,7 +93,7 @@ export class Person {
   async reads(...parts) {
     for (const part of parts) {
       const is = (text) => (part instanceof RegExp ? part.test(text) : text.includes(part));
-      await eventually(`"${part}" at ${this.page.url()}`, async () => is(await this.text()), 8_000).catch(async (error) => { throw new Error(`${error.message}; the page says: ${await this.text()}`); });
+      await eventually(`"${part}" at ${this.page.url()}`, async () => is(await this.text()), 30_000).catch(async (error) => { throw new Error(`${error.message}; the page says: ${await this.text()}`); });
     }
   }
 
