@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let socket = arguments.config.load_for_command()?.control.socket;
+    let socket = arguments.config.control_socket()?;
     let level = arguments.level.as_ref().map(ToString::to_string);
     let request = Request::Log { level, minutes: arguments.minutes, reset: arguments.reset };
     control::ask(&socket, &request, |told| if arguments.json { say(told) } else { say(sentence(&told)) })

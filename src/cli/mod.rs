@@ -183,6 +183,9 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 const USAGE: u8 = 64;
 const CONFIG: u8 = 78;
 
+/// Exit code of everything else.
+const FAILED: u8 = 1;
+
 /// Runs the program. 0, 1 failed, 64 usage, 78 configuration.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -199,14 +202,17 @@ pub fn main() -> ExitCode {
         Err(error) if error.is::<NobodyReads>() => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            if let Some(AskError::Refused { code, .. }) = error.downcast_ref() {
-                ExitCode::from(*code)
-            } else if error.is::<ConfigErrors>() || error.is::<TlsError>() {
-                ExitCode::from(CONFIG)
-            } else {
-                ExitCode::FAILURE
-            }
+            ExitCode::from(exit_code(&error))
         }
+    }
+}
+
+/// What a command exits with that failed so, here or in the service that it asked.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref() {
+        Some(AskError::Refused { code, .. }) => *code,
+        _ if error.is::<ConfigErrors>() || error.is::<TlsError>() => CONFIG,
+        _ => FAILED,
     }
 }
 

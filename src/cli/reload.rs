@@ -5,19 +5,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::serve::{Changes, Live};
-use super::{CONFIG, ConfigFile, say};
-use crate::config::ConfigErrors;
+use super::{ConfigFile, exit_code, say};
 use crate::control::{AskError, Refusal, Request, Teller, ask};
-use crate::net::TlsError;
 
 /// What the service does about it.
 pub(super) async fn answer(live: Arc<Live>, teller: Teller) -> Result<(), Refusal> {
     match live.reload().await {
         Ok(changes) => Ok(teller.tell(&changes).await?),
-        Err(fault) => {
-            let code = if fault.is::<ConfigErrors>() || fault.is::<TlsError>() { CONFIG } else { 1 };
-            Err(Refusal { text: format!("{fault:#}"), code })
-        }
+        Err(fault) => Err(Refusal { text: format!("{fault:#}"), code: exit_code(&fault) }),
     }
 }
 

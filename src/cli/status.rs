@@ -31,7 +31,7 @@ pub(super) struct Arguments {
 const EVERY: Duration = Duration::from_secs(2);
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let socket = arguments.file.load_for_command()?.control.socket;
+    let socket = arguments.file.control_socket()?;
     let look = || asked(&socket);
     if arguments.watch {
         return watch(look);

@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let socket = arguments.config.load_for_command()?.control.socket;
+    let socket = arguments.config.control_socket()?;
     let address: Option<IpAddr> = arguments.whose.parse().ok();
     let account = address.is_none().then(|| arguments.whose.clone());
     let request = Request::Trace { account, address, minutes: arguments.minutes };
@@ -59,7 +59,8 @@ pub(super) async fn answer(
     let refusal = || Refusal::failed("as many traces as may be are under way; end one of them (Ctrl-C) and try again");
     let mut watching = traces.watch(wanted.clone()).ok_or_else(refusal)?;
     let mut under_way = UnderWay::begin(wanted, minutes);
-    let note = format!("watching for {minutes} minutes; passwords, tokens and messages are left out");
+    let span = if minutes == 1 { "a minute".to_owned() } else { format!("{minutes} minutes") };
+    let note = format!("watching for {span}; passwords, tokens and messages are left out");
     teller.tell(&json!({ "note": note })).await?;
     let end = Instant::now() + Duration::from_secs(u64::from(minutes) * 60);
     loop {

@@ -22,7 +22,7 @@ fn trace(place: &Place, whose: &str) -> Child {
     let config = place.path("gatepost.toml");
     let mut command = gatepost(&["trace", whose, "--minutes", "1", "--config", config.to_str().unwrap()]);
     let child = command.stdout(output).stderr(Stdio::inherit()).spawn().unwrap();
-    soon(place, "watching for 1 minutes");
+    soon(place, "watching for a minute");
     child
 }
 
@@ -130,5 +130,5 @@ async fn what_is_said_is_shown_live_and_no_secret_of_it() {
     }
     let mut rest = String::new();
     std::fs::File::open(place.path("trace")).unwrap().read_to_string(&mut rest).unwrap();
-    assert!(rest.starts_with("watching for 1 minutes"));
+    assert!(rest.starts_with("watching for a minute"));
 }
