@@ -15,7 +15,7 @@ use gatepost::model::Protocol;
 use gatepost_kit::Peer;
 
 use crate::log::Log;
-use crate::scene::{MAILBOX, PLAIN, Scene, Setting, log_in, stage, yes};
+use crate::scene::{MAILBOX, PLAIN, Scene, Setting, goes_on, log_in, stage, yes};
 
 /// A scene that is watched.
 async fn watched() -> (Scene, Arc<Activity>) {
@@ -80,23 +80,6 @@ const fn ended(protocol: Protocol) -> &'static str {
 async fn is_ended(mut peer: Peer, protocol: Protocol) {
     peer.expect(ended(protocol)).await;
     peer.expect_end().await;
-}
-
-async fn goes_on(peer: &mut Peer, protocol: Protocol) {
-    match protocol {
-        Protocol::Smtp => {
-            peer.send("NOOP\r\n").await;
-            peer.expect("250 ").await;
-        }
-        Protocol::Imap => {
-            peer.send("n NOOP\r\n").await;
-            peer.expect("n OK").await;
-        }
-        Protocol::Pop3 => {
-            peer.send("NOOP\r\n").await;
-            peer.expect("+OK").await;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

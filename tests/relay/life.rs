@@ -13,7 +13,7 @@ use gatepost::model::Protocol;
 use gatepost_kit::Peer;
 
 use crate::activation::{Tidy, serve};
-use crate::scene::{MAILBOX, PLAIN, Setting, greeting, log_in, stage, yes};
+use crate::scene::{MAILBOX, PLAIN, Setting, goes_on, greeting, log_in, stage, yes};
 
 /// Long enough for a machine on which eight compilers run.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -201,16 +201,6 @@ fn reload(house: &House) -> (Option<i32>, String) {
     let output = command.arg("reload").arg("--config").arg(file).stdin(Stdio::null()).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(text).unwrap())
-}
-
-async fn goes_on(peer: &mut Peer, protocol: Protocol) {
-    let (command, answer) = match protocol {
-        Protocol::Smtp => ("NOOP\r\n", "250 "),
-        Protocol::Imap => ("n NOOP\r\n", "n OK"),
-        Protocol::Pop3 => ("NOOP\r\n", "+OK"),
-    };
-    peer.send(command).await;
-    peer.expect(answer).await;
 }
 
 /// The old program drains while the new one is let in to the same sockets.

@@ -6,7 +6,7 @@ use gatepost::model::Protocol;
 use gatepost_kit::Peer;
 
 use crate::log::Log;
-use crate::scene::{PLAIN, Scene, Setting, greeting, log_in, wrong_password, yes};
+use crate::scene::{PLAIN, Scene, Setting, goes_on, greeting, log_in, wrong_password, yes};
 
 /// What stands in the file from now on; and is served, if it can be.
 async fn reload(scene: &Scene, change: impl FnOnce(String) -> String) -> Result<Changes, String> {
@@ -15,16 +15,6 @@ async fn reload(scene: &Scene, change: impl FnOnce(String) -> String) -> Result<
     std::fs::write(&file, text).unwrap();
     let config = Config::load(&file, std::iter::empty()).map_err(|errors| errors.to_string())?;
     scene.gatepost.reload(config).await.map_err(|fault| format!("{fault:#}"))
-}
-
-async fn goes_on(peer: &mut Peer, protocol: Protocol) {
-    let (command, answer) = match protocol {
-        Protocol::Smtp => ("NOOP\r\n", "250 "),
-        Protocol::Imap => ("n NOOP\r\n", "n OK"),
-        Protocol::Pop3 => ("NOOP\r\n", "+OK"),
-    };
-    peer.send(command).await;
-    peer.expect(answer).await;
 }
 
 async fn all_in(scene: &Scene) -> Vec<(Protocol, Peer)> {

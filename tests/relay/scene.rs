@@ -141,6 +141,17 @@ pub(crate) async fn log_in(peer: &mut Peer, protocol: Protocol, plain: &str) {
     peer.send(command).await;
 }
 
+/// A session that is logged in is still answered.
+pub(crate) async fn goes_on(peer: &mut Peer, protocol: Protocol) {
+    let (command, answer) = match protocol {
+        Protocol::Smtp => ("NOOP\r\n", "250 "),
+        Protocol::Imap => ("n NOOP\r\n", "n OK"),
+        Protocol::Pop3 => ("NOOP\r\n", "+OK"),
+    };
+    peer.send(command).await;
+    peer.expect(answer).await;
+}
+
 pub(crate) const fn greeting(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Smtp => "220 ",
