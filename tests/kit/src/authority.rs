@@ -79,15 +79,7 @@ impl Authority {
             Certificate::Good => (self.certificate_pem.clone(), self.key_pem.clone()),
             other => self.issue(other),
         };
-        let chain = vec![CertificateDer::from_pem_slice(certificate_pem.as_bytes()).unwrap()];
-        let key = PrivatePkcs8KeyDer::from_pem_slice(key_pem.as_bytes()).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, PrivateKeyDer::Pkcs8(key))
-            .unwrap();
-        Arc::new(config)
+        Arc::new(server(&certificate_pem, &key_pem))
     }
 
     /// A certificate and its key.
@@ -120,6 +112,18 @@ impl Authority {
             .with_no_client_auth();
         Arc::new(config)
     }
+}
+
+/// What a server needs to show a certificate.
+pub(crate) fn server(certificate_pem: &str, key_pem: &str) -> ServerConfig {
+    let chain = vec![CertificateDer::from_pem_slice(certificate_pem.as_bytes()).unwrap()];
+    let key = PrivatePkcs8KeyDer::from_pem_slice(key_pem.as_bytes()).unwrap();
+    ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, PrivateKeyDer::Pkcs8(key))
+        .unwrap()
 }
 
 fn params_for(names: &[&str]) -> CertificateParams {

@@ -15,6 +15,7 @@
 //!            peer              the other side: a client that knows only bytes
 //!          legacy              the other side: a program that knows only a password
 //!           proxy              on the way: SOCKS5 and CONNECT
+//!           bench              a quick upstream, many programs, and a line with a distance
 //! ```
 //!
 //! What a well-behaved client never does (a token in clear, bytes behind STARTTLS, a bare LF, an unanswered challenge)
@@ -22,6 +23,7 @@
 
 mod ahead;
 mod authority;
+pub mod bench;
 mod client;
 mod consent;
 mod dialect;
