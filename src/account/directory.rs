@@ -2,6 +2,8 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::names;
 use super::password::{self, Work};
 use crate::model::{Account, PasswordHash};
@@ -102,6 +104,13 @@ impl Directory {
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Arc<Account>> {
         self.names.get(&Account::folded(name))
+    }
+
+    /// When the next password comes to its end, after this.
+    #[must_use]
+    pub fn next_end(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let passwords = self.names.values().flat_map(|account| &account.passwords);
+        passwords.filter_map(|password| password.expires).filter(|end| *end > now).min()
     }
 
     /// A name as it was typed comes first, also one that cannot be used: its password must not be held against another's.

@@ -67,7 +67,7 @@ impl Default for Activity {
     }
 }
 
-/// How often the store learns when passwords were used.
+/// How soon the store learns when passwords were used.
 const FLUSH: Duration = Duration::from_mins(1);
 
 impl Activity {
@@ -76,7 +76,11 @@ impl Activity {
         if let Err(fault) = self.uses.load(store.as_ref()).await {
             warn!(error = %fault, "store.failed");
         }
-        while stop.run_until_cancelled(sleep(FLUSH)).await.is_some() {
+        let due = || async {
+            self.uses.noted().await;
+            sleep(FLUSH).await;
+        };
+        while stop.run_until_cancelled(due()).await.is_some() {
             self.flush(store.as_ref()).await;
         }
         self.flush(store.as_ref()).await;

@@ -2,12 +2,17 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
 
 use crate::store::{Store, StoreError, Use};
 
 /// When passwords were last used. It is in the store at most a minute later.
 #[derive(Debug, Default)]
-pub struct Uses(Mutex<HashMap<String, HashMap<String, Last>>>);
+pub struct Uses {
+    known: Mutex<HashMap<String, HashMap<String, Last>>>,
+    /// There is something that the store does not know yet.
+    news: Notify,
+}
 
 /// When something was last done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +47,8 @@ impl Uses {
             What::Login => last.last.login = Some(now),
             What::Message => last.last.message = Some(now),
         }
+        drop(uses);
+        self.news.notify_one();
     }
 
     /// When an account was last used, by whichever password.
@@ -74,6 +81,11 @@ impl Uses {
         Ok(())
     }
 
+    /// Ends when there is something that the store does not know yet.
+    pub(super) async fn noted(&self) {
+        self.news.notified().await;
+    }
+
     /// Lets the store know what is new.
     pub async fn flush(&self, store: &dyn Store) -> Result<(), StoreError> {
         let news = self.news();
@@ -86,6 +98,7 @@ impl Uses {
             for Use { account, password, .. } in news {
                 place(&mut uses, &account, &password).news = true;
             }
+            self.news.notify_one();
         }
         written
     }
@@ -108,7 +121,7 @@ impl Uses {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, HashMap<String, Last>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,13 @@
-//! How the service lives and ends: what has to be finished first, and what a panic must not take with it.
+//! How the service lives and ends: what has to be finished first, what a panic must not take with it, and what it waits for
+//! meanwhile.
 
+mod files;
 mod kept;
 mod panics;
 mod signals;
 pub mod systemd;
 
+pub use files::Files;
 pub use kept::kept;
 pub use panics::{Caught, Panicked, note_where_it_panics};
 pub use signals::{Signal, Signals, StopSignal};

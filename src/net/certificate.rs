@@ -93,6 +93,12 @@ impl ServerCertificate {
         &self.certificate
     }
 
+    /// The files of the chain and the key.
+    #[must_use]
+    pub fn files(&self) -> [&Path; 2] {
+        [&self.certificate, &self.key]
+    }
+
     /// When the certificate that serves now began and ends.
     #[must_use]
     pub fn life(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {

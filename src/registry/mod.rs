@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -42,6 +43,8 @@ pub struct Registry {
     declared: ArcSwap<Declared>,
     /// The store's count of foreign changes, from before it was read.
     seen: AtomicU64,
+    /// A look has failed.
+    failed: Notify,
     /// Looks begun.
     looks: AtomicU64,
     order: Mutex<Order>,
@@ -73,8 +76,6 @@ struct Order {
 
 type Hook = Box<dyn Fn(&Declared, &Declared) + Send>;
 
-/// How often the store's count of changes is looked at; it costs nothing.
-const LOOK: Duration = Duration::from_millis(250);
 /// How soon to look again where the store could not be read.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -84,7 +85,8 @@ impl Registry {
         let seen = AtomicU64::new(store.foreign_changes());
         let declared = Declared::read(&config, store.as_ref(), &Declared::default()).await?;
         let (declared, config) = (ArcSwap::from_pointee(declared), ArcSwap::new(config));
-        Ok(Self { config, store, declared, seen, looks: AtomicU64::new(0), order: Mutex::default() })
+        let (looks, failed, order) = (AtomicU64::new(0), Notify::new(), Mutex::default());
+        Ok(Self { config, store, declared, seen, failed, looks, order })
     }
 
     /// The configuration, with what the file declares.
@@ -171,25 +173,25 @@ impl Registry {
     async fn declare(&self) -> Result<(), StoreError> {
         let looked = self.look().await;
         if looked.is_err() {
-            self.seen.store(u64::MAX, Ordering::Relaxed);
+            self.failed.notify_one();
         }
         looked
     }
 
     /// Looks whenever another process has written, until told to stop.
     pub async fn follow(&self, stop: CancellationToken) {
-        let mut pause = LOOK;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = sleep(pause) => pause = LOOK,
-            }
-            if self.store.foreign_changes() == self.seen.load(Ordering::Relaxed) {
-                continue;
+                () = self.store.changed(self.seen.load(Ordering::Relaxed)) => {}
+                () = self.failed.notified() => {}
             }
             if let Err(fault) = self.look().await {
                 warn!(error = %fault, "store.failed");
-                pause = AGAIN;
+                self.failed.notify_one();
+                if stop.run_until_cancelled(sleep(AGAIN)).await.is_none() {
+                    return;
+                }
             }
         }
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use tokio::sync::watch::Receiver;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -12,14 +14,22 @@ use crate::activity::{Line, Login};
 use crate::clock;
 use crate::model::{Account, Protocol};
 
-/// How often passwords are looked at whose day may have come.
-const EVERY: Duration = Duration::from_mins(1);
+/// The longest wait for the day of a password: the clock may be set meanwhile.
+const LONGEST: Duration = Duration::from_mins(10);
 
 impl Service {
-    /// Ends the sessions of passwords that expire, until told to stop.
-    pub async fn watch_passwords(self: Arc<Self>, stop: CancellationToken) {
-        while stop.run_until_cancelled(sleep(EVERY)).await.is_some() {
+    /// Ends the sessions of passwords that expire, until told to stop; to be told when the directory is another one.
+    pub async fn watch_passwords(self: Arc<Self>, mut declared: Receiver<()>, stop: CancellationToken) {
+        loop {
+            declared.mark_unchanged();
+            let next = self.directory.load().next_end(clock::now());
+            // After that: whose day comes between the two is not missed.
             self.review();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = declared.changed() => {}
+                () = day(next) => {}
+            }
         }
     }
 
@@ -28,6 +38,14 @@ impl Service {
     pub fn review(&self) -> usize {
         let directory = self.directory.load_full();
         self.activity.roll.review(|line| may_go_on(&directory, line))
+    }
+}
+
+/// Comes with this time, or before; never where there is none.
+async fn day(next: Option<DateTime<Utc>>) {
+    match next {
+        Some(next) => sleep((next - clock::now()).to_std().unwrap_or_default().min(LONGEST)).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -81,12 +81,18 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// it costs nothing.
     fn foreign_changes(&self) -> u64;
 
+    /// Ends when [`Store::foreign_changes`] is something else than this.
+    fn changed(&self, seen: u64) -> Changed<'_>;
+
     /// What this process has written counts as if another had: whoever keeps a token's state reads it again.
     fn touch(&self);
 }
 
 /// What a store method returns.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// What [`Store::changed`] returns.
+pub type Changed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A token's state as read.
 #[derive(Clone, Debug, Default)]

@@ -1,3 +1,5 @@
+mod changes;
+mod follow;
 mod leases;
 mod notices;
 mod records;
@@ -8,17 +10,18 @@ mod trail;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, SyncSender};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
+use self::changes::Changes;
+use self::follow::{Following, WATCH, follow};
 use self::schema::SCHEMA;
 use super::keys::Keys;
 use super::seal::{KeyId, Seal, SealError};
-use super::{Answer, Deed, Kind, Noted, Opened, Record, Saved, Store, StoreError, Stored, Use, Version};
+use super::{Answer, Changed, Deed, Kind, Noted, Opened, Record, Saved, Store, StoreError, Stored, Use, Version};
 use crate::model::TokenState;
 
 /// The embedded store: one SQLite file in WAL mode, which the service and the command line open side by side.
@@ -28,15 +31,14 @@ use crate::model::TokenState;
 #[derive(Debug)]
 pub struct SqliteStore {
     requests: SyncSender<Request>,
-    foreign: Arc<AtomicU64>,
+    foreign: Arc<Changes>,
     keys: Arc<Keys>,
     file: String,
+    _following: Following,
 }
 
-type Request = Box<dyn FnOnce(&mut Connection) + Send>;
+type Request = Box<dyn FnOnce(&mut Connection, &mut Seen) + Send>;
 
-/// How often to look whether another process has written.
-const WATCH: Duration = Duration::from_millis(250);
 /// Requests that may wait for the thread.
 const QUEUE: usize = 1024;
 
@@ -45,13 +47,15 @@ impl SqliteStore {
     pub fn open(path: &Path, keys: Keys) -> Result<Self, StoreError> {
         let file = path.display().to_string();
         let connection = schema::open(path, &keys).map_err(|fault| fault.of(&file))?;
-        let foreign = Arc::new(AtomicU64::new(0));
+        let foreign = Arc::new(Changes::default());
         let (requests, queue) = mpsc::sync_channel(QUEUE);
-        let watched = Arc::clone(&foreign);
+        let seen = Seen::of(&connection, Arc::clone(&foreign));
+        let unstarted = |fault: std::io::Error| StoreError::Database { file: file.clone(), fault: fault.to_string() };
         let thread = std::thread::Builder::new().name("store".into());
-        let spawned = thread.spawn(move || serve(connection, &queue, &watched));
-        spawned.map_err(|fault| StoreError::Database { file: file.clone(), fault: fault.to_string() })?;
-        Ok(Self { requests, foreign, keys: Arc::new(keys), file })
+        thread.spawn(move || serve(connection, seen, &queue)).map_err(unstarted)?;
+        let looks = requests.clone();
+        let following = follow(path, move || is_asked_to_look(&looks)).map_err(unstarted)?;
+        Ok(Self { requests, foreign, keys: Arc::new(keys), file, _following: following })
     }
 
     /// Runs work on the store's thread.
@@ -60,7 +64,7 @@ impl SqliteStore {
         work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Answer<'_, T> {
         let (answer, answered) = oneshot::channel();
-        let request: Request = Box::new(move |connection| drop(answer.send(work(connection))));
+        let request: Request = Box::new(move |connection, _| drop(answer.send(work(connection))));
         let sent = self.requests.try_send(request);
         let file = self.file.clone();
         Box::pin(async move {
@@ -113,23 +117,39 @@ impl From<StoreError> for Fault {
     }
 }
 
-/// Answers requests until the store is dropped, and looks once in a while whether another process has written.
-fn serve(mut connection: Connection, queue: &mpsc::Receiver<Request>, foreign: &AtomicU64) {
-    let mut seen = data_version(&connection);
-    let mut looked = Instant::now();
-    loop {
-        match queue.recv_timeout(WATCH.saturating_sub(looked.elapsed())) {
-            Ok(request) => request(&mut connection),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+/// Answers requests until the store is dropped.
+fn serve(mut connection: Connection, mut seen: Seen, queue: &mpsc::Receiver<Request>) {
+    while let Ok(request) = queue.recv() {
+        request(&mut connection, &mut seen);
+        if seen.at.elapsed() >= WATCH {
+            seen.look(&connection);
         }
-        if looked.elapsed() >= WATCH {
-            looked = Instant::now();
-            let version = data_version(&connection);
-            if version != seen {
-                seen = version;
-                foreign.fetch_add(1, Ordering::Relaxed);
-            }
+    }
+}
+
+/// `false` when there is no thread any more. One that has much to do looks in between.
+fn is_asked_to_look(requests: &SyncSender<Request>) -> bool {
+    let asked = requests.try_send(Box::new(|connection, seen| seen.look(connection)));
+    !matches!(asked, Err(mpsc::TrySendError::Disconnected(_)))
+}
+
+/// What others had written at the last look.
+struct Seen {
+    version: Option<i64>,
+    at: Instant,
+    changes: Arc<Changes>,
+}
+
+impl Seen {
+    fn of(connection: &Connection, changes: Arc<Changes>) -> Self {
+        Self { version: data_version(connection), at: Instant::now(), changes }
+    }
+
+    fn look(&mut self, connection: &Connection) {
+        let version = data_version(connection);
+        self.at = Instant::now();
+        if std::mem::replace(&mut self.version, version) != version {
+            self.changes.add();
         }
     }
 }
@@ -163,7 +183,7 @@ impl Store for SqliteStore {
         let (name, foreign) = (name.to_owned(), Arc::clone(&self.foreign));
         self.run(move |connection| {
             tokens::forget(connection, &name)?;
-            foreign.fetch_add(1, Ordering::Relaxed);
+            foreign.add();
             Ok(())
         })
     }
@@ -225,11 +245,15 @@ impl Store for SqliteStore {
     }
 
     fn foreign_changes(&self) -> u64 {
-        self.foreign.load(Ordering::Relaxed)
+        self.foreign.count()
+    }
+
+    fn changed(&self, seen: u64) -> Changed<'_> {
+        Box::pin(self.foreign.other_than(seen))
     }
 
     fn touch(&self) {
-        self.foreign.fetch_add(1, Ordering::Relaxed);
+        self.foreign.add();
     }
 }
 

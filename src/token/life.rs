@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, warn};
 
@@ -44,6 +44,8 @@ pub(super) struct Shared {
     /// By the names of their states. Only ever replaced as a whole: who reads waits for nobody.
     entries: ArcSwap<HashMap<String, Arc<Entry>>>,
     declared: ArcSwap<HashMap<String, Declared>>,
+    /// When something is due may be another time than before.
+    pub(super) moved: Notify,
     flights: Busy,
 }
 
@@ -58,13 +60,14 @@ impl Tokens {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, settings: TokenSettings, owner: String, notices: Notices) -> Self {
         let (entries, declared) = (ArcSwap::default(), ArcSwap::default());
-        let settings = ArcSwap::from_pointee(settings);
-        Self(Arc::new(Shared { store, settings, owner, notices, entries, declared, flights: Busy::default() }))
+        let (settings, moved) = (ArcSwap::from_pointee(settings), Notify::new());
+        Self(Arc::new(Shared { store, settings, owner, notices, entries, declared, moved, flights: Busy::default() }))
     }
 
     /// These times from now on.
     pub fn set(&self, settings: TokenSettings) {
         self.0.settings.store(Arc::new(settings));
+        self.0.moved.notify_one();
     }
 
     /// The tokens there are from now on, each with the HTTP client of its provider. What is under way goes on, and what was
@@ -90,6 +93,7 @@ impl Tokens {
         }
         self.0.declared.store(Arc::new(declared));
         self.0.entries.store(Arc::new(entries));
+        self.0.moved.notify_one();
     }
 
     /// A token to log in with. At once when one is cached; otherwise after a refresh, or with the reason why not.
@@ -201,6 +205,7 @@ impl Tokens {
             entries.entry(state_name.clone()).or_insert_with(|| Arc::clone(&new));
             entries
         });
+        self.0.moved.notify_one();
         Ok(self.0.entries.load().get(&state_name).map_or(new, Arc::clone))
     }
 }

@@ -17,8 +17,8 @@ use crate::model::spread;
 /// Refreshes at a time for each provider: a restart with a thousand tokens must not look like an attack to it, and one that
 /// hangs takes no other's places.
 const AT_A_TIME: usize = 8;
-/// The longest sleep: a token that was imported meanwhile is seen, and a clock that was set is noticed.
-const LONGEST: TimeDelta = TimeDelta::seconds(60);
+/// The longest sleep, should nothing wake it: a clock that was set, or a machine that slept, is noticed.
+const LONGEST: TimeDelta = TimeDelta::minutes(10);
 /// The shortest, so that a token that cannot be refreshed does not keep the processor awake.
 const SHORTEST: TimeDelta = TimeDelta::seconds(1);
 
@@ -30,11 +30,11 @@ impl Tokens {
         let mut under_way = JoinSet::new();
         let mut busy = HashSet::new();
         loop {
-            let now = clock::now();
+            let (now, changes) = (clock::now(), self.shared().store.foreign_changes());
             let mut next = now + LONGEST;
             for entry in self.shared().entries().values() {
                 let ahead = spread(self.shared().ahead(), &entry.name);
-                let Some(due) = entry.due(ahead, self.shared().store.foreign_changes(), now) else { continue };
+                let Some(due) = entry.due(ahead, changes, now) else { continue };
                 if due > now {
                     next = next.min(due);
                 } else if busy.insert(entry.name.clone()) {
@@ -47,6 +47,9 @@ impl Tokens {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep(wait) => {}
+                // Not for each of many changes: all tokens are looked at.
+                () = later(self.shared().store.changed(changes)) => {}
+                () = later(self.shared().moved.notified()) => {}
                 Some(done) = under_way.join_next(), if !under_way.is_empty() => {
                     match done {
                         Ok(name) => drop(busy.remove(&name)),
@@ -57,6 +60,11 @@ impl Tokens {
             }
         }
     }
+}
+
+async fn later(news: impl Future<Output = ()>) {
+    news.await;
+    sleep(PAUSE).await;
 }
 
 async fn refresh(tokens: Tokens, entry: Arc<Entry>, ahead: TimeDelta, places: Arc<Semaphore>) -> String {
@@ -70,5 +78,5 @@ async fn refresh(tokens: Tokens, entry: Arc<Entry>, ahead: TimeDelta, places: Ar
     name
 }
 
-/// After a failure, before the token is looked at again; its own back-off is in the store.
+/// After a change, and after a failure before the token is looked at again; its own back-off is in the store.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -11,7 +11,8 @@ use crate::model::{DeadlineKind, TokenState, TroubleClass, deadlines};
 
 /// How often deadlines are looked at.
 const EVERY: Duration = Duration::from_hours(1);
-/// How soon after somebody else has changed the store: a grant that was given anew is told of while people still wait for it.
+/// The shortest time between two looks: a grant that was given anew is told of while people still wait for it, and a store that
+/// changes all the time is not read all the time.
 const SOON: Duration = Duration::from_secs(30);
 /// Not at once after the start: what can be refreshed then is not near its end any more.
 const FIRST: Duration = Duration::from_secs(20);
@@ -19,17 +20,15 @@ const FIRST: Duration = Duration::from_secs(20);
 impl Tokens {
     /// Tells people of what ends soon, until told to stop.
     pub async fn watch_expiry(self, stop: CancellationToken) {
-        let (mut wait, mut seen) = (FIRST, self.shared().store.foreign_changes());
-        let mut looked = Instant::now();
-        loop {
+        let store = &self.shared().store;
+        let mut wait = FIRST;
+        while stop.run_until_cancelled(sleep(wait)).await.is_some() {
+            let seen = store.foreign_changes();
+            self.tell_of_deadlines().await;
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = sleep(wait) => {}
-            }
-            let changes = self.shared().store.foreign_changes();
-            if wait == FIRST || changes != seen || looked.elapsed() >= EVERY {
-                (seen, looked) = (changes, Instant::now());
-                self.tell_of_deadlines().await;
+                () = sleep(EVERY) => {}
+                () = store.changed(seen) => {}
             }
             wait = SOON;
         }

@@ -283,3 +283,34 @@ async fn systemd_is_told_of_each_step() {
     assert_eq!(code(&mut program.0).await, Some(0));
     drop((provider, authority));
 }
+
+/// How often the threads of a program were given the processor. One that ends counts no more, so that the sum may fall.
+fn runs(program: &Tidy) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", program.0.id())).unwrap();
+    let status = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("status")).ok());
+    let count = |status: String| {
+        let counts =
+            status.lines().filter(|line| line.contains("ctxt_switches")).filter_map(|line| line.split('\t').nth(1));
+        counts.map(|count| count.parse::<u64>().unwrap()).sum::<u64>()
+    };
+    status.map(count).sum()
+}
+
+/// What is due comes at its time, and everything else when it happens.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_with_nothing_to_do_sleeps() {
+    let house = House::new("").await;
+    let program = house.program();
+    let _session = house.logged_in(Protocol::Imap).await;
+    let end = Instant::now() + PATIENCE;
+    let mut before = 0;
+    loop {
+        let now = runs(&program);
+        if now == before {
+            return;
+        }
+        assert!(Instant::now() < end, "its threads were woken {} times within 3 s", now.abs_diff(before));
+        before = now;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -32,6 +33,8 @@ pub(in crate::cli) struct Lasting {
     pub(super) notifier: Arc<Notifier>,
     pub(super) gate: Arc<Gate>,
     pub(super) directory: Arc<ArcSwap<Directory>>,
+    /// What is served is told to be another.
+    pub(super) declared: Arc<watch::Sender<()>>,
     pub(super) reach: Arc<ArcSwap<HashMap<String, Reach>>>,
     /// Which servers are there, and who connects to them.
     pub(super) roads: Arc<Roads>,
@@ -79,6 +82,7 @@ impl Lasting {
             notifier: Arc::new(notifier),
             gate,
             directory: Arc::new(ArcSwap::from_pointee(Directory::new([])?)),
+            declared: Arc::default(),
             reach: Arc::default(),
             roads: Arc::new(Roads::new(bounds::roads(limits))),
             throttle: Arc::new(Throttle::new(bounds::throttle(limits)).context("the system gives no randomness")?),

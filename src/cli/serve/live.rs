@@ -84,6 +84,7 @@ impl Live {
     pub(super) fn declare(&self, declared: &Declared) -> anyhow::Result<()> {
         let (ended, reachable) = self.generation.load().declare(declared);
         self.ended.fetch_add(ended, Ordering::Relaxed);
+        self.lasting.declared.send_replace(());
         reachable
     }
 

@@ -35,7 +35,10 @@ pub(super) fn background(live: &Arc<Live>) {
     keep("refresher", |live, end| Box::pin(live.lasting.tokens.clone().refresh_ahead(end)));
     keep("expiry watch", |live, end| Box::pin(live.lasting.tokens.clone().watch_expiry(end)));
     keep("notifier", |live, end| Box::pin(async move { live.lasting.notifier.run(end).await }));
-    keep("password watch", |live, end| Box::pin(Arc::clone(&live.generation.load().service).watch_passwords(end)));
+    keep("password watch", |live, end| {
+        let declared = live.lasting.declared.subscribe();
+        Box::pin(Arc::clone(&live.generation.load().service).watch_passwords(declared, end))
+    });
     keep("password uses", |live, end| {
         let store = Arc::clone(&live.lasting.store) as Arc<dyn Store>;
         Box::pin(Arc::clone(&live.lasting.activity).keep(store, end))
@@ -50,7 +53,10 @@ pub(super) fn background(live: &Arc<Live>) {
         })
     });
     keep("watchdog", |live, end| Box::pin(watchdog(live, end)));
-    keep("certificate watch", |live, end| Box::pin(tls::watch(move || certificate(&live), end)));
+    keep("certificate watch", |live, end| {
+        let declared = live.lasting.declared.subscribe();
+        Box::pin(tls::watch(move || certificate(&live), declared, end))
+    });
 }
 
 /// systemd starts the service anew where this does not come: the runtime makes no progress, or the store does not answer.

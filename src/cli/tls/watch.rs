@@ -4,37 +4,69 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch::Receiver;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::clock;
+use crate::lifecycle::Files;
 use crate::net::{Look, ServerCertificate};
 
-/// Looks at the one that serves, every so often, until told to stop. The looking is done on a thread that may wait for a disk, or for a network behind it.
+/// Looks at the one that serves, until told to stop. The looking is done on a thread that may wait for a disk, or for a network
+/// behind it.
 pub(in crate::cli) async fn watch(
     current: impl Fn() -> (Option<Arc<ServerCertificate>>, Duration),
+    mut declared: Receiver<()>,
     stop: CancellationToken,
 ) {
-    let mut told = None;
+    let (mut told, mut looks, mut due) = (None, LOOKS, false);
     loop {
+        declared.mark_unchanged();
         let (certificate, every) = current();
-        if let Some(certificate) = &certificate {
-            warn_of_end(certificate, &mut told, clock::now());
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = sleep(every) => {}
-        }
-        let Some(certificate) = certificate else { continue };
-        let looking = Arc::clone(&certificate);
-        let look = tokio::select! {
-            () = stop.cancelled() => return,
-            look = tokio::task::spawn_blocking(move || looking.look()) => look,
+        let Some(certificate) = certificate else {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = declared.changed() => continue,
+            }
         };
-        if let Ok(look) = look {
+        warn_of_end(&certificate, &mut told, clock::now());
+        let looking = Arc::clone(&certificate);
+        // It is listened before it is looked: what changes after the look is heard.
+        let look = move || (Files::found(looking.files()), due.then(|| looking.look()));
+        let Some(Ok((files, found))) = stop.run_until_cancelled(tokio::task::spawn_blocking(look)).await else {
+            return;
+        };
+        if let Some(look) = found {
             tell(&look, &certificate);
         }
+        let files = files.filter(|_| looks == 0);
+        let pause = if files.is_some() { every.max(NET) } else { every };
+        due = tokio::select! {
+            () = stop.cancelled() => return,
+            _ = declared.changed() => false,
+            () = heard(files) => {
+                looks = LOOKS;
+                false
+            }
+            () = sleep(pause) => {
+                looks = looks.saturating_sub(1);
+                true
+            }
+        };
+    }
+}
+
+/// Looks after something was heard of the files: they are written one after the other.
+const LOOKS: u32 = 3;
+
+/// Between two looks while nothing is heard, should something have been missed; and how late an end may be told of.
+const NET: Duration = Duration::from_mins(10);
+
+async fn heard(files: Option<Files>) {
+    match files {
+        Some(files) => files.done().await,
+        None => std::future::pending().await,
     }
 }
 

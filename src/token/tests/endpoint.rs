@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::model::TokenState;
 use crate::store::{
-    Answer, Deed, Kind, Noted, Opened, Record, Saved, SqliteStore, Store, StoreError, Stored, Use, Version,
+    Answer, Changed, Deed, Kind, Noted, Opened, Record, Saved, SqliteStore, Store, StoreError, Stored, Use, Version,
 };
 
 pub(super) struct Endpoint {
@@ -303,6 +303,10 @@ impl Store for FullDisk {
 
     fn foreign_changes(&self) -> u64 {
         self.store.foreign_changes()
+    }
+
+    fn changed(&self, seen: u64) -> Changed<'_> {
+        self.store.changed(seen)
     }
 
     fn touch(&self) {
