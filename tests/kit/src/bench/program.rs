@@ -69,6 +69,8 @@ pub struct Session {
     protocol: Protocol,
     user: String,
     message: Arc<[u8]>,
+    /// Whether it waits for news.
+    idles: bool,
 }
 
 /// Why a program had to give up.
@@ -133,6 +135,12 @@ impl Program {
         Self { address, ..self }
     }
 
+    /// Speaks another protocol.
+    #[must_use]
+    pub fn speaking(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
+    }
+
     /// Protects its connection like this.
     #[must_use]
     pub fn tls(self, tls: Tls) -> Self {
@@ -143,6 +151,12 @@ impl Program {
     #[must_use]
     pub fn password(self, password: &str) -> Self {
         Self { credential: Credential::Password(password.to_owned()), ..self }
+    }
+
+    /// Only the first so many of its users.
+    #[must_use]
+    pub fn visitors(self, count: usize) -> Self {
+        Self { users: self.users[..count.min(self.users.len())].into(), ..self }
     }
 
     /// Sends messages of so many octets, instead of 2 KiB.
@@ -166,8 +180,13 @@ impl Program {
         let user = self.user(number);
         patiently(async {
             let talk = Talk::new(TcpStream::connect(self.address).await?)?;
-            let mut session =
-                Session { talk, protocol: self.protocol, user: user.to_owned(), message: Arc::clone(&self.message) };
+            let mut session = Session {
+                talk,
+                protocol: self.protocol,
+                user: user.to_owned(),
+                message: Arc::clone(&self.message),
+                idles: false,
+            };
             session = session.greeted(self).await?;
             session.authenticate(&self.credential).await?;
             Ok(session)
@@ -303,17 +322,16 @@ impl Session {
 
     /// Waits for news from now on (IMAP).
     pub async fn idle(&mut self) -> Told {
+        self.idles = true;
         patiently(self.ask("i IDLE\r\n")).await
-    }
-
-    /// Waits no longer.
-    pub async fn done(&mut self) -> Told {
-        patiently(self.ask("DONE\r\n")).await
     }
 
     /// Takes its leave and hears the answer.
     pub async fn leave(mut self) -> Told {
         patiently(async {
+            if self.idles {
+                self.ask("DONE\r\n").await?;
+            }
             self.ask(if self.protocol == Protocol::Imap { "z LOGOUT\r\n" } else { "QUIT\r\n" }).await?;
             // How it ends is no longer its affair.
             drop(self.talk.end().await);
