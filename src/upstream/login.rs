@@ -1,4 +1,5 @@
 use std::io;
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -309,6 +310,7 @@ impl<'a> Target<'a> {
         leave: &Leave,
     ) -> Result<Pause<U>, UpstreamError> {
         let broke = |fault| UpstreamError::Broke { host: self.endpoint.host.clone(), fault };
+        let mut first = true;
         loop {
             let ahead = self.tracer.and_then(|tracer| tracer.ahead(input));
             let (next, step) = core.advance(input);
@@ -318,6 +320,9 @@ impl<'a> Target<'a> {
             }
             match step {
                 UpstreamStep::Read => {
+                    if take(&mut first) {
+                        link.stream.hasten_tickets();
+                    }
                     let chunk = link.read(self.limits.login).await.map_err(broke)?;
                     if chunk.is_empty() {
                         return Err(broke(io::ErrorKind::UnexpectedEof.into()));
