@@ -1,5 +1,7 @@
 //! What the process asks of the system before it serves.
 
+use std::thread::JoinHandle;
+
 use tracing::warn;
 
 /// An Argon2 hash takes 19 MiB for 20 ms. glibc would learn from the first one to keep such blocks in its heaps, and hold
@@ -16,6 +18,15 @@ pub(super) fn keep_large_blocks_out_of_the_heap() {
 
 #[cfg(not(target_env = "gnu"))]
 pub(super) const fn keep_large_blocks_out_of_the_heap() {}
+
+/// The first random numbers of a process take AWS-LC tens of milliseconds: it measures the processor's jitter first. They are
+/// asked for while the configuration is read, by a thread that ends before the sandbox is entered.
+pub(super) fn gather_randomness() -> JoinHandle<()> {
+    // Whoever needs some asks again, and tells where there is none.
+    std::thread::spawn(|| {
+        let _ = aws_lc_rs::rand::fill(&mut [0; 8]);
+    })
+}
 
 /// Two descriptors a session: as many as the system lets us have.
 pub(super) fn raise_descriptor_limit() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -51,14 +51,25 @@ impl Tokens {
                 () = later(self.shared().store.changed(changes)) => {}
                 () = later(self.shared().moved.notified()) => {}
                 Some(done) = under_way.join_next(), if !under_way.is_empty() => {
-                    match done {
-                        Ok(name) => drop(busy.remove(&name)),
-                        // It broke, and nobody knows which it was: a refresh that goes on is joined, not begun again.
-                        Err(_) => busy.clear(),
+                    settle(&mut busy, done);
+                    // A thousand that are refreshed at a start are not looked at a thousand times.
+                    if stop.run_until_cancelled(sleep(PAUSE)).await.is_none() {
+                        return;
+                    }
+                    while let Some(done) = under_way.try_join_next() {
+                        settle(&mut busy, done);
                     }
                 }
             }
         }
+    }
+}
+
+fn settle(busy: &mut HashSet<String>, done: Result<String, JoinError>) {
+    match done {
+        Ok(name) => drop(busy.remove(&name)),
+        // It broke, and nobody knows which it was: a refresh that goes on is joined, not begun again.
+        Err(_) => busy.clear(),
     }
 }
 
@@ -78,5 +89,5 @@ async fn refresh(tokens: Tokens, entry: Arc<Entry>, ahead: TimeDelta, places: Ar
     name
 }
 
-/// After a change, and after a failure before the token is looked at again; its own back-off is in the store.
+/// After a change, after a refresh, and after a failure before the token is looked at again; its own back-off is in the store.
 const PAUSE: Duration = Duration::from_secs(1);

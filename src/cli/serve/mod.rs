@@ -124,8 +124,11 @@ impl Running {
 /// `gatepost serve`: until SIGTERM or SIGINT.
 pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
     process::keep_large_blocks_out_of_the_heap();
-    let config = file.load()?;
-    // Before the first thread: they all have to be in it.
+    let randomness = process::gather_randomness();
+    let config = file.load();
+    drop(randomness.join());
+    let config = config?;
+    // Before the first thread that stays: they all have to be in it.
     let confined = confine::confine(&config, &file.config);
     let activity = Arc::default();
     let logging = Logging::start(&config.log, &activity);
