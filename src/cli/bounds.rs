@@ -7,6 +7,7 @@ use crate::config::Limits;
 use crate::net::HeaderBounds;
 use crate::session::{self, CrowdBounds};
 use crate::submit::gate::GateSettings;
+use crate::submit::kept::KeptSettings;
 use crate::token::TokenSettings;
 use crate::upstream;
 
@@ -61,6 +62,16 @@ pub(super) fn gate(limits: &Limits) -> GateSettings {
     }
 }
 
+/// Of SMTP sessions between two programs.
+pub(super) fn kept(limits: &Limits) -> KeptSettings {
+    KeptSettings {
+        idle: Duration::from_secs(limits.smtp_kept_seconds),
+        lifetime: Duration::from_secs(limits.smtp_kept_lifetime_seconds),
+        messages: u32::try_from(limits.smtp_kept_messages).unwrap_or(u32::MAX),
+        sessions: size(limits.smtp_kept_sessions),
+    }
+}
+
 pub(super) fn session(limits: &Limits) -> session::Limits {
     let seconds = Duration::from_secs;
     let lifetime = |limit| (limit > 0).then(|| seconds(limit));
@@ -80,6 +91,7 @@ pub(super) fn session(limits: &Limits) -> session::Limits {
         imap_session: lifetime(limits.imap_session_seconds),
         pop3_session: lifetime(limits.pop3_session_seconds),
         upstream_reply: seconds(limits.upstream_reply_seconds),
+        kept_reply: seconds(limits.smtp_kept_reply_seconds),
         end_of_data: seconds(limits.end_of_data_seconds),
         message_octets: limits.message_octets,
         header_octets: size(limits.header_octets),

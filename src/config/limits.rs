@@ -106,6 +106,17 @@ limits! {
     upstream_reply_seconds = 300, SECONDS;
     /// Seconds for a provider's reply to the end of a message.
     end_of_data_seconds = 600, SECONDS;
+    /// Seconds that an SMTP session at a provider is kept for the next program of the same identity; 0 is not at all. Half of
+    /// the shortest that servers are known to wait for a command.
+    smtp_kept_seconds = 30, 0..=3600;
+    /// Seconds after its login that it is kept no longer. Servers last at least 5 minutes (RFC 5321, 4.5.3.2.7).
+    smtp_kept_lifetime_seconds = 240, SECONDS;
+    /// Messages after which it is kept no longer. As many as Exchange itself sends over one.
+    smtp_kept_messages = 20, 1..=1_000_000;
+    /// How many are kept at a time; a mailbox has half of them at most, and half of its own sessions.
+    smtp_kept_sessions = 100, 1..=100_000;
+    /// Seconds for the first reply of one that was kept, before another takes its place.
+    smtp_kept_reply_seconds = 10, SECONDS;
     /// Seconds that a login waits for a token.
     token_seconds = 30, SECONDS;
     /// Requests under way at a token endpoint at a time.

@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
 use super::catalogue::Described;
-use super::{Metrics, Outcome, Took};
+use super::{Metrics, Outcome, Took, Way};
 
 /// How many names an administrator chose are told apart in a metric; those beyond are counted together as `other`.
 pub const MOST_NAMES: usize = 1000;
@@ -22,6 +22,7 @@ pub(super) struct Fed {
     pub(super) logins: Family<Login, Counter>,
     login: Family<Protocol, Histogram, fn() -> Histogram>,
     upstream: Family<Upstream, Histogram, fn() -> Histogram>,
+    ways: Family<ByWay, Counter>,
     pub(super) messages: Family<Ended, Counter>,
     pub(super) message_size: Histogram,
     pub(super) message: Histogram,
@@ -81,6 +82,12 @@ struct Upstream {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByWay {
+    provider: String,
+    way: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub(super) struct Ended {
     pub(super) outcome: &'static str,
 }
@@ -136,6 +143,7 @@ impl Fed {
             logins: Family::default(),
             login: Family::new_with_constructor(short),
             upstream: Family::new_with_constructor(short),
+            ways: Family::default(),
             messages: Family::default(),
             message_size: size(),
             message: long(),
@@ -164,6 +172,7 @@ impl Fed {
         place.one("gatepost_logins_total", &self.logins);
         place.one("gatepost_login_duration_seconds", &self.login);
         place.one("gatepost_upstream_login_duration_seconds", &self.upstream);
+        place.one("gatepost_upstream_sessions_total", &self.ways);
         place.one("gatepost_messages_total", &self.messages);
         place.one("gatepost_message_size_bytes", &self.message_size);
         place.one("gatepost_message_duration_seconds", &self.message);
@@ -226,9 +235,15 @@ impl Metrics {
 
     /// A provider let somebody in.
     pub fn upstream(&self, provider: &str, took: &Took) {
-        let Took { connect, tls, login } = took;
+        let Took { way, connect, tls, login } = took;
         let provider = self.fed.providers.told_apart(provider);
-        for (phase, took) in [("connect", connect), ("tls", tls), ("login", login)] {
+        self.fed.ways.get_or_create(&ByWay { provider: provider.to_owned(), way: way.name() }).inc();
+        let phases: &[_] = match way {
+            Way::New => &[("connect", connect), ("tls", tls), ("login", login)],
+            Way::Ready => &[("login", login)],
+            Way::Reused => &[],
+        };
+        for &(phase, took) in phases {
             let labels = Upstream { provider: provider.to_owned(), phase };
             self.fed.upstream.get_or_create(&labels).observe(took.as_secs_f64());
         }

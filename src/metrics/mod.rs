@@ -14,7 +14,7 @@ mod text;
 
 pub use catalogue::{CATALOGUE, Described, Kind, table};
 pub use fed::MOST_NAMES;
-pub use outcome::{Outcome, Took};
+pub use outcome::{Outcome, Took, Way};
 pub use process::Process;
 pub use sheet::Sheet;
 pub use text::Format;

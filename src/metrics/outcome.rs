@@ -58,9 +58,35 @@ impl Outcome {
     }
 }
 
+/// How a session upstream came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// By a connection of its own.
+    #[default]
+    New,
+    /// By a login on a connection that was kept ready.
+    Ready,
+    /// By a session that was logged in before.
+    Reused,
+}
+
+impl Way {
+    /// The label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Ready => "ready",
+            Self::Reused => "reused",
+        }
+    }
+}
+
 /// How long the parts of a login upstream took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Took {
+    /// Whether there were all of them.
+    pub way: Way,
     /// Name and TCP connection.
     pub connect: Duration,
     /// The TLS handshake.

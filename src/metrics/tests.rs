@@ -88,7 +88,7 @@ fn logins_are_counted_by_outcome_and_timed_where_they_succeed() {
     let second = std::time::Duration::from_secs(1);
     metrics.login("imap", Outcome::Success, second / 8);
     metrics.login("imap", Outcome::BadCredentials, second);
-    metrics.upstream("corp", &Took { connect: second / 100, tls: second / 50, login: second / 4 });
+    metrics.upstream("corp", &Took { connect: second / 100, tls: second / 50, login: second / 4, ..Took::default() });
     let text = text(&metrics);
     for line in [
         r#"gatepost_logins_total{protocol="imap",outcome="success"} 1"#,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::anonymous::Anonymous;
@@ -10,6 +10,7 @@ use super::dialogue::Dialogue;
 use super::failure::{Refused, Unavailable};
 use super::review::may_go_on;
 use super::service::Frontend;
+use super::upward::{Cores, Risen, Upward};
 use crate::account::{Attempt, Held, Matched, Verdict};
 use crate::activity::{Entered, Login};
 use crate::clock;
@@ -17,15 +18,16 @@ use crate::explain;
 use crate::metrics::Outcome;
 use crate::model::Account;
 use crate::proto::{ClientText, Credentials, LoginFailure, UpstreamLogin};
-use crate::submit::gate::{Pass, Permit};
-use crate::token::TokenError;
-use crate::upstream::{NewCore, Retry, Upstream, UpstreamError};
+use crate::submit::gate::Permit;
+use crate::submit::kept::Origin;
+use crate::upstream::Upstream;
 
 /// A login that both sides have said yes to.
 pub(super) struct Granted<R> {
     pub(super) entered: Entered,
     pub(super) upstream: Upstream<R>,
     pub(super) permit: Permit,
+    pub(super) origin: Option<Box<Origin>>,
 }
 
 /// Who wants to be let in.
@@ -69,7 +71,7 @@ impl Dialogue<'_> {
     pub(super) async fn authorize<U: UpstreamLogin>(
         &mut self,
         who: Who<'_>,
-        upstream_core: NewCore<U>,
+        cores: Cores<U>,
     ) -> Result<Granted<U::Ready>, LoginFailure> {
         let asked = Instant::now();
         self.tracer.names(who.user());
@@ -88,14 +90,13 @@ impl Dialogue<'_> {
             }
         };
         self.tracer.names(&admitted.account.name);
-        match self.upstream(&admitted.account, upstream_core).await {
-            Ok((upstream, permit)) => {
+        match self.upstream(&admitted.account, cores).await {
+            Ok(Risen { upstream, permit, origin }) => {
                 let entered = self.enter(&admitted).map_err(|refusal| self.refused(who, &refusal))?;
-                self.tell_of_login(who, &admitted);
+                let reused = origin.as_ref().is_some_and(|origin| origin.way.is_reused());
+                self.tell_of_login(who, &admitted, reused);
                 self.count(Outcome::Success, asked);
-                let metrics = &self.frontend.service.activity.metrics;
-                metrics.upstream(&admitted.account.token.provider.name, &upstream.took);
-                Ok(Granted { entered, upstream, permit })
+                Ok(Granted { entered, upstream, permit, origin })
             }
             Err(error) => Err(self.unavailable(who, &admitted, &error)),
         }
@@ -146,11 +147,12 @@ impl Dialogue<'_> {
         failure
     }
 
-    fn tell_of_login(&self, who: Who<'_>, admitted: &Admitted) {
+    fn tell_of_login(&self, who: Who<'_>, admitted: &Admitted, reused: bool) {
         let (account, label) = (&admitted.account, admitted.label());
+        let reused = reused.then_some(true);
         let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (protocol, anonymous, token) = (self.frontend.protocol, who.anonymous(), &account.token.name);
-        info!(session = %self.id, %protocol, peer = %self.peer, account = account.name, password = label, anonymous, token, ms, "session.login");
+        info!(session = %self.id, %protocol, peer = %self.peer, account = account.name, password = label, anonymous, token, reused, ms, "session.login");
     }
 
     fn unavailable(&self, who: Who<'_>, admitted: &Admitted, error: &Unavailable) -> LoginFailure {
@@ -171,10 +173,10 @@ impl Dialogue<'_> {
     /// The same for a client without a login. Where it costs nothing to say no, no upstream is bothered.
     pub(super) async fn authorize_guest<U: UpstreamLogin>(
         &mut self,
-        upstream_core: NewCore<U>,
+        cores: Cores<U>,
     ) -> Result<Granted<U::Ready>, LoginFailure> {
         match &self.frontend.anonymous {
-            Some(anonymous) => self.authorize(Who::Guest(anonymous), upstream_core).await,
+            Some(anonymous) => self.authorize(Who::Guest(anonymous), cores).await,
             None => Err(LoginFailure::BadCredentials),
         }
     }
@@ -193,6 +195,16 @@ impl Dialogue<'_> {
             None if directory.is_unusable(&anonymous.account) => Err(Refused::Unusable),
             None => Err(Refused::NoSuchAccount),
         }
+    }
+
+    async fn upstream<U: UpstreamLogin>(
+        &mut self,
+        account: &Arc<Account>,
+        cores: Cores<U>,
+    ) -> Result<Risen<U::Ready>, Unavailable> {
+        let (service, protocol) = (&self.frontend.service, self.frontend.protocol);
+        let upward = Upward { service, id: self.id, protocol, account, tracer: &self.tracer };
+        upward.rise(cores, &mut self.link, &mut self.input).await
     }
 
     async fn account(&self, credentials: &Credentials) -> Result<Admitted, Refused> {
@@ -232,73 +244,5 @@ impl Dialogue<'_> {
             warn!(session = %self.id, %limit, peer = %self.peer, user = %attempt.name(), seconds, "limit.reached");
         }
         Refused::BadCredentials(failed)
-    }
-
-    /// Token, the mailbox's turn, upstream login and, when the upstream refuses, one forced refresh and one more try, within
-    /// the time of one.
-    async fn upstream<U: UpstreamLogin>(
-        &mut self,
-        account: &Account,
-        core: NewCore<U>,
-    ) -> Result<(Upstream<U::Ready>, Permit), Unavailable> {
-        let service = &self.frontend.service;
-        let protocol = self.frontend.protocol;
-        if !service.tokens.knows(&account.token.name) {
-            return Err(TokenError::Unknown(account.token.name.clone()).into());
-        }
-        let user = account.upstream_user(protocol);
-        let reach = service.reach.load_full();
-        let reach = reach.get(&account.token.provider.name);
-        let target = reach.and_then(|reach| reach.target(&account.token, protocol, user));
-        let tracer = Arc::clone(&self.tracer);
-        let target = target.ok_or(Unavailable::NoEndpoint)?.traced(&tracer);
-        // Whoever would hear no in the end need not wait for it.
-        target.closed().map_or(Ok(()), Err).map_err(UpstreamError::from)?;
-        let token = service.tokens.access_token(&account.token.name, user).await?;
-        let gate = service.gate.of(&account.token.provider, user);
-        let permit = tokio::select! {
-            // A stop lets many go, and so makes room.
-            biased;
-            () = service.closing.cancelled() => return Err(Unavailable::Stopping),
-            permit = gate.enter_for(Pass::Session(protocol), &mut self.link, &mut self.input) => permit?,
-        };
-        let end = Instant::now() + target.limits.login;
-        let refused = match target.log_in_by(end, &token, core).await {
-            Err(refused) if refused.is_refusal() && explain::throttle(&refused.to_string()).is_none() => refused,
-            outcome => return self.let_in(outcome, permit, user),
-        };
-        let Some(retry) = Retry::take(&target) else { return Err(refused.into()) };
-        let renewing = service.tokens.renewed(&account.token.name, user, &token);
-        let Ok(renewed) = timeout_at(end, renewing).await else { return Err(refused.into()) };
-        let fresh = renewed?;
-        if fresh == token {
-            return Err(refused.into());
-        }
-        let outcome = target.log_in_by(end, &fresh, core).await;
-        if outcome.is_err() {
-            retry.was_in_vain();
-        }
-        self.let_in(outcome, permit, user)
-    }
-
-    /// Lets the mailbox's gate know how the login ended.
-    fn let_in<R>(
-        &self,
-        outcome: Result<Upstream<R>, UpstreamError>,
-        mut permit: Permit,
-        mailbox: &str,
-    ) -> Result<(Upstream<R>, Permit), Unavailable> {
-        let error = match outcome {
-            Ok(upstream) => {
-                permit.succeeded();
-                return Ok((upstream, permit));
-            }
-            Err(error) => error,
-        };
-        if let Some(pause) = explain::throttle(&error.to_string()).and_then(|throttle| permit.throttled(throttle)) {
-            let seconds = pause.as_secs();
-            warn!(session = %self.id, protocol = %self.frontend.protocol, mailbox, seconds, error = %error, "upstream.throttled");
-        }
-        Err(error.into())
     }
 }

@@ -10,11 +10,11 @@ use super::authorize::{Granted, Who};
 use super::crowd::Member;
 use super::login::{Client, Session};
 use super::service::{Frontend, ListenerTls};
+use super::upward::Cores;
 use crate::activity::SessionId;
 use crate::net::{AcceptError, Link, Peer, Stream, accept_tls};
 use crate::proto::{DownstreamLogin, DownstreamStep, Farewell, Input, LoginFailure, Output, UpstreamLogin};
 use crate::trace::{Tracer, Way};
-use crate::upstream::NewCore;
 
 /// How long one write to a client may take.
 const CLIENT_PATIENCE: Duration = Duration::from_mins(1);
@@ -65,7 +65,7 @@ impl<'a> Dialogue<'a> {
     }
 
     /// Performs the steps of the core until someone is logged in or gone.
-    pub(super) async fn run<D, U>(mut self, mut core: D, upstream_core: NewCore<U>) -> Result<Session<U::Ready>, Left>
+    pub(super) async fn run<D, U>(mut self, mut core: D, cores: Cores<U>) -> Result<Session<U::Ready>, Left>
     where
         D: DownstreamLogin<Ready = U::Ready>,
         U: UpstreamLogin,
@@ -96,13 +96,11 @@ impl<'a> Dialogue<'a> {
                 DownstreamStep::Close(output, violation) => {
                     return Err(self.dismiss(&output, violation.map_or(Left::Goodbye, Left::Violation)).await);
                 }
-                DownstreamStep::Login(credentials) => {
-                    match self.authorize(Who::Known(&credentials), upstream_core).await {
-                        Ok(granted) => return self.hand_over(next, granted).await,
-                        Err(failure) => self.reject(next, &failure).await?,
-                    }
-                }
-                DownstreamStep::Anonymous(command) => match self.authorize_guest(upstream_core).await {
+                DownstreamStep::Login(credentials) => match self.authorize(Who::Known(&credentials), cores).await {
+                    Ok(granted) => return self.hand_over(next, granted).await,
+                    Err(failure) => self.reject(next, &failure).await?,
+                },
+                DownstreamStep::Anonymous(command) => match self.authorize_guest(cores).await {
                     Ok(granted) => {
                         let mut session = self.hand_over(next, granted).await?;
                         session.from_client.put_back(&command);
@@ -170,10 +168,10 @@ impl<'a> Dialogue<'a> {
         self.member.logged_in();
         let yes = core.accept(&granted.upstream.ready);
         self.say(&yes).await?;
-        let Granted { entered, upstream, permit } = granted;
+        let Granted { entered, upstream, permit, origin } = granted;
         let Self { link: client, input: from_client, since, tracer, .. } = self;
         tracer.relays(&entered.line().login.account.name);
-        Ok(Session { entered, client, from_client, upstream, permit, since, tracer })
+        Ok(Session { entered, client, from_client, upstream, permit, origin, since, tracer })
     }
 
     async fn reject<D: DownstreamLogin>(&mut self, core: D, failure: &LoginFailure) -> Result<D, Left> {

@@ -6,12 +6,14 @@ use tracing::{debug, info};
 use super::crowd::Member;
 use super::dialogue::{Dialogue, Left};
 use super::service::Frontend;
+use super::upward::Cores;
 use crate::activity::{Entered, Line, SessionId};
 use crate::net::{AcceptError, Link, Peer, Socket};
 use crate::proto::{DownstreamLogin, Input, Offer, UpstreamLogin};
 use crate::submit::gate::Permit;
+use crate::submit::kept::Origin;
 use crate::trace::Tracer;
-use crate::upstream::{NewCore, Upstream};
+use crate::upstream::Upstream;
 
 /// The client's connection before login.
 pub(super) struct Client {
@@ -31,6 +33,8 @@ pub(super) struct Session<R> {
     pub(super) upstream: Upstream<R>,
     /// Held until the upstream's connection is gone, so it stands behind it.
     pub(super) permit: Permit,
+    /// Of an upstream session that others may use later.
+    pub(super) origin: Option<Box<Origin>>,
     pub(super) since: Instant,
     pub(super) tracer: Arc<Tracer>,
 }
@@ -56,7 +60,7 @@ pub(super) async fn login<D, U>(
     mut client: Client,
     member: &mut Member,
     core: fn(Offer) -> D,
-    upstream_core: NewCore<U>,
+    cores: Cores<U>,
 ) -> Option<Session<U::Ready>>
 where
     D: DownstreamLogin<Ready = U::Ready>,
@@ -73,7 +77,7 @@ where
     let gone = member.gone();
     let dialogue = async {
         let dialogue = Dialogue::open(frontend, client, member).await?;
-        dialogue.run(core, upstream_core).await
+        dialogue.run(core, cores).await
     };
     let session = tokio::select! {
         biased;

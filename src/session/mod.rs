@@ -19,6 +19,7 @@ mod relay;
 mod review;
 mod seen;
 mod service;
+mod upward;
 
 pub use anonymous::Anonymous;
 pub use crowd::{Crowd, CrowdBounds, Full, Member};
@@ -32,8 +33,9 @@ use crate::model::Protocol;
 use crate::net::{Accepted, Refusal};
 use crate::proto::imap::{ImapDownstream, ImapUpstream};
 use crate::proto::pop3::{Pop3Downstream, Pop3Upstream};
-use crate::proto::smtp::{SmtpDownstream, SmtpUpstream};
+use crate::proto::smtp::SmtpDownstream;
 use crate::proto::{DownstreamLogin as _, Farewell};
+use upward::Cores;
 
 /// Serves one client until it or its upstream leaves.
 pub async fn run(frontend: Arc<Frontend>, accepted: Accepted<Box<Member>>) {
@@ -41,21 +43,23 @@ pub async fn run(frontend: Arc<Frontend>, accepted: Accepted<Box<Member>>) {
     let client = login::Client::new(&frontend, socket, peer);
     match frontend.protocol {
         Protocol::Imap => {
-            let login = login::login(&frontend, client, &mut member, ImapDownstream::new, ImapUpstream::new);
+            let login =
+                login::login(&frontend, client, &mut member, ImapDownstream::new, Cores::new(ImapUpstream::new));
             let Some((line, session)) = Box::pin(login).await.map(login::Session::with_line) else {
                 return;
             };
             relay::spliced(&frontend.service, &line, session).await;
         }
         Protocol::Pop3 => {
-            let login = login::login(&frontend, client, &mut member, Pop3Downstream::new, Pop3Upstream::new);
+            let login =
+                login::login(&frontend, client, &mut member, Pop3Downstream::new, Cores::new(Pop3Upstream::new));
             let Some((line, session)) = Box::pin(login).await.map(login::Session::with_line) else {
                 return;
             };
             relay::spliced(&frontend.service, &line, session).await;
         }
         Protocol::Smtp => {
-            let login = login::login(&frontend, client, &mut member, SmtpDownstream::new, SmtpUpstream::new);
+            let login = login::login(&frontend, client, &mut member, SmtpDownstream::new, upward::SMTP);
             let Some(session) = Box::pin(login).await else {
                 return;
             };

@@ -9,12 +9,14 @@ use super::farewell::last_words;
 use super::login::Session;
 use super::passing;
 use super::service::{Frontend, Service};
+use super::upward::Upward;
 use crate::activity::{Line, Login, Why};
 use crate::model::Protocol;
 use crate::net::{self, Leg, Times};
 use crate::proto::Input;
 use crate::proto::smtp::{Conversation, SmtpReady};
-use crate::submit::{Admission, Closing, Guest, Legs, Settings, Submission, converse, policy};
+use crate::submit::kept::Way;
+use crate::submit::{Admission, Anew, Closing, Guest, Legs, Settings, Submission, Trial, converse, policy};
 
 /// So long nothing must have been under way in a session that has lasted long enough.
 const QUIET: Duration = Duration::from_secs(10);
@@ -27,7 +29,7 @@ pub(super) fn spliced<'a, R>(
     line: &'a Line,
     session: Session<R>,
 ) -> impl Future<Output = ()> + Send + use<'a, R> {
-    let Session { entered, client, from_client, upstream, permit, since, tracer } = session;
+    let Session { entered, client, from_client, upstream, permit, since, tracer, .. } = session;
     let Login { account, protocol, .. } = &line.login;
     let limits = &service.limits;
     let (idle, most) = match protocol {
@@ -66,26 +68,34 @@ fn tell_of_end(line: &Line, ended: &dyn Debug, since: Instant) {
 /// SMTP after login: a conversation that is understood.
 pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) {
     let service = &frontend.service;
-    let Session { entered, client, from_client, upstream, permit, since, tracer } = session;
+    let Session { entered, client, from_client, upstream, permit, origin, since, tracer } = session;
+    let Some(origin) = origin else { return };
     let line = entered.line();
     let Login { account, password, peer, .. } = &line.login;
     let anonymous = frontend.anonymous.as_ref().filter(|_| password.is_none());
     let guest = anonymous.map(|anonymous| Guest { peer: peer.ip(), meter: anonymous.meter.as_ref() });
     service.seen.learn(&account.token.provider.name, &upstream.ready.extensions);
-    let mut legs = Legs::new((client, from_client), (upstream.link, upstream.ahead), Arc::clone(&line.carried), tracer);
-    let mut admission = Admission::new(permit);
+    let upward = Upward { service, id: line.id, protocol: Protocol::Smtp, account, tracer: &tracer };
+    let upstream_leg = (upstream.link, upstream.ahead);
+    let legs = Legs::new((client, from_client), upstream_leg, Arc::clone(&line.carried), Arc::clone(&tracer))
+        .with_reply_due(origin.way == Way::Reused { owed: true });
     let limits = &service.limits;
     let settings = Settings {
         idle: limits.smtp_idle,
         until: limits.smtp_session.and_then(|most| Instant::now().checked_add(most)),
         reply: limits.upstream_reply,
+        first_reply: limits.kept_reply,
         end_of_data: limits.end_of_data,
         message_size: limits.message_octets,
         header_size: limits.header_octets,
     };
     let closing = || !matches!(line.ended(), Some(Why::Administrator | Why::Revoked));
     let submission = Submission {
-        legs: &mut legs,
+        legs,
+        trial: Trial::of(origin.way),
+        origin: *origin,
+        kept: &service.kept,
+        anew: Anew(&upward),
         conversation: Conversation::new(service.hostname.clone(), upstream.ready.extensions, limits.message_octets)
             .with_newline(frontend.newline)
             .only_to(anonymous.and_then(|anonymous| anonymous.recipients.clone())),
@@ -95,10 +105,9 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
         account: &account.name,
         identity: (&account.token.name, account.upstream_user(Protocol::Smtp)),
         sender: policy(&account.name, &account.sender),
-        admission: &mut admission,
+        admission: Admission::new(permit),
         busy: &service.busy,
         tokens: &service.tokens,
-        since: line.since,
         service: Closing(&closing),
     };
     let ended = converse(submission, &line.stop).await;

@@ -1,5 +1,6 @@
 //! Whether those who are logged in may stay, after what is declared has changed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use crate::account::Directory;
 use crate::activity::{Line, Login};
 use crate::clock;
 use crate::model::{Account, Protocol};
+use crate::submit::kept::Key;
+use crate::upstream::Reach;
 
 /// The longest wait for the day of a password: the clock may be set meanwhile.
 const LONGEST: Duration = Duration::from_mins(10);
@@ -37,6 +40,8 @@ impl Service {
     #[expect(clippy::must_use_candidate, reason = "a deed; how many is for the log")]
     pub fn review(&self) -> usize {
         let directory = self.directory.load_full();
+        let reach = self.reach.load_full();
+        self.kept.review(|key, account| may_be_kept(&directory, &reach, key, account));
         self.activity.roll.review(|line| may_go_on(&directory, line))
     }
 }
@@ -55,6 +60,14 @@ pub(super) fn may_go_on(directory: &Directory, line: &Line) -> bool {
     let Some(now) = directory.named(&before.name) else { return false };
     let allowed = now.allows(*protocol, peer.ip()) && is_same(before, now, *protocol);
     allowed && (line.login.password.is_none() || opens(now, line))
+}
+
+/// Whether a login of the account that used it last would make the same upstream session.
+fn may_be_kept(directory: &Directory, reach: &HashMap<String, Reach>, key: &Key, account: &str) -> bool {
+    let Some(account) = directory.named(account).filter(|account| !account.disabled) else { return false };
+    let (token, user) = (&account.token, account.upstream_user(Protocol::Smtp));
+    let target = reach.get(&token.provider.name).and_then(|reach| reach.target(token, Protocol::Smtp, user));
+    !token.disabled && target.is_some_and(|target| key.is_of(&target, &token.name))
 }
 
 /// Whether a session of the old account is one of the new account.

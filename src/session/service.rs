@@ -17,6 +17,7 @@ use crate::model::{Protocol, within};
 use crate::net::HeaderBounds;
 use crate::proto::{Newline, Offer};
 use crate::submit::gate::Gate;
+use crate::submit::kept::Kept;
 use crate::token::Tokens;
 use crate::upstream::Reach;
 
@@ -37,6 +38,8 @@ pub struct Service {
     pub reach: Arc<ArcSwap<HashMap<String, Reach>>>,
     /// What each mailbox may do at a time.
     pub gate: Arc<Gate>,
+    /// SMTP sessions that programs have left behind.
+    pub kept: Arc<Kept>,
     /// Bounds.
     pub limits: Limits,
     /// What SMTP servers offer.
@@ -78,6 +81,8 @@ pub struct Limits {
     pub pop3_session: Option<Duration>,
     /// One SMTP reply of an upstream.
     pub upstream_reply: Duration,
+    /// The first one of an upstream session that another program has left behind.
+    pub kept_reply: Duration,
     /// The reply to the end of a message.
     pub end_of_data: Duration,
     /// Largest message, in octets.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::gate::{Missed, Pass, Permit};
+use super::gate::{MailboxGate, Missed, Pass, Permit};
 use crate::explain::{self, Throttle};
 use crate::net::Link;
 use crate::proto::smtp::Reply;
@@ -60,6 +60,21 @@ impl Admission {
         if self.message.take().is_some() {
             self.active = Instant::now();
         }
+    }
+
+    /// Whose it is.
+    pub(super) const fn mailbox(&self) -> &MailboxGate {
+        self.session.mailbox()
+    }
+
+    /// Its place, of a session between two messages.
+    pub(super) fn into_place(self) -> Permit {
+        self.session
+    }
+
+    /// Another session's place instead of the one that was given up; what is known of the message is kept.
+    pub(super) fn moves_to(&mut self, session: Permit) {
+        self.session = session;
     }
 
     /// The connection to the provider is gone, and the next one may come. What is known of the message is kept.

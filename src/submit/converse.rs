@@ -3,14 +3,15 @@ use std::future::pending;
 use std::io;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use tokio::time::{Instant as Moment, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Admission;
 use super::guest::Guest;
+use super::kept::{Kept, Leg, Origin, Way};
 use super::legs::{Legs, UpstreamLost};
+use super::trial::{Anew, Trial};
 use crate::lifecycle::Busy;
 use crate::proto::smtp::header::Policy;
 use crate::proto::smtp::{Command, Conversation, Replied, Reply, Turn};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub until: Option<Moment>,
     /// How long the upstream may take to answer a command (RFC 5321, 4.5.3.2).
     pub reply: Duration,
+    /// The same for the first answer of a session that another program has left behind.
+    pub first_reply: Duration,
     /// How long the upstream may take to answer the end of data.
     pub end_of_data: Duration,
     /// Largest body, in octets.
@@ -38,7 +41,15 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Submission<'a> {
     /// The connections.
-    pub legs: &'a mut Legs,
+    pub legs: Legs,
+    /// Where the one to the provider comes from.
+    pub origin: Origin,
+    /// Where it may go when the client has left.
+    pub kept: &'a Kept,
+    /// Who makes another where this one has died before.
+    pub anew: Anew<'a>,
+    /// Another program has left it behind, and nothing of it has reached this client yet.
+    pub trial: Option<Trial>,
     /// The protocol.
     pub conversation: Conversation,
     /// Times and sizes.
@@ -52,15 +63,13 @@ pub struct Submission<'a> {
     /// As whom it may send.
     pub sender: Policy<'a>,
     /// Its place at its mailbox's gate.
-    pub admission: &'a mut Admission,
+    pub admission: Admission,
     /// A client that may send without a login, if it is one.
     pub guest: Option<Guest<'a>>,
     /// Held while a message is under way, so that a stop waits for it.
     pub busy: &'a Busy,
     /// Where a token is reported that the upstream let in and then refused.
     pub tokens: &'a Tokens,
-    /// When the upstream let it in.
-    pub since: DateTime<Utc>,
     /// Whether a stop is one of the service, and not one that somebody meant for this session.
     pub service: Closing<'a>,
 }
@@ -94,15 +103,45 @@ pub enum Ended {
 
 /// Relays commands, replies and bodies until either side ends, or somebody stops this session, and closes both connections.
 pub async fn converse(mut submission: Submission<'_>, stop: &CancellationToken) -> Ended {
-    loop {
+    let ended = loop {
         if let Err(ended) = submission.turn(stop).await {
-            Box::pin(submission.legs.part(submission.admission)).await;
-            return ended;
+            break ended;
         }
-    }
+    };
+    let stays = submission.may_stay(&ended, stop);
+    Box::pin(submission.part(stays)).await;
+    ended
 }
 
 impl Submission<'_> {
+    /// Whether the upstream session may serve the next program: this one has left it as a login makes it.
+    fn may_stay(&mut self, ended: &Ended, stop: &CancellationToken) -> bool {
+        let left = matches!(ended, Ended::Quit | Ended::Client(_)) && !stop.is_cancelled();
+        left && self.conversation.is_at_rest() && self.legs.is_spotless()
+    }
+
+    /// The last words to the client, and to the upstream where it does not stay.
+    async fn part(mut self, stays: bool) {
+        if !stays {
+            return self.legs.part(&mut self.admission).await;
+        }
+        drop(self.legs.flush().await);
+        let (mut client, (link, ahead, owed)) = self.legs.apart();
+        let way = if owed { Way::Reused { owed } } else { Way::New };
+        let origin = Origin { way, ..self.origin };
+        let leg = Leg {
+            link,
+            ahead,
+            extensions: self.conversation.into_upstream(),
+            origin,
+            permit: self.admission.into_place(),
+        };
+        match self.kept.keep(leg) {
+            Ok(()) => client.close().await,
+            Err(leg) => drop(tokio::join!(leg.hang_up(), client.close())),
+        }
+    }
+
     async fn turn(&mut self, stop: &CancellationToken) -> Result<(), Ended> {
         match self.legs.advance(&mut self.conversation) {
             Turn::Read => self.listen(stop).await,
@@ -133,7 +172,7 @@ impl Submission<'_> {
     async fn listen(&mut self, stop: &CancellationToken) -> Result<(), Ended> {
         self.flush().await?;
         if let Err(lost) = self.legs.in_step() {
-            return Err(self.left(lost.to_string()).await);
+            return self.left(lost.to_string()).await;
         }
         self.legs.release();
         let (idle, idle_upstream) = (self.settings.idle, self.settings.idle.saturating_mul(2));
@@ -148,18 +187,22 @@ impl Submission<'_> {
         if interruptible && until.is_some_and(|until| until <= Moment::now()) {
             return self.outlived().await;
         }
-        let legs = &mut *self.legs;
+        let legs = &mut self.legs;
         tokio::select! {
             biased;
             spoke = legs.upstream.read(idle_upstream) => {
                 let why = match spoke {
+                    Ok(chunk) if legs.is_reply_due() && !chunk.is_empty() => {
+                        legs.from_upstream.push(&chunk);
+                        return Ok(());
+                    }
                     Ok(chunk) => {
                         self.overheard(&chunk);
                         ClientText::new(&String::from_utf8_lossy(&chunk)).to_string()
                     }
                     Err(fault) => fault.to_string(),
                 };
-                Err(self.left(if why.is_empty() { "closed the connection".into() } else { why }).await)
+                self.left(if why.is_empty() { "closed the connection".into() } else { why }).await
             }
             heard = legs.client.read(idle) => self.heard(heard).await,
             () = self.admission.wanted(), if interruptible => {
@@ -187,10 +230,13 @@ impl Submission<'_> {
     }
 
     /// The upstream ended the session between commands.
-    async fn left(&mut self, why: String) -> Ended {
+    async fn left(&mut self, why: String) -> Result<(), Ended> {
+        if self.trial.is_some() {
+            return self.lost_or_replaced(UpstreamLost(why)).await;
+        }
         self.legs.abandon();
         drop(self.say(&"421 4.4.2 The mail provider ended the session; connect again\r\n".into()).await);
-        Ended::Upstream(why)
+        Err(Ended::Upstream(why))
     }
 
     async fn heard(&mut self, heard: io::Result<Vec<u8>>) -> Result<(), Ended> {
@@ -230,9 +276,7 @@ impl Submission<'_> {
     /// Lets the group go upstream and hands all replies back in order.
     pub(super) async fn settle(&mut self) -> Result<(), Ended> {
         let asked = Instant::now();
-        if let Err(lost) = self.legs.send_group().await {
-            return Err(self.lost(lost).await);
-        }
+        self.send_group().await?;
         while let Some(command) = self.conversation.due() {
             let reply = self.reply().await?;
             self.replied(command, &reply, asked).await?;
@@ -243,17 +287,23 @@ impl Submission<'_> {
 
     /// The next reply; while it has to be waited for, the client can read the ones before.
     async fn reply(&mut self) -> Result<Reply, Ended> {
-        let reply = match self.legs.next_reply() {
-            Ok(Some(reply)) => Ok(reply),
-            Ok(None) => {
-                self.flush().await?;
-                self.legs.reply(self.settings.reply).await
+        loop {
+            let reply = match self.legs.next_reply() {
+                Ok(Some(reply)) => Ok(reply),
+                Ok(None) => {
+                    self.flush().await?;
+                    self.legs.reply(self.reply_wait()).await
+                }
+                Err(lost) => Err(lost),
+            };
+            match reply {
+                Ok(reply) if self.is_of_the_past(&reply) => self.lost_or_replaced(UpstreamLost(reply.text())).await?,
+                Ok(reply) => {
+                    self.trial = None;
+                    return Ok(reply);
+                }
+                Err(lost) => self.lost_or_replaced(lost).await?,
             }
-            Err(lost) => Err(lost),
-        };
-        match reply {
-            Ok(reply) => Ok(reply),
-            Err(lost) => Err(self.lost(lost).await),
         }
     }
 
@@ -274,7 +324,7 @@ impl Submission<'_> {
     }
 
     /// The upstream went away between bodies.
-    async fn lost(&mut self, lost: UpstreamLost) -> Ended {
+    pub(super) async fn lost(&mut self, lost: UpstreamLost) -> Ended {
         self.legs.abandon();
         warn!(session = self.session, account = self.account, error = %lost, "upstream.lost");
         drop(self.say(&"421 4.4.2 The connection to the mail provider broke; connect again\r\n".into()).await);

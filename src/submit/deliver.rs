@@ -22,7 +22,7 @@ impl Submission<'_> {
         let header = HeaderFilter::new(self.sender, self.settings.header_size);
         // Boxed, for most of a session's time there is no body.
         let bounds = (self.settings.message_size, self.settings.idle);
-        let body = Box::pin(body::relay(self.legs, self.admission, lines, header, bounds)).await;
+        let body = Box::pin(body::relay(&mut self.legs, &mut self.admission, lines, header, bounds)).await;
         let is_sent = matches!(body, Body::Sent { .. });
         // A stop does not wait for clients that are only seen off.
         let under_way = is_sent.then_some(under_way);
@@ -97,6 +97,7 @@ impl Submission<'_> {
         if reply.is_positive() {
             self.accepted(envelope, sent, reply, asked);
             self.admission.accepted();
+            self.origin.messages += 1;
         } else {
             self.refused(envelope, "end-of-data", &reply.text());
         }
@@ -136,6 +137,6 @@ impl Submission<'_> {
     /// The client has its answer, and the upstream leg is of no use any more.
     pub(super) async fn see_off(&mut self) {
         // Boxed, as all that a session does once at most: its future is there while it is idle.
-        Box::pin(self.legs.see_off(self.admission)).await;
+        Box::pin(self.legs.see_off(&mut self.admission)).await;
     }
 }

@@ -27,6 +27,10 @@ pub struct Legs {
     /// Commands that wait for more to go with them.
     group: Vec<u8>,
     hearing: Hearing,
+    /// The reply to a RSET of before this session is due; see [`Way::Reused`](super::kept::Way).
+    owed: bool,
+    /// The upstream has refused something.
+    refused: bool,
     carried: Arc<Carried>,
     tracer: Arc<Tracer>,
 }
@@ -62,9 +66,17 @@ impl Legs {
             answers: Vec::new(),
             group: Vec::new(),
             hearing: Hearing::Commands,
+            owed: false,
+            refused: false,
             carried,
             tracer,
         }
+    }
+
+    /// The same where the reply to a RSET is due, or not.
+    #[must_use]
+    pub fn with_reply_due(self, owed: bool) -> Self {
+        Self { owed, ..self }
     }
 
     /// Answers the client, with the next [`Legs::flush`].
@@ -102,7 +114,7 @@ impl Legs {
     pub(super) fn in_step(&mut self) -> Result<(), UpstreamLost> {
         match self.next_reply()? {
             Some(reply) => Err(UpstreamLost(format!("spoke without being asked: {}", reply.text()))),
-            None if self.from_upstream.is_empty() => Ok(()),
+            None if self.from_upstream.is_empty() || self.owed => Ok(()),
             None => Err(UpstreamLost("spoke without being asked".into())),
         }
     }
@@ -135,13 +147,48 @@ impl Legs {
         }
     }
 
-    /// A reply that has arrived whole, if there is one.
+    /// A reply that has arrived whole, if there is one; not that to the RSET of before this session.
     pub(super) fn next_reply(&mut self) -> Result<Option<Reply>, UpstreamLost> {
+        let Some(reply) = self.read_reply()? else { return Ok(None) };
+        if !std::mem::take(&mut self.owed) {
+            return Ok(Some(reply));
+        }
+        if reply.is_positive() { self.read_reply() } else { Err(UpstreamLost(format!("RSET: {}", reply.text()))) }
+    }
+
+    fn read_reply(&mut self) -> Result<Option<Reply>, UpstreamLost> {
         let reply = Reply::read(&mut self.from_upstream).map_err(|violation| UpstreamLost(violation.to_string()))?;
         if let Some(reply) = &reply {
+            self.refused |= reply.code() >= 400;
             self.tracer.hear(Way::FromUpstream, reply.raw());
         }
         Ok(reply)
+    }
+
+    /// Whether the upstream may speak without having been asked in this session.
+    pub(super) const fn is_reply_due(&self) -> bool {
+        self.owed
+    }
+
+    /// The commands that wait.
+    pub(super) fn group(&self) -> &[u8] {
+        &self.group
+    }
+
+    /// Whether the upstream could serve another as it served this one: it is in step, and has refused nothing.
+    pub(super) fn is_spotless(&mut self) -> bool {
+        self.hearing == Hearing::Commands && self.group.is_empty() && self.in_step().is_ok() && !self.refused
+    }
+
+    /// Another upstream instead of the one that was closed.
+    pub(super) fn moves_to(&mut self, upstream: Link, from_upstream: Input) {
+        (self.upstream, self.from_upstream) = (upstream, from_upstream);
+        (self.hearing, self.owed, self.refused) = (Hearing::Commands, false, false);
+    }
+
+    /// Both, the upstream with what it has sent and whether a reply is due.
+    pub(super) fn apart(self) -> (Link, (Link, Input, bool)) {
+        (self.client, (self.upstream, self.from_upstream, self.owed))
     }
 
     /// What the conversation makes of what the client has said.
@@ -198,14 +245,19 @@ async fn hang_up(upstream: &mut Link, hearing: &mut Hearing, admission: &mut Adm
     if heard == Hearing::Closed {
         return;
     }
+    goodbye_upstream(upstream, heard == Hearing::Commands).await;
+    admission.leave();
+}
+
+/// Closes the connection, with QUIT where that would be heard.
+pub(super) async fn goodbye_upstream(upstream: &mut Link, hears: bool) {
     let closing = async {
-        if heard == Hearing::Commands {
+        if hears {
             drop(upstream.send(b"QUIT\r\n").await);
         }
         upstream.close().await;
     };
     drop(timeout(HANG_UP, closing).await);
-    admission.leave();
 }
 
 /// How long, and for how long a line, to wait for the QUIT of a client whose upstream is gone.

@@ -76,7 +76,7 @@ impl Submission<'_> {
     fn distrust(&self, reply: &str) {
         if explain::after_login(reply) == Some(explain::Kind::Identity) {
             let (token, user) = self.identity;
-            self.tokens.distrust(token, user, self.since);
+            self.tokens.distrust(token, user, self.origin.since);
         }
     }
 

@@ -59,6 +59,7 @@ impl Submission<'_> {
             return None;
         }
         let slowed = self.admission.refused(reply)?;
+        self.kept.leave_in_peace(self.admission.mailbox());
         if let Some(pause) = slowed.pause {
             let (mailbox, reply, seconds) = (self.identity.1, reply.text(), pause.as_secs());
             warn!(session = self.session, account = self.account, mailbox, seconds, reply, "upstream.throttled");

@@ -230,7 +230,7 @@ impl<'a> Target<'a> {
         };
         let handshake = if tls == UpstreamTls::Implicit { reached.elapsed() } else { Duration::ZERO };
         let core = core(self.identity(token.secret().clone()), tls);
-        let took = Took { connect: reached - began, tls: handshake, login: Duration::ZERO };
+        let took = Took { connect: reached - began, tls: handshake, ..Took::default() };
         let upstream = self.perform(core, Link { stream, patience: limit }, took, leave).await?;
         let login = reached.elapsed().saturating_sub(upstream.took.tls);
         Ok(Upstream { took: Took { login, ..upstream.took }, ..upstream })

@@ -32,7 +32,8 @@ const DOORS: [(&str, &[&str]); 25] = [
     ("doctor", &["upstream", "token", "oauth", "net", "proto", "model"]),
     ("session", &["activity", "upstream", "submit", "trace", "proto", "account", "token", "net", "model"]),
     ("upstream", &["trace", "proto", "net", "model"]),
-    ("submit", &["trace", "proto", "token", "net", "model"]),
+    // A session is kept for the logins of one target.
+    ("submit", &["upstream", "trace", "proto", "token", "net", "model"]),
     ("activity", &["trace", "store", "net", "model"]),
     ("trace", &["proto", "net", "model"]),
     ("account", &["store", "model"]),

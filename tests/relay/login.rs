@@ -70,7 +70,8 @@ const REFUSALS: [(Dialect, &str); 3] =
 async fn a_refused_token_is_refreshed_once_and_the_client_notices_nothing() {
     for (dialect, sasl) in REFUSALS {
         for protocol in Protocol::ALL {
-            let scene = Scene::with(Setting { dialect, sasl, ..Setting::default() }).await;
+            let limits = "smtp_kept_seconds = 0";
+            let scene = Scene::with(Setting { dialect, sasl, limits, ..Setting::default() }).await;
             log_in_anew(&scene, protocol).await;
             scene.provider.revoke_access_tokens();
             log_in_anew(&scene, protocol).await;

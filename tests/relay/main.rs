@@ -24,6 +24,7 @@ mod passing;
 mod passwords;
 mod quirks;
 mod reload;
+mod reuse;
 mod scene;
 mod sender;
 mod smtp;

@@ -53,7 +53,8 @@ impl Live {
             () = take_the_time() => {}
         }
         let ended = Ended { unfinished: self.lasting.busy.count(), sessions: self.lasting.activity.roll.open() };
-        let Lasting { closing, dismissing, stop, end, .. } = &self.lasting;
+        let Lasting { closing, dismissing, stop, end, kept, .. } = &self.lasting;
+        kept.close();
         [closing, dismissing, stop, end].into_iter().for_each(CancellationToken::cancel);
         ended
     }
@@ -62,6 +63,7 @@ impl Live {
         let (lasting, patience) = (&self.lasting, patience(&self.generation.load().config));
         let end = Instant::now() + patience;
         lasting.closing.cancel();
+        lasting.kept.close();
         // Whoever comes now is refused, and tries elsewhere; sockets of systemd stay its own.
         self.doors().clear();
         let (sessions, messages) = (lasting.activity.roll.open(), lasting.busy.count());
@@ -85,6 +87,7 @@ impl Live {
                 desk.ended().await;
             }
             self.tasks.wait().await;
+            lasting.kept.closed().await;
         };
         drop(timeout(FAREWELL, rest).await);
     }

@@ -96,6 +96,7 @@ fn service(config: &Config, lasting: &Lasting, before: Option<&Generation>) -> a
         tokens: lasting.tokens.clone(),
         reach: Arc::clone(&lasting.reach),
         gate: Arc::clone(&lasting.gate),
+        kept: Arc::clone(&lasting.kept),
         limits: bounds::session(&config.limits),
         seen: Arc::clone(&lasting.seen),
         busy: lasting.busy.clone(),

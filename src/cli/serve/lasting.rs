@@ -21,6 +21,7 @@ use crate::registry::Registry;
 use crate::session::{Crowd, Seen};
 use crate::store::{SqliteStore, Store};
 use crate::submit::gate::Gate;
+use crate::submit::kept::Kept;
 use crate::token::Tokens;
 use crate::upstream::{Reach, Roads};
 
@@ -40,6 +41,8 @@ pub(in crate::cli) struct Lasting {
     pub(super) roads: Arc<Roads>,
     /// Who was wrong.
     pub(super) throttle: Arc<Throttle>,
+    /// SMTP sessions between two programs.
+    pub(super) kept: Arc<Kept>,
     pub(super) seen: Arc<Seen>,
     pub(super) busy: Busy,
     pub(super) activity: Arc<Activity>,
@@ -86,6 +89,7 @@ impl Lasting {
             reach: Arc::default(),
             roads: Arc::new(Roads::new(bounds::roads(limits))),
             throttle: Arc::new(Throttle::new(bounds::throttle(limits)).context("the system gives no randomness")?),
+            kept: Arc::new(Kept::new(bounds::kept(limits))),
             seen: Arc::default(),
             busy,
             activity,
@@ -104,6 +108,7 @@ impl Lasting {
         self.throttle.set(bounds::throttle(&config.limits));
         self.gate.set(bounds::gate(&config.limits));
         self.roads.set(bounds::roads(&config.limits));
+        self.kept.set(bounds::kept(&config.limits));
         self.crowd.set(bounds::crowd(&config.limits));
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use smtp_proto::EXT_PIPELINING;
+use smtp_proto::{EXT_PIPELINING, EXT_START_TLS};
 
 use super::argument::Argument;
 use super::{BodyLines, Extensions, Recipients, Reply, ehlo_reply, parameters};
@@ -171,6 +171,25 @@ impl Conversation {
     #[must_use]
     pub const fn in_transaction(&self) -> bool {
         self.envelope.is_some()
+    }
+
+    /// Whether nothing is under way: no transaction, no reply that is due.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        !self.in_transaction() && self.due.is_empty()
+    }
+
+    /// Whether what the client was offered holds at this upstream, too.
+    #[must_use]
+    pub fn fits(&self, upstream: &Extensions) -> bool {
+        let room = upstream.size.is_none_or(|size| size >= self.limit);
+        room && self.upstream.flags & !upstream.flags & !EXT_START_TLS == 0
+    }
+
+    /// What the upstream offers.
+    #[must_use]
+    pub fn into_upstream(self) -> Extensions {
+        self.upstream
     }
 
     /// Takes the command whose reply is due next, for [`Conversation::replied`].

@@ -1,3 +1,4 @@
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +68,17 @@ impl MailboxGate {
         let mut mailboxes = self.gate.lock();
         let entered = mailboxes.enter(&self.key, now).line(pass).enter(pass.rules(self.limits), now);
         entered.map(|entered| self.permit(pass, entered))
+    }
+
+    /// Which one, of all.
+    pub(in crate::submit) const fn key(&self) -> &Arc<str> {
+        &self.key
+    }
+
+    /// Whether nobody waits for a session of SMTP, and the provider has not asked for a pause: what stands open may be used.
+    pub(in crate::submit) fn is_open_to_sessions(&self) -> bool {
+        let open = |line: &mut Line, _, now| line.queue.is_empty() && !line.lane.is_paused(now);
+        self.with(Pass::Session(Protocol::Smtp), open)
     }
 
     fn begin(&self, pass: Pass) -> Result<Begun<'_>, Full> {
@@ -225,13 +237,25 @@ impl Permit {
     /// it soon: nobody else is asked.
     pub async fn wanted(&mut self, idle_since: Instant) {
         sleep_until(idle_since + self.mailbox.gate.settings.load().idle).await;
+        self.wanted_at_once().await;
+    }
+
+    /// The same of one whose place nobody uses.
+    pub async fn wanted_at_once(&mut self) {
         let wanted = self.mailbox.with(self.pass, |line, _, _| Arc::clone(&line.wanted));
         while !self.gives_up_its_place() {
             wanted.notified().await;
         }
     }
 
-    pub(super) fn gives_up_its_place(&mut self) -> bool {
+    /// How many such places the mailbox has, if that is bounded.
+    #[must_use]
+    pub fn places(&self) -> Option<NonZeroU32> {
+        self.pass.rules(self.mailbox.limits).at_once
+    }
+
+    /// Whether someone waits for its place; nobody else is asked then.
+    pub fn gives_up_its_place(&mut self) -> bool {
         let yielding = self.yielding
             || self.mailbox.with(self.pass, |line, rules, now| {
                 let yielding = line.wants_a_place(rules, now);

@@ -10,7 +10,7 @@ use tokio_rustls::rustls::ServerConfig;
 use crate::authority::{Authority, Certificate};
 use crate::client::Client;
 use crate::dialect::Dialect;
-use crate::faults::Faults;
+use crate::faults::{Faults, How};
 use crate::mailstore::Mail;
 use crate::state::{Command, Login, State, TokenRequest};
 use crate::tokens::Rotation;
@@ -256,6 +256,17 @@ impl Provider {
     #[must_use]
     pub fn most_sessions(&self, protocol: &'static str, mailbox: &str) -> u32 {
         self.state.sessions.most(protocol, mailbox)
+    }
+
+    /// How many sessions of a mailbox are logged in: `smtp` or `imap`.
+    #[must_use]
+    pub fn sessions(&self, protocol: &'static str, mailbox: &str) -> u32 {
+        self.state.sessions.now(protocol, mailbox)
+    }
+
+    /// All SMTP sessions that are logged in and idle go wrong now; those that come later do not.
+    pub fn cut_smtp(&self, how: How) {
+        self.state.cuts.send_replace(how);
     }
 
     /// All token requests so far.

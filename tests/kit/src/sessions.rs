@@ -33,6 +33,10 @@ impl Sessions {
         self.lock().get(&(protocol, user.to_owned())).map_or(0, |count| count.most)
     }
 
+    pub(crate) fn now(&self, protocol: &'static str, user: &str) -> u32 {
+        self.lock().get(&(protocol, user.to_owned())).map_or(0, |count| count.now)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<(&'static str, String), Count>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -23,13 +23,22 @@ pub(crate) async fn serve(mut wire: Wire, state: Arc<State>) -> io::Result<()> {
     };
     wire.send(state.greeting(usual)).await?;
     let mut session = Session::default();
+    let mut cuts = state.cuts.subscribe();
     loop {
         if session.user.is_some()
             && let Some(how) = state.mishap(Point::Idle)
         {
             return mishap(wire, how).await;
         }
-        let line = wire.line().await?;
+        let line = tokio::select! {
+            biased;
+            cut = cuts.changed(), if session.user.is_some() => {
+                drop(cut);
+                let how = *cuts.borrow();
+                return mishap(wire, how).await;
+            }
+            line = wire.line() => line?,
+        };
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_uppercase();
         let (scripted, delay, breaks) = {
             let faults = &state.lock().faults;

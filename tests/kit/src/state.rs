@@ -65,6 +65,8 @@ pub(crate) struct State {
     pub(crate) sessions: Sessions,
     inner: Mutex<Inner>,
     changes: watch::Sender<()>,
+    /// How SMTP sessions that are logged in and idle go wrong at once.
+    pub(crate) cuts: watch::Sender<How>,
 }
 
 #[derive(Debug, Default)]
@@ -86,7 +88,8 @@ pub(crate) struct Inner {
 
 impl State {
     pub(crate) fn new(dialect: Dialect) -> Self {
-        Self { dialect, sessions: Sessions::default(), inner: Mutex::default(), changes: watch::Sender::new(()) }
+        let (changes, cuts) = (watch::Sender::new(()), watch::Sender::new(How::Close));
+        Self { dialect, sessions: Sessions::default(), inner: Mutex::default(), changes, cuts }
     }
 
     /// No one holds it across an await, nor leaves it half changed.
