@@ -9,11 +9,12 @@ impl Config {
     /// files, as a secret may, is not compared.
     #[must_use]
     pub fn differences(&self, before: &Self) -> Vec<String> {
-        let dict = |config: &Self| {
-            let layers = config.reading.layers.as_ref()?;
-            layers.merged.as_dict().cloned()
-        };
-        compare("", &dict(before).unwrap_or_default(), &dict(self).unwrap_or_default())
+        let nothing = Dict::new();
+        compare("", before.dict().unwrap_or(&nothing), self.dict().unwrap_or(&nothing))
+    }
+
+    fn dict(&self) -> Option<&Dict> {
+        self.reading.layers.as_ref()?.merged.as_dict()
     }
 }
 

@@ -75,36 +75,32 @@ impl Config {
         settings: &Settings,
         tokens: &[Arc<Token>],
     ) -> Result<Vec<Account>, ConfigErrors> {
-        self.account_of_store(name, settings, tokens, Unknown::IsWrong)
+        // A mistake tells what else there is.
+        self.account_of_store(name, settings, &declared(tokens), Unknown::IsWrong)
     }
 
-    /// The same for a service that goes on, as [`Config::accounts_anyway`].
+    /// The same for a service that goes on, as [`Config::accounts_anyway`]; `token` finds one by its name: there may be many
+    /// of them, and many accounts.
     pub fn stored_account_anyway(
         &self,
         name: &str,
         settings: &Settings,
-        tokens: &[Arc<Token>],
+        token: impl Fn(&str) -> Option<Arc<Token>>,
     ) -> Result<Vec<Account>, ConfigErrors> {
-        self.account_of_store(name, settings, tokens, Unknown::StandsIn)
+        let own = settings.get("token").and_then(Value::as_str).and_then(token);
+        self.account_of_store(name, settings, &own.iter().map(named).collect(), Unknown::StandsIn)
     }
 
     fn account_of_store(
         &self,
         name: &str,
         settings: &Settings,
-        tokens: &[Arc<Token>],
+        tokens: &tokens::Declared,
         unknown: Unknown,
     ) -> Result<Vec<Account>, ConfigErrors> {
         let layers = self.layers("accounts", "account", name, settings)?;
         let reader = Reader::new(&layers);
-        let own = settings.get("token").and_then(Value::as_str);
-        let declared = match unknown {
-            // A mistake tells what else there is.
-            Unknown::IsWrong => declared(tokens),
-            // For thousands of accounts, a copy of all names for each would be millions.
-            _ => tokens.iter().filter(|token| own == Some(token.name.as_str())).map(named).collect(),
-        };
-        let read = accounts::read(&reader.root(), &declared, unknown);
+        let read = accounts::read(&reader.root(), tokens, unknown);
         let read = if read.is_empty() { None } else { Some(read) };
         reader.finish(read)
     }

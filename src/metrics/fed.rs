@@ -52,8 +52,14 @@ pub(super) struct Names(RwLock<HashSet<String>>);
 impl Names {
     /// This one, or `other` where there are too many already.
     pub(super) fn told_apart<'a>(&self, name: &'a str) -> &'a str {
-        if self.0.read().unwrap_or_else(PoisonError::into_inner).contains(name) {
-            return name;
+        {
+            let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            if names.contains(name) {
+                return name;
+            }
+            if names.len() >= MOST_NAMES {
+                return "other";
+            }
         }
         let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= MOST_NAMES {

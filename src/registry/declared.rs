@@ -42,18 +42,19 @@ impl Declared {
     /// Reads the store beside the file. A name lives in one place only: the file's.
     pub async fn read(config: &Config, store: &dyn Store, before: &Self) -> Result<Self, StoreError> {
         let mut declared = Self { tokens: config.tokens.clone(), ..Self::default() };
+        let of_file: HashSet<_> = config.tokens.iter().map(|token| token.name.as_str()).collect();
         for record in store.records(Kind::Token).await? {
             declared.versions.push((record.kind, record.name.clone(), record.version));
-            declared.token(config, &record, before);
+            declared.token(config, &of_file, &record, before);
         }
         (declared.accounts, declared.errors) = config.accounts_anyway(&declared.tokens);
         if declared.errors.is_some() {
             declared.unusable.extend(config.account_names().map(str::to_owned));
         }
-        let mut names: HashSet<_> = declared.accounts.iter().flat_map(folded).collect();
+        let mut known = Known::of(&declared);
         for record in store.records(Kind::Account).await? {
             declared.versions.push((record.kind, record.name.clone(), record.version));
-            declared.account(config, &record, &mut names, before);
+            declared.account(config, &record, &mut known, before);
         }
         declared.tell_of_orphans();
         declared.tell_of_guests(config);
@@ -80,9 +81,9 @@ impl Declared {
         self.versions == other.versions && self.broken == other.broken
     }
 
-    fn token(&mut self, config: &Config, record: &Record, before: &Self) {
+    fn token(&mut self, config: &Config, of_file: &HashSet<&str>, record: &Record, before: &Self) {
         let Record { name, version, .. } = record;
-        if config.tokens.iter().any(|token| token.name == *name) {
+        if of_file.contains(name.as_str()) {
             return self.broken.push(format!("token {name:?} is in the file and in the store; the file's counts"));
         }
         let same = before.stored.get(name).filter(|(known, _)| known == version).map(|(_, token)| Arc::clone(token));
@@ -96,26 +97,26 @@ impl Declared {
         }
     }
 
-    fn account(&mut self, config: &Config, record: &Record, names: &mut HashSet<String>, before: &Self) {
+    fn account(&mut self, config: &Config, record: &Record, known: &mut Known, before: &Self) {
         let Record { name, version, .. } = record;
-        if names.contains(&Account::folded(name)) {
+        if known.names.contains(&Account::folded(name)) {
             return self.broken.push(format!("account {name:?} of the store: another account has this name"));
         }
-        let known = before.read.get(name).filter(|(known, accounts)| known == version && self.has_tokens_of(accounts));
-        let accounts = known.map_or_else(
-            || read(record, |settings| config.stored_account_anyway(name, settings, &self.tokens)),
+        let same = before.read.get(name).filter(|(read, accounts)| read == version && known.has_tokens_of(accounts));
+        let accounts = same.map_or_else(
+            || read(record, |settings| config.stored_account_anyway(name, settings, |token| known.token(token))),
             |(_, accounts)| Ok(accounts.clone()),
         );
         match accounts {
             Ok(accounts) => {
                 self.read.insert(name.clone(), (*version, accounts.clone()));
                 for account in accounts {
-                    if folded(&account).any(|name| names.contains(&name)) {
+                    if folded(&account).any(|name| known.names.contains(&name)) {
                         let name = account.name;
                         self.broken
                             .push(format!("account {name:?} of the store: another account has one of its names"));
                     } else {
-                        names.extend(folded(&account));
+                        known.names.extend(folded(&account));
                         self.accounts.push(account);
                     }
                 }
@@ -126,11 +127,6 @@ impl Declared {
                 self.unusable.extend(aliases(record));
             }
         }
-    }
-
-    /// Whether the very tokens of these accounts are declared still.
-    fn has_tokens_of(&self, accounts: &[Account]) -> bool {
-        accounts.iter().all(|account| self.tokens.iter().any(|token| Arc::ptr_eq(token, &account.token)))
     }
 
     /// Accounts whose token was forgotten, or cannot be read: their programs are told to try again later.
@@ -157,6 +153,30 @@ impl Declared {
             };
             self.broken.push(format!("anonymous: {told}; until then nobody can send without a login"));
         }
+    }
+}
+
+/// What accounts of the store are read beside; found by name, for there may be many of each.
+struct Known {
+    tokens: HashMap<String, Arc<Token>>,
+    /// User names that are taken.
+    names: HashSet<String>,
+}
+
+impl Known {
+    fn of(declared: &Declared) -> Self {
+        let tokens = declared.tokens.iter().map(|token| (token.name.clone(), Arc::clone(token))).collect();
+        Self { tokens, names: declared.accounts.iter().flat_map(folded).collect() }
+    }
+
+    fn token(&self, name: &str) -> Option<Arc<Token>> {
+        self.tokens.get(name).map(Arc::clone)
+    }
+
+    /// Whether the very tokens of these accounts are declared still.
+    fn has_tokens_of(&self, accounts: &[Account]) -> bool {
+        let is_there = |token: &Arc<Token>| self.tokens.get(&token.name).is_some_and(|known| Arc::ptr_eq(known, token));
+        accounts.iter().all(|account| is_there(&account.token))
     }
 }
 

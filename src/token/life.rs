@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, warn};
 
+use super::entries::Entries;
 use super::entry::{Entry, Flight, Landing};
 use super::error::TokenError;
 use super::flight::{fly, save_pending};
@@ -41,8 +42,7 @@ pub(super) struct Shared {
     /// Names this process in leases.
     pub(super) owner: String,
     pub(super) notices: Notices,
-    /// By the names of their states. Only ever replaced as a whole: who reads waits for nobody.
-    entries: ArcSwap<HashMap<String, Arc<Entry>>>,
+    entries: Entries,
     declared: ArcSwap<HashMap<String, Declared>>,
     /// When something is due may be another time than before.
     pub(super) moved: Notify,
@@ -59,7 +59,7 @@ impl Tokens {
     /// No tokens yet; see [`Tokens::declare`].
     #[must_use]
     pub fn new(store: Arc<dyn Store>, settings: TokenSettings, owner: String, notices: Notices) -> Self {
-        let (entries, declared) = (ArcSwap::default(), ArcSwap::default());
+        let (entries, declared) = (Entries::new(), ArcSwap::default());
         let (settings, moved) = (ArcSwap::from_pointee(settings), Notify::new());
         Self(Arc::new(Shared { store, settings, owner, notices, entries, declared, moved, flights: Busy::default() }))
     }
@@ -75,9 +75,8 @@ impl Tokens {
     pub fn declare(&self, tokens: impl IntoIterator<Item = (Arc<Token>, Http)>) {
         let declared: HashMap<_, _> =
             tokens.into_iter().map(|(token, http)| (token.name.clone(), (token, http))).collect();
-        let known = self.0.entries.load();
         let mut entries = HashMap::new();
-        for entry in known.values() {
+        for entry in &self.0.entries() {
             if let Some((token, http)) = declared.get(&entry.token.name)
                 && token.state_name(&entry.user) == entry.name
             {
@@ -92,7 +91,7 @@ impl Tokens {
             entries.entry(name).or_insert_with(|| Arc::new(Entry::new(token, http, &token.mailbox)));
         }
         self.0.declared.store(Arc::new(declared));
-        self.0.entries.store(Arc::new(entries));
+        self.0.entries.replace(entries.into_values());
         self.0.moved.notify_one();
     }
 
@@ -174,7 +173,7 @@ impl Tokens {
             warn!(unfinished, "token.refresh_cut_off");
         }
         let end = Instant::now() + LAST_SAVE;
-        for entry in self.0.entries().values() {
+        for entry in &self.0.entries() {
             if !matches!(timeout_at(end, save_pending(&self.0, entry)).await, Ok(Ok(()))) {
                 error!(token = entry.token.name, "token.lost_with_the_process");
             }
@@ -196,17 +195,12 @@ impl Tokens {
         let declared = self.0.declared.load();
         let (token, http) = declared.get(name).ok_or_else(|| TokenError::Unknown(name.to_owned()))?;
         let state_name = token.state_name(user);
-        if let Some(entry) = self.0.entries.load().get(&state_name) {
-            return Ok(Arc::clone(entry));
+        if let Some(entry) = self.0.entries.get(&state_name) {
+            return Ok(entry);
         }
-        let new = Arc::new(Entry::new(token, http, user));
-        self.0.entries.rcu(|entries| {
-            let mut entries = HashMap::clone(entries);
-            entries.entry(state_name.clone()).or_insert_with(|| Arc::clone(&new));
-            entries
-        });
+        let entry = self.0.entries.enter(Arc::new(Entry::new(token, http, user)));
         self.0.moved.notify_one();
-        Ok(self.0.entries.load().get(&state_name).map_or(new, Arc::clone))
+        Ok(entry)
     }
 }
 
@@ -219,8 +213,8 @@ impl Shared {
         TimeDelta::from_std(self.settings().ahead).unwrap_or(TimeDelta::zero())
     }
 
-    pub(super) fn entries(&self) -> Arc<HashMap<String, Arc<Entry>>> {
-        self.entries.load_full()
+    pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
+        self.entries.all()
     }
 
     /// Joins the token's flight, or starts one. A flight that someone else started may bring what is not wanted, or what

@@ -6,6 +6,7 @@
 //! refresh token that was received and not saved would be lost.
 
 mod change;
+mod entries;
 mod entry;
 mod error;
 mod flight;

@@ -32,7 +32,7 @@ impl Tokens {
         loop {
             let (now, changes) = (clock::now(), self.shared().store.foreign_changes());
             let mut next = now + LONGEST;
-            for entry in self.shared().entries().values() {
+            for entry in &self.shared().entries() {
                 let ahead = spread(self.shared().ahead(), &entry.name);
                 let Some(due) = entry.due(ahead, changes, now) else { continue };
                 if due > now {

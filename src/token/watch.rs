@@ -36,7 +36,7 @@ impl Tokens {
 
     /// One look at all of them.
     pub(super) async fn tell_of_deadlines(&self) {
-        for entry in self.shared().entries().values().filter(|entry| !entry.token.disabled) {
+        for entry in self.shared().entries().iter().filter(|entry| !entry.token.disabled) {
             match self.shared().store.token(&entry.name).await {
                 Ok(stored) => look(self.shared(), entry, &stored.state).await,
                 Err(fault) => warn!(token = entry.token.name, error = %fault, "store.failed"),

@@ -137,8 +137,9 @@ impl Live {
         anyhow::ensure!(!self.lasting.closing.is_cancelled(), "the service is stopping");
         let before = Arc::clone(&self.generation.load().config);
         let config = Arc::new(config);
-        let keys = config.differences(&before);
+        let mut keys = config.differences(&before);
         check_fixed(&keys)?;
+        bound(&mut keys);
         if config.admin.is_some() {
             guarded(&config, &self.lasting.store).await?;
         }
@@ -195,6 +196,17 @@ impl Live {
     }
 }
 
+/// So many differences are told by name: a file that was made anew by a program may differ in each of its accounts.
+const MOST_TOLD: usize = 1000;
+
+fn bound(keys: &mut Vec<String>) {
+    let more = keys.len().saturating_sub(MOST_TOLD);
+    if more > 0 {
+        keys.truncate(MOST_TOLD);
+        keys.push(format!("and {more} more"));
+    }
+}
+
 /// Another file of the log has to be one that can be written: nobody would hear that it cannot.
 fn check_log(config: &Config, before: Option<&Generation>) -> anyhow::Result<()> {
     let (Some(file), Some(before)) = (&config.log.file, before) else { return Ok(()) };
@@ -231,5 +243,21 @@ fn tell(outcome: &anyhow::Result<Changes>) {
             let remedy = "what was served before goes on; mend it and reload again";
             error!(error = format!("{fault:#}"), remedy, "config.reload_failed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_made_anew_does_not_fill_the_log() {
+        let mut keys: Vec<_> = (0..=MOST_TOLD).map(|number| format!("accounts.{number} added")).collect();
+        let few = keys[..MOST_TOLD].to_vec();
+        bound(&mut keys);
+        assert_eq!((keys.len(), keys.last().map(String::as_str)), (MOST_TOLD + 1, Some("and 1 more")));
+        let mut same = few.clone();
+        bound(&mut same);
+        assert_eq!(same, few);
     }
 }
