@@ -132,8 +132,19 @@ fn is_meant(words: &[String]) -> bool {
     names.is_empty() || names.iter().any(|name| REHEARSAL.contains(name))
 }
 
+/// Every example of the help and of the handbook has to be understood.
+fn misunderstood() -> Option<String> {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarks.md")).unwrap();
+    let lines = EXAMPLES.lines().chain(page.lines()).map(str::trim);
+    let commands: Vec<_> = lines.filter(|line| line.starts_with("cargo bench --bench relay")).collect();
+    assert!(commands.len() > 8, "the examples are not where they were");
+    let fault = |command: &str| Choice::try_parse_from(command.split(' ').skip(3).filter(|word| *word != "--")).err();
+    commands.into_iter().find_map(|command| fault(command).map(|fault| format!("{command}: {fault}")))
+}
+
 impl Choice {
     fn rehearsal() -> Self {
+        assert_eq!(misunderstood(), None);
         let small = "bench --clients 2 --seconds 0.3 --repetitions 1 --rtt 4 --idle 20 --stalled 4 --size 1 --accounts 20 --patience 0";
         Self { rehearsal: true, ..Self::parse_from(small.split(' ')) }
     }

@@ -50,6 +50,8 @@ const READ: &[(&str, &str, &str)] = &[
     ),
     ("docs/recipes/sql-server.md", "sysmail_add_account_sp", "needs SQL Server, which Debian does not have"),
     ("docs/recipes/jenkins.md", "adminAddress", "needs Jenkins with its plugin"),
+    ("docs/benchmarks.md", "tests/bench-setup", BENCHED),
+    ("docs/benchmarks.md", "--bench relay -- sessions", BENCHED),
     (
         "docs/security.md",
         "systemd-creds encrypt",
@@ -57,6 +59,8 @@ const READ: &[(&str, &str, &str)] = &[
     ),
 ];
 
+const BENCHED: &str =
+    "takes long; tests/run does both in small, and asks whether the bench understands the page's commands";
 const TRACED: &str = "goes on for minutes, with the time of the day; tests/commands/trace.rs plays it";
 const PACKAGED: &str = "tests/package does it, in systems that are thrown away";
 const IMPORTED: &str = "tests/commands/import.rs runs each of them, with files of the other programs";

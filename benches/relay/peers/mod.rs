@@ -46,6 +46,7 @@ pub(crate) struct Peer {
     /// When its process was started.
     pub(crate) since: Instant,
     way: Way,
+    log: PathBuf,
     child: Option<Child>,
 }
 
@@ -161,14 +162,15 @@ impl Peer {
         let Some(mut plan) = kind.plan(ground) else {
             let (smtp, pop3) = (at(ground.ports.smtp), Some(at(ground.ports.pop3s)));
             let way = Way { smtp, imap: direct, imaps: Some(direct), pop3, password: false, program };
-            return Ok(Self { kind, since: Instant::now(), way, child: None });
+            return Ok(Self { kind, since: Instant::now(), way, log: PathBuf::new(), child: None });
         };
-        let log = std::fs::File::create(plan.directory.join("log")).map_err(|fault| fault.to_string())?;
+        let file = plan.directory.join("log");
+        let log = std::fs::File::create(&file).map_err(|fault| fault.to_string())?;
         plan.command.stdin(Stdio::null()).stdout(log.try_clone().map_err(|fault| fault.to_string())?).stderr(log);
         let since = Instant::now();
         let child = plan.command.spawn().map_err(|fault| fault.to_string())?;
         let Plan { smtp, imap, imaps, pop3, password, .. } = plan;
-        Ok(Self { kind, since, way: Way { smtp, imap, imaps, pop3, password, program }, child: Some(child) })
+        Ok(Self { kind, since, way: Way { smtp, imap, imaps, pop3, password, program }, log: file, child: Some(child) })
     }
 
     /// Its process; nobody's where there is no relay.
@@ -213,6 +215,9 @@ impl Drop for Peer {
         }
         drop(child.kill());
         drop(child.wait());
+        if self.kind == Kind::Gatepost {
+            gatepost_kit::keep_log("bench", &self.log);
+        }
     }
 }
 
