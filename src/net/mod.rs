@@ -19,6 +19,7 @@ mod socket;
 mod socket_file;
 mod splice;
 mod stream;
+mod tickets;
 mod tls;
 
 pub use accept::{AcceptError, accept_tls};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::time::timeout;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ResolvesServerCert;
@@ -12,6 +13,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, CertificateError, CipherSuite, ClientConfig, Error, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsConnector, TlsStream};
 
+use super::tickets::Tickets;
 use super::{ServerCertificate, Socket, Stream};
 
 /// What is wrong with TLS material or a handshake; says what to do.
@@ -157,7 +159,9 @@ pub fn client_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
     }
     let builder = ClientConfig::builder_with_provider(crypto()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|fault| TlsError::File { path: PathBuf::new(), fault: fault.to_string() })?;
-    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.resumption = Resumption::store(Arc::new(Tickets::new()));
+    Ok(Arc::new(config))
 }
 
 /// Performs the client's handshake; certificate and name are checked.
