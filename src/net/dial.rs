@@ -145,6 +145,9 @@ const OWN: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, 
 const HEAD_START: Duration = Duration::from_millis(250);
 
 async fn race(addresses: Vec<SocketAddr>) -> Result<Won, Failures> {
+    if let [only] = addresses[..] {
+        return alone(only).await;
+    }
     let mut waiting = addresses.iter().copied();
     let mut attempts = JoinSet::new();
     let mut failures = Failures { attempts: String::new(), own: true };
@@ -170,6 +173,16 @@ async fn race(addresses: Vec<SocketAddr>) -> Result<Won, Failures> {
             return Err(failures);
         }
     }
+}
+
+/// Without the tasks of a race.
+async fn alone(address: SocketAddr) -> Result<Won, Failures> {
+    let connected = TcpStream::connect(address).await;
+    connected.map(|tcp| Won { tcp, address, late: Vec::new() }).map_err(|fault| {
+        let mut failures = Failures { attempts: String::new(), own: true };
+        failures.note(address, &fault);
+        failures
+    })
 }
 
 /// Starting the next attempt, where there is one.

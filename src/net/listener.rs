@@ -95,6 +95,8 @@ impl Listener {
     }
 
     fn of(socket: TcpListener) -> io::Result<Self> {
+        // Dialogues are short lines each way: waiting to fill a segment only costs time. Who is accepted inherits it.
+        drop(socket2::SockRef::from(&socket).set_tcp_nodelay(true));
         let address = Address::Tcp(socket.local_addr()?);
         Ok(Self { file: None, socket: Listening::Tcp(socket), address })
     }
@@ -160,8 +162,6 @@ impl Listener {
         match &self.socket {
             Listening::Tcp(listener) => {
                 let (tcp, peer) = listener.accept().await?;
-                // Dialogues are short lines each way: waiting to fill a segment only costs time.
-                drop(tcp.set_nodelay(true));
                 Ok((tcp.into(), peer.into()))
             }
             Listening::Unix(listener) => {
@@ -215,7 +215,8 @@ mod tests {
         });
 
         let _first_client = TcpStream::connect(address).await.unwrap();
-        let first = sessions.recv().await.unwrap();
+        let first: Accepted = sessions.recv().await.unwrap();
+        assert!(matches!(&first.socket, Socket::Tcp(tcp) if tcp.nodelay().unwrap()), "no line waits for another");
         let mut second_client = TcpStream::connect(address).await.unwrap();
         let mut told = String::new();
         second_client.read_to_string(&mut told).await.unwrap();
