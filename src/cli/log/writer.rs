@@ -3,6 +3,7 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -37,6 +38,10 @@ struct Queue {
     /// How many items were taken in, and how many are dealt with.
     taken: u64,
     settled: u64,
+    /// The writer waits for work.
+    rests: bool,
+    /// Somebody waits until all is dealt with.
+    awaited: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +56,10 @@ const LONGEST: usize = 8 * 1024 * 1024;
 
 /// So much is written at a time, in octets.
 const BATCH: usize = 64 * 1024;
+
+/// How long lines gather once all before them are written: under load many go at a time, and nobody has to wake the writer
+/// for each.
+const GATHER: Duration = Duration::from_millis(5);
 
 impl Output {
     pub(super) fn of(log: &Log) -> Self {
@@ -97,8 +106,9 @@ impl Writer {
 
     /// Waits until all that was taken is dealt with, at most so long.
     pub(super) fn flush(&self, limit: Duration) {
-        let queue = self.lock();
+        let mut queue = self.lock();
         let all = queue.taken;
+        queue.awaited = true;
         // Whatever comes of it: there is nothing more to be done.
         drop(self.done.wait_timeout_while(queue, limit, |queue| queue.settled < all));
     }
@@ -106,8 +116,11 @@ impl Writer {
     fn take(&self, mut queue: MutexGuard<'_, Queue>, item: Item) {
         queue.taken += 1;
         queue.items.push_back(item);
+        let rests = std::mem::take(&mut queue.rests);
         drop(queue);
-        self.work.notify_one();
+        if rests {
+            self.work.notify_one();
+        }
     }
 
     fn run(&self, tell: fn(&Told<'_>)) {
@@ -120,7 +133,7 @@ impl Writer {
                 sink = output.open();
             }
             let written = sink.write(&batch.lines, tell);
-            self.settle(batch.items);
+            let all = self.settle(batch.items);
             lost += batch.lost;
             if let Err(Unwritten { lines, fault }) = &written {
                 lost += lines;
@@ -132,17 +145,30 @@ impl Writer {
             if lost > 0 && !failing {
                 tell(&Told::Lost(std::mem::take(&mut lost)));
             }
+            if all {
+                sleep(GATHER);
+            }
         }
     }
 
-    fn settle(&self, items: u64) {
-        self.lock().settled += items;
-        self.done.notify_all();
+    /// Whether that was all.
+    fn settle(&self, items: u64) -> bool {
+        let mut queue = self.lock();
+        queue.settled += items;
+        let all = queue.settled == queue.taken;
+        if queue.awaited {
+            queue.awaited = !all;
+            self.done.notify_all();
+        }
+        all
     }
 
     /// A few lines, and where they and all that follow go, if that is another place than before.
     fn next(&self) -> Batch {
-        let idle = |queue: &mut Queue| queue.items.is_empty();
+        let idle = |queue: &mut Queue| {
+            queue.rests = queue.items.is_empty();
+            queue.rests
+        };
         let mut queue = self.work.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
         let mut batch = Batch::default();
         let mut length = 0;
