@@ -67,6 +67,9 @@ pub(super) async fn relay(
 /// Octets per read: large enough that neither side's system calls matter.
 const CHUNK: usize = 64 * 1024;
 
+/// Of the first read: most messages are short.
+const FIRST: usize = 8 * 1024;
+
 /// How long to look for a last word of an upstream that no longer takes our bytes.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
@@ -113,12 +116,13 @@ impl Relay<'_> {
 
     /// Passes on what the client sends until the end of data; what it sends beyond is left as read-ahead.
     async fn stream(&mut self, wait: Duration) -> Result<(), Body> {
-        let mut buffer = vec![0; CHUNK];
+        let mut buffer = vec![0; FIRST];
         // Octets at the front that were read before: a CR that has to be seen together with what follows it.
         let mut held = self.legs.from_client.len();
         buffer[..held].copy_from_slice(self.legs.from_client.take(held));
         loop {
             let filled = held + self.read(&mut buffer[held..], wait).await?;
+            let full = filled == buffer.len();
             match self.pass(&buffer[..filled]).await {
                 Passed::End(consumed) => {
                     self.legs.from_client.push(&buffer[consumed..filled]);
@@ -128,6 +132,9 @@ impl Relay<'_> {
                     buffer.copy_within(consumed..filled, 0);
                     held = filled - consumed;
                 }
+            }
+            if full {
+                buffer.resize(CHUNK, 0);
             }
             if self.given_up.is_some() && self.size > self.limit.saturating_mul(2) {
                 return Err(Body::Endless);
