@@ -1,10 +1,9 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
-use figment::providers::{Format as _, Toml};
-use figment::value::{Dict, Map};
+use figment::value::{Dict, Map, Value as Laid};
 use figment::{Metadata, Profile, Provider};
 use toml_edit::{ImDocument, Item, TableLike, Value};
 
@@ -24,9 +23,15 @@ pub(super) enum Step {
 /// cannot be a secret. Everything else on the line may be one: neighbours in an inline table, remarks, a line inside a text.
 pub(super) struct Document {
     pub(super) path: PathBuf,
-    tree: ImDocument<String>,
+    text: String,
     /// Where each line starts, in octets.
     lines: Vec<usize>,
+    /// Ten times as large as the text: kept only while places in it are asked for.
+    parsed: Mutex<Option<Arc<Parsed>>>,
+}
+
+struct Parsed {
+    tree: ImDocument<String>,
     values: OnceLock<Vec<Leaf>>,
 }
 
@@ -48,7 +53,10 @@ impl Document {
     pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let lines = line_starts(text);
         match ImDocument::parse(text.to_owned()) {
-            Ok(tree) => Ok(Self { path: path.to_owned(), tree, lines, values: OnceLock::new() }),
+            Ok(tree) => {
+                let parsed = Mutex::new(Some(Parsed::of(tree)));
+                Ok(Self { path: path.to_owned(), text: text.to_owned(), lines, parsed })
+            }
             Err(fault) => {
                 let at = fault.span().map_or(0, |span| span.start);
                 let at = Some(broken(text, &lines, at));
@@ -61,24 +69,39 @@ impl Document {
 
     /// Where a key stands, or the nearest table around it; `shown` if its value may be seen.
     pub(super) fn locate(&self, path: &[Step], shown: bool) -> Option<Snippet> {
-        let (length, span) = (1..=path.len()).rev().find_map(|n| Some((n, span(&self.tree, &path[..n])?)))?;
+        let parsed = self.parsed()?;
+        let (length, span) = (1..=path.len()).rev().find_map(|n| Some((n, span(&parsed.tree, &path[..n])?)))?;
         let target = (shown && length == path.len()).then_some(path);
-        Some(self.snippet(span.start, target))
+        Some(self.snippet(&parsed, span.start, target))
     }
 
     /// Line number, from 1, of a key or of the nearest table around it.
     pub(super) fn line(&self, path: &[Step]) -> Option<usize> {
-        let span = (1..=path.len()).rev().find_map(|length| span(&self.tree, &path[..length]))?;
+        let parsed = self.parsed()?;
+        let span = (1..=path.len()).rev().find_map(|length| span(&parsed.tree, &path[..length]))?;
         Some(line_of(&self.lines, span.start))
     }
 
-    fn snippet(&self, at: usize, target: Option<&[Step]>) -> Snippet {
-        let text = self.tree.raw();
+    /// No place is asked for any more, or not soon.
+    pub(super) fn rest(&self) {
+        *self.parsed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn parsed(&self) -> Option<Arc<Parsed>> {
+        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        if parsed.is_none() {
+            *parsed = ImDocument::parse(self.text.clone()).ok().map(Parsed::of);
+        }
+        parsed.clone()
+    }
+
+    fn snippet(&self, parsed: &Parsed, at: usize, target: Option<&[Step]>) -> Snippet {
+        let text = &self.text;
         let line = line_of(&self.lines, at);
         let range = line_range(text, &self.lines, line);
         let mut masked = Masked::new(at);
         let mut from = range.start;
-        let values = self.values.get_or_init(|| leaves(&self.tree));
+        let values = parsed.values.get_or_init(|| leaves(&parsed.tree));
         let first = values.partition_point(|leaf| leaf.span.end <= range.start);
         for leaf in values[first..].iter().take_while(|leaf| leaf.span.start < range.end) {
             if leaf.span.start > from {
@@ -104,7 +127,42 @@ impl Provider for Document {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Toml::string(self.tree.raw()).data()
+        let parsed = self.parsed().ok_or_else(|| figment::Error::from("not TOML".to_owned()))?;
+        Ok(Profile::Default.collect(dict(parsed.tree.as_table())))
+    }
+}
+
+impl Parsed {
+    fn of(tree: ImDocument<String>) -> Arc<Self> {
+        Arc::new(Self { tree, values: OnceLock::new() })
+    }
+}
+
+fn dict(table: &dyn TableLike) -> Dict {
+    table.iter().filter_map(|(name, item)| Some((name.to_owned(), item_value(item)?))).collect()
+}
+
+fn item_value(item: &Item) -> Option<Laid> {
+    match item {
+        Item::None => None,
+        Item::Value(value) => Some(laid(value)),
+        Item::Table(table) => Some(dict(table).into()),
+        Item::ArrayOfTables(tables) => {
+            Some(tables.iter().map(|table| Laid::from(dict(table))).collect::<Vec<_>>().into())
+        }
+    }
+}
+
+/// A date, which figment does not know, is a table of one.
+fn laid(value: &Value) -> Laid {
+    match value {
+        Value::String(text) => text.value().as_str().into(),
+        Value::Integer(number) => (*number.value()).into(),
+        Value::Float(number) => (*number.value()).into(),
+        Value::Boolean(truth) => (*truth.value()).into(),
+        Value::Datetime(date) => Dict::from([("date".to_owned(), date.value().to_string().into())]).into(),
+        Value::Array(values) => values.iter().map(laid).collect::<Vec<_>>().into(),
+        Value::InlineTable(table) => dict(table).into(),
     }
 }
 

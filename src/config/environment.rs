@@ -20,6 +20,11 @@ pub(super) struct Environment {
 impl Environment {
     pub(super) const NAME: &'static str = "environment";
 
+    /// Whether a variable belongs to it.
+    pub(super) fn is_ours(name: &str) -> bool {
+        name.starts_with(PREFIX)
+    }
+
     /// `below` is what lies under it: names of accounts and tokens there keep their case.
     pub(super) fn of(
         variables: impl IntoIterator<Item = (String, String)>,

@@ -12,7 +12,8 @@ use super::error::{ConfigError, ConfigErrors, Place};
 
 /// The layers of a configuration, laid over each other, with where each value came from.
 pub(super) struct Layers {
-    figment: Figment,
+    /// Where the values that bear a tag come from.
+    sources: HashMap<Tag, From>,
     pub(super) merged: Value,
     /// In the order in which they are laid.
     documents: Vec<Document>,
@@ -22,6 +23,12 @@ pub(super) struct Layers {
     main: PathBuf,
     /// Files that were named by what has been read.
     files: Mutex<BTreeSet<PathBuf>>,
+}
+
+#[derive(Clone, Debug)]
+enum From {
+    Environment,
+    File(PathBuf),
 }
 
 impl Layers {
@@ -42,12 +49,14 @@ impl Layers {
             }
         }
         let variables: HashMap<_, _> = variables.into_iter().collect();
-        let below = figment.find_value("").ok();
+        // A copy of everything, which only variables ask for.
+        let below =
+            variables.keys().any(|name| Environment::is_ours(name)).then(|| figment.find_value("").ok()).flatten();
         let environment = Environment::of(variables.clone(), below.as_ref().and_then(Value::as_dict), &mut errors);
         let figment = figment.merge(&environment);
         match figment.find_value("") {
             Ok(merged) if errors.is_empty() => Ok(Self {
-                figment,
+                sources: sources(&figment, &merged),
                 merged,
                 documents,
                 environment,
@@ -78,7 +87,8 @@ impl Layers {
         let unfit = |_| ConfigErrors(vec![ConfigError::of_file(&main, "cannot be read".to_owned())]);
         let merged = figment.find_value("").map_err(unfit)?;
         let documents = vec![document];
-        Ok(Self { figment, merged, documents, environment, variables, main, files: Mutex::default() })
+        let sources = sources(&figment, &merged);
+        Ok(Self { sources, merged, documents, environment, variables, main, files: Mutex::default() })
     }
 
     /// Notes a file that a value names.
@@ -127,7 +137,7 @@ impl Layers {
     }
 
     pub(super) fn is_environment(&self, tag: Tag) -> bool {
-        self.figment.get_metadata(tag).is_some_and(|metadata| metadata.name == Environment::NAME)
+        matches!(self.sources.get(&tag), Some(From::Environment))
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
@@ -146,11 +156,40 @@ impl Layers {
     }
 
     fn file(&self, tag: Tag) -> Option<&Path> {
-        match self.figment.get_metadata(tag)?.source.as_ref()? {
-            Source::File(file) => Some(file),
-            _ => None,
+        match self.sources.get(&tag)? {
+            From::File(file) => Some(file),
+            From::Environment => None,
         }
     }
+
+    /// No place is asked for any more, or not soon: what that takes is not kept.
+    pub(super) fn rest(&self) {
+        self.documents.iter().for_each(Document::rest);
+    }
+}
+
+/// figment itself would keep all values once more.
+fn sources(figment: &Figment, merged: &Value) -> HashMap<Tag, From> {
+    let mut sources = HashMap::new();
+    let mut values = vec![merged];
+    while let Some(value) = values.pop() {
+        match value {
+            Value::Dict(_, dict) => values.extend(dict.values()),
+            Value::Array(_, array) => values.extend(array),
+            _ => {}
+        }
+        let tag = value.tag();
+        if sources.contains_key(&tag) {
+            continue;
+        }
+        let Some(metadata) = figment.get_metadata(tag) else { continue };
+        if metadata.name == Environment::NAME {
+            sources.insert(tag, From::Environment);
+        } else if let Some(Source::File(file)) = &metadata.source {
+            sources.insert(tag, From::File(file.clone()));
+        }
+    }
+    sources
 }
 
 /// A table that several layers share has the tag of one of them: a value inside tells a file that has it.

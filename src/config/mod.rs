@@ -144,6 +144,7 @@ impl Config {
         let warnings = reader.warnings();
         let mut config = reader.finish(read)?;
         config.warnings = warnings;
+        layers.rest();
         config.reading.layers = Some(layers);
         Ok(config)
     }

@@ -112,7 +112,9 @@ impl Config {
         let find = |layers| {
             let reader = Reader::new(layers);
             let table = reader.root().named("tokens").into_iter().find(|(found, _)| found == name)?.1?;
-            layers.origin(table.origin("").path())
+            let place = layers.origin(table.origin("").path());
+            layers.rest();
+            place
         };
         Some(self.reading.layers.as_ref().and_then(find).unwrap_or_else(|| "the configuration".to_owned()))
     }
@@ -129,7 +131,12 @@ impl Config {
     }
 
     fn account_places(&self) -> &HashMap<String, AccountPlace> {
-        let find = || self.reading.layers.as_ref().map(|layers| accounts::places(&Reader::new(layers).root()));
+        let find = || {
+            let layers = self.reading.layers.as_ref()?;
+            let places = accounts::places(&Reader::new(layers).root());
+            layers.rest();
+            Some(places)
+        };
         self.reading.places.get_or_init(|| find().unwrap_or_default())
     }
 
