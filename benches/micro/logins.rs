@@ -67,6 +67,7 @@ fn up<U: UpstreamLogin>(mut core: U, flights: &[&[u8]]) -> usize {
                 UpstreamStep::Read => break,
                 UpstreamStep::Write(output) => written += output.as_bytes().len(),
                 UpstreamStep::Done(_) => return written,
+                UpstreamStep::Opened => {}
                 UpstreamStep::StartTls => panic!("TLS is there from the first byte"),
                 UpstreamStep::Failed(failure) => panic!("{failure}"),
             }

@@ -104,6 +104,7 @@ fn play_upstream<'a, U: UpstreamLogin>(mut core: U, chunks: impl Iterator<Item =
                     steps.push(text(output.as_bytes()));
                     next
                 }
+                UpstreamStep::Opened => next,
                 UpstreamStep::Done(_) => {
                     steps.push("done".into());
                     return steps;

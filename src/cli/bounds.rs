@@ -117,6 +117,11 @@ pub(super) fn roads(limits: &Limits) -> upstream::RoadSettings {
         failures: small(limits.dead_host_failures),
         longest: Duration::from_secs(limits.dead_host_seconds),
         retry_percent: small(limits.upstream_retry_percent),
+        ready: upstream::ReadySettings {
+            most: size(limits.ready_connections),
+            lasts: Duration::from_secs(limits.ready_seconds),
+            ..upstream::ReadySettings::default()
+        },
     }
 }
 

@@ -102,6 +102,10 @@ limits! {
     dead_host_seconds = 60, 1..=3600;
     /// Second attempts of refused logins, of a hundred logins at a server.
     upstream_retry_percent = 20, 0..=100;
+    /// Connections without a login that are kept ready for the next, at each server of a provider; 0 is none.
+    ready_connections = 8, 0..=1000;
+    /// Seconds after which one is given up that nobody has needed. Providers end such connections after a minute.
+    ready_seconds = 30, 1..=3600;
     /// Seconds for an SMTP reply of a provider.
     upstream_reply_seconds = 300, SECONDS;
     /// Seconds for a provider's reply to the end of a message.

@@ -38,7 +38,9 @@ fn detail(error: &UpstreamError) -> String {
     match error {
         UpstreamError::Tls(TlsError::Handshake { fault, .. }) => fault.to_string(),
         UpstreamError::Login {
-            failure: UpstreamFailure::Refused(said) | UpstreamFailure::Unavailable(said), ..
+            failure:
+                UpstreamFailure::Refused(said) | UpstreamFailure::Unavailable(said) | UpstreamFailure::Leaving(said),
+            ..
         } => said.clone(),
         UpstreamError::Login { failure: UpstreamFailure::Violation(violation), host } => format!("{host} {violation}"),
         other => other.to_string(),
@@ -102,7 +104,7 @@ fn conversation(failure: &UpstreamFailure, endpoint: &Endpoint, protocol: Protoc
             return Advice::new(cause, "correct `mailbox` or the app password");
         }
         UpstreamFailure::Refused(_) => return Advice::new("the server refuses", "see its own words"),
-        UpstreamFailure::Unavailable(_) => {
+        UpstreamFailure::Unavailable(_) | UpstreamFailure::Leaving(_) => {
             return Advice::new("the server is there and will not serve now", "wait, and try again");
         }
     };

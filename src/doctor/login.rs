@@ -88,8 +88,10 @@ fn not_renewed(fault: &TokenError) -> &'static str {
 fn failed(patient: &Patient<'_>, error: &UpstreamError, aside: &str) -> Finding {
     let (detail, advice) = upstream(error, patient.target.endpoint, patient.protocol, clock::now());
     let detail = format!("as {}: {detail}{aside}", patient.target.user);
-    let UpstreamError::Login { failure: UpstreamFailure::Refused(said) | UpstreamFailure::Unavailable(said), .. } =
-        error
+    let UpstreamError::Login {
+        failure: UpstreamFailure::Refused(said) | UpstreamFailure::Unavailable(said) | UpstreamFailure::Leaving(said),
+        ..
+    } = error
     else {
         return Finding::failed(detail, advice);
     };

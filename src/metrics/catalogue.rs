@@ -73,6 +73,7 @@ catalogue! {
     Histogram "gatepost_login_duration_seconds" ["protocol"] "From the password to the yes of both sides, of logins that succeeded";
     Histogram "gatepost_upstream_login_duration_seconds" ["provider", "phase"] "Parts of a login at the provider that succeeded; phase: connect, tls, login; those that did not have to be waited for are not counted";
     Counter "gatepost_upstream_sessions_total" ["provider", "way"] "Sessions at providers by how they came about; way: new, ready (a login on a connection that was kept ready), reused (a session that was logged in before)";
+    Gauge "gatepost_upstream_ready_connections" ["provider", "host"] "Connections without a login that are kept ready for the next; only hosts that were tried";
     Gauge "gatepost_upstream_up" ["provider", "host"] "1 while the mail server of a provider can be reached, 0 since it could not; only hosts that were tried";
     Counter "gatepost_upstream_throttled_total" [] "Pauses that providers asked for";
     Counter "gatepost_messages_total" ["outcome"] "Messages accepted, and refusals of one by its stage; outcome: accepted, refused_mail, refused_rcpt, refused_data, refused_other";

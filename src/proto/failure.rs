@@ -111,11 +111,14 @@ pub enum UpstreamFailure {
     /// The upstream refused the token, the password or the user: worth one forced refresh, where there is one.
     #[error("the upstream refused the login: {0}")]
     Refused(String),
-    /// The upstream is there but will not serve now (421, `[UNAVAILABLE]`, `[SYS/TEMP]`, BYE): a new token would not help.
+    /// The upstream is there but will not serve now (`[UNAVAILABLE]`, `[SYS/TEMP]`, 454): a new token would not help.
     #[error("the upstream is unavailable: {0}")]
     Unavailable(String),
-    /// The password, or the user name with it, cannot be said in this protocol; nothing was sent.
-    #[error("the user name or password for the upstream {0}, so nothing was sent")]
+    /// The same, and it ends the connection (421, BYE), which may be all that it means.
+    #[error("the upstream is unavailable: {0}")]
+    Leaving(String),
+    /// The password, or the user name with it, cannot be said in this protocol; it was not sent.
+    #[error("the user name or password for the upstream {0}, so it was not sent")]
     Unsayable(&'static str),
     /// The upstream broke the protocol.
     #[error("the upstream {0}")]

@@ -11,6 +11,7 @@ mod failure;
 mod identity;
 pub mod imap;
 mod input;
+mod opening;
 mod output;
 pub mod pop3;
 pub mod sasl;
@@ -21,6 +22,7 @@ mod transcript;
 pub use failure::{ClientText, LoginFailure, UpstreamFailure, Violation};
 pub use identity::UpstreamIdentity;
 pub use input::{Input, Line, Newline};
+pub use opening::Opening;
 pub use output::Output;
 
 use secrecy::SecretString;
@@ -86,7 +88,7 @@ pub enum DownstreamStep {
 /// The local program's side of a login. The core speaks first: send `greet`, then `advance` until it says otherwise.
 pub trait DownstreamLogin: Sized {
     /// What the upstream told at login that the client has to hear.
-    type Ready;
+    type Ready: Send;
 
     /// The greeting of a fresh connection.
     fn greet(&self) -> Output;
@@ -142,6 +144,9 @@ pub enum UpstreamStep<R> {
     Write(Output),
     /// Perform the TLS handshake as client, call `tls_established`, then advance again. The input is empty.
     StartTls,
+    /// All is said that can be said without naming anybody: advance again to log in, or keep the [`UpstreamLogin::opening`]
+    /// for whoever comes.
+    Opened,
     /// Logged in; what is left in the input is read-ahead of the session.
     Done(R),
     /// Refused or broken.
@@ -149,9 +154,18 @@ pub enum UpstreamStep<R> {
 }
 
 /// The provider's side of a login. The upstream speaks first: read, then `advance`.
-pub trait UpstreamLogin: Sized {
+pub trait UpstreamLogin: Sized + Send + 'static {
     /// What was learnt and has to reach the client or the relay.
-    type Ready;
+    type Ready: Send;
+
+    /// What a client says that leaves without a login.
+    const GOODBYE: &'static str;
+
+    /// A connection that has come to [`UpstreamStep::Opened`], for whomever it was opened.
+    fn resume(identity: UpstreamIdentity, opening: Opening) -> Self;
+
+    /// What was told up to [`UpstreamStep::Opened`].
+    fn opening(self) -> Opening;
 
     /// Consumes complete lines of `input` until something has to be done.
     fn advance(self, input: &mut Input) -> (Self, UpstreamStep<Self::Ready>);

@@ -112,6 +112,7 @@ pub(crate) fn play_upstream<U: UpstreamLogin>(
                     log.push("TLS".into());
                     core = Some(next.tls_established());
                 }
+                UpstreamStep::Opened => core = Some(next),
                 UpstreamStep::Done(ready) => log.push(format!("DONE {}", done(&ready))),
                 UpstreamStep::Failed(failure) => log.push(format!("FAILED {failure}")),
             }

@@ -15,7 +15,7 @@ use crate::account::{Attempt, Held, Matched, Verdict};
 use crate::activity::{Entered, Login};
 use crate::clock;
 use crate::explain;
-use crate::metrics::Outcome;
+use crate::metrics::{Outcome, Way};
 use crate::model::Account;
 use crate::proto::{ClientText, Credentials, LoginFailure, UpstreamLogin};
 use crate::submit::gate::Permit;
@@ -94,7 +94,7 @@ impl Dialogue<'_> {
             Ok(Risen { upstream, permit, origin }) => {
                 let entered = self.enter(&admitted).map_err(|refusal| self.refused(who, &refusal))?;
                 let reused = origin.as_ref().is_some_and(|origin| origin.way.is_reused());
-                self.tell_of_login(who, &admitted, reused);
+                self.tell_of_login(who, &admitted, (upstream.took.way == Way::Ready, reused));
                 self.count(Outcome::Success, asked);
                 Ok(Granted { entered, upstream, permit, origin })
             }
@@ -147,12 +147,12 @@ impl Dialogue<'_> {
         failure
     }
 
-    fn tell_of_login(&self, who: Who<'_>, admitted: &Admitted, reused: bool) {
+    fn tell_of_login(&self, who: Who<'_>, admitted: &Admitted, (ready, reused): (bool, bool)) {
         let (account, label) = (&admitted.account, admitted.label());
-        let reused = reused.then_some(true);
+        let [ready, reused] = [ready, reused].map(|so| so.then_some(true));
         let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (protocol, anonymous, token) = (self.frontend.protocol, who.anonymous(), &account.token.name);
-        info!(session = %self.id, %protocol, peer = %self.peer, account = account.name, password = label, anonymous, token, reused, ms, "session.login");
+        info!(session = %self.id, %protocol, peer = %self.peer, account = account.name, password = label, anonymous, token, reused, ready, ms, "session.login");
     }
 
     fn unavailable(&self, who: Who<'_>, admitted: &Admitted, error: &Unavailable) -> LoginFailure {

@@ -77,6 +77,11 @@ impl Health {
         self.death.as_ref().map(|death| Silence { lasts: self.lasts(now), cause: death.cause.clone() })
     }
 
+    /// Whether the last attempt came to something.
+    pub(super) const fn is_well(&self) -> bool {
+        self.failures == 0
+    }
+
     /// Nothing came of it. Returns after how many failures it counts as dead, when that is new. `jittered` shortens a pause a
     /// little, each time otherwise.
     pub(super) fn failed(

@@ -24,6 +24,16 @@ impl Leave {
         Self { roads, server, user, how, known: AtomicBool::new(false) }
     }
 
+    /// Where it leads.
+    pub(super) const fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// Whether something was learnt already.
+    pub(super) fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
+    }
+
     /// The server is there: whatever comes now does not concern the others.
     pub fn reached(&self) {
         if !self.known.swap(true, Ordering::Relaxed) {
@@ -41,7 +51,7 @@ impl Leave {
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        let unknown = !self.known.load(Ordering::Relaxed);
+        let unknown = !self.is_known();
         self.roads.over(&self.server, self.user.as_deref(), self.how, unknown);
     }
 }

@@ -1,9 +1,7 @@
 use std::io;
-use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::rustls::ClientConfig;
@@ -11,11 +9,11 @@ use tokio_rustls::rustls::ClientConfig;
 use super::leave::Leave;
 use super::roads::{Closed, Roads, Server};
 use crate::metrics::Took;
-use crate::model::{AccessToken, Endpoint, Grant, Provider, SaslMechanism, Token, UpstreamTls as Tls};
-use crate::net::{DialError, Link, Stream, TlsError, connect_tls};
+use crate::model::{AccessToken, Endpoint, Grant, Provider, SaslMechanism, Token};
+use crate::net::{DialError, Link, TlsError};
 use crate::proto::sasl::Mechanism;
-use crate::proto::{Input, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation};
-use crate::trace::{Tracer, Way};
+use crate::proto::{Input, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamTls};
+use crate::trace::Tracer;
 
 /// An upstream session after login.
 #[derive(Debug)]
@@ -75,6 +73,14 @@ impl UpstreamError {
         matches!(self, Self::Login { failure: UpstreamFailure::Refused(_), .. })
     }
 
+    /// Whether it may be nothing but the end of the connection, and no answer to whoever came by it.
+    pub(super) const fn ends_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Broke { .. } | Self::Slow { .. } | Self::Login { failure: UpstreamFailure::Leaving(_), .. }
+        )
+    }
+
     /// Whether anybody else would have fared the same, as long as the server had not said anything under TLS.
     const fn concerns_all(&self) -> bool {
         match self {
@@ -93,7 +99,7 @@ pub struct Target<'a> {
     /// How to log in there.
     pub mechanism: Mechanism,
     /// Whose it is, and the way out of this network to it.
-    pub provider: &'a Provider,
+    pub provider: &'a Arc<Provider>,
     /// What is known of the servers.
     pub roads: &'a Arc<Roads>,
     /// For what.
@@ -130,7 +136,7 @@ pub struct Limits {
 
 impl Limits {
     /// How long a login waits for its turn, so that enough is left for itself.
-    fn turn(&self) -> Duration {
+    pub(super) fn turn(&self) -> Duration {
         self.login / 2
     }
 
@@ -204,6 +210,22 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// By a connection that is kept ready, where there is one; else, or where that turns out to be dead, by one of its own.
+    async fn enter<U: UpstreamLogin>(
+        &self,
+        token: &AccessToken,
+        core: NewCore<U>,
+        leave: &Leave,
+    ) -> Result<Upstream<U::Ready>, UpstreamError> {
+        if let Some(entered) = self.enter_by_ready(token, core, leave).await {
+            return entered;
+        }
+        let opened = self.open(core, Some(leave)).await?;
+        let Took { connect, tls, login, .. } = opened.took;
+        self.roads.ready_cost(leave.server(), connect + tls + login);
+        self.present::<U>(opened, token, leave).await
+    }
+
     /// What became of an attempt concerns all who log in there, or this mailbox alone.
     fn learn(&self, leave: &Leave, error: Option<&UpstreamError>, limit: Duration) {
         match error {
@@ -212,28 +234,6 @@ impl<'a> Target<'a> {
             Some(error) if !matches!(error, UpstreamError::Login { .. }) => {}
             _ => leave.reached(),
         }
-    }
-
-    async fn enter<U: UpstreamLogin>(
-        &self,
-        token: &AccessToken,
-        core: NewCore<U>,
-        leave: &Leave,
-    ) -> Result<Upstream<U::Ready>, UpstreamError> {
-        let (host, limit) = (&self.endpoint.host, self.limits.login);
-        let began = Instant::now();
-        let tcp = self.connect().await?;
-        let reached = Instant::now();
-        let (stream, tls) = match self.endpoint.tls {
-            Tls::Implicit => (connect_tls(tcp, host, self.trust, limit).await?, UpstreamTls::Implicit),
-            Tls::Starttls => (Stream::Plain(tcp.into()), UpstreamTls::Starttls),
-        };
-        let handshake = if tls == UpstreamTls::Implicit { reached.elapsed() } else { Duration::ZERO };
-        let core = core(self.identity(token.secret().clone()), tls);
-        let took = Took { connect: reached - began, tls: handshake, ..Took::default() };
-        let upstream = self.perform(core, Link { stream, patience: limit }, took, leave).await?;
-        let login = reached.elapsed().saturating_sub(upstream.took.tls);
-        Ok(Upstream { took: Took { login, ..upstream.took }, ..upstream })
     }
 
     /// Connects for an examination. What is learnt of the server, all learn.
@@ -247,119 +247,4 @@ impl<'a> Target<'a> {
         }
         connected
     }
-
-    fn identity(&self, token: SecretString) -> UpstreamIdentity {
-        UpstreamIdentity {
-            mechanism: self.mechanism,
-            user: self.user.to_owned(),
-            token,
-            host: self.endpoint.host.clone(),
-            port: self.endpoint.port,
-            ehlo: self.ehlo.to_owned(),
-        }
-    }
-
-    /// Goes as far as TLS on a connection that is fresh: certificate and name are checked, no token is there to be sent.
-    pub async fn reach_tls<U: UpstreamLogin>(&self, tcp: TcpStream, core: NewCore<U>) -> Result<Stream, UpstreamError> {
-        let limit = self.limits.login;
-        let Endpoint { host, tls, .. } = self.endpoint;
-        let reaching = async {
-            if *tls == Tls::Implicit {
-                return Ok(connect_tls(tcp, host, self.trust, limit).await?);
-            }
-            let leave = self.roads.examine(self.server());
-            let nobody = UpstreamIdentity { mechanism: Mechanism::Xoauth2, ..self.identity(SecretString::default()) };
-            let core = core(nobody, UpstreamTls::Starttls);
-            let mut link = Link { stream: Stream::Plain(tcp.into()), patience: limit };
-            match self.converse(core, &mut link, &mut Input::new(), &leave).await? {
-                Pause::StartTls(_) => Ok(self.encrypt(link).await?.stream),
-                Pause::Done(_) => Err(self.failed(Violation::NoStartTls.into())),
-            }
-        };
-        timeout(limit, reaching).await.map_err(|_| self.slow())?
-    }
-
-    async fn perform<U: UpstreamLogin>(
-        &self,
-        core: U,
-        mut link: Link,
-        mut took: Took,
-        leave: &Leave,
-    ) -> Result<Upstream<U::Ready>, UpstreamError> {
-        let mut input = Input::new();
-        let mut core = core;
-        loop {
-            match self.converse(core, &mut link, &mut input, leave).await? {
-                Pause::StartTls(next) => {
-                    let asked = Instant::now();
-                    link = self.encrypt(link).await?;
-                    took.tls = asked.elapsed();
-                    core = next.tls_established();
-                }
-                Pause::Done(ready) => return Ok(Upstream { link, ahead: input, ready, took }),
-            }
-        }
-    }
-
-    /// Performs the steps of a core up to the next that is more than reading and writing.
-    async fn converse<U: UpstreamLogin>(
-        &self,
-        mut core: U,
-        link: &mut Link,
-        input: &mut Input,
-        leave: &Leave,
-    ) -> Result<Pause<U>, UpstreamError> {
-        let broke = |fault| UpstreamError::Broke { host: self.endpoint.host.clone(), fault };
-        let mut first = true;
-        loop {
-            let ahead = self.tracer.and_then(|tracer| tracer.ahead(input));
-            let (next, step) = core.advance(input);
-            core = next;
-            if let Some(tracer) = self.tracer {
-                tracer.consumed(Way::FromUpstream, ahead, input);
-            }
-            match step {
-                UpstreamStep::Read => {
-                    if take(&mut first) {
-                        link.stream.hasten_tickets();
-                    }
-                    let chunk = link.read(self.limits.login).await.map_err(broke)?;
-                    if chunk.is_empty() {
-                        return Err(broke(io::ErrorKind::UnexpectedEof.into()));
-                    }
-                    if matches!(link.stream, Stream::Tls(_)) {
-                        leave.reached();
-                    }
-                    input.push(&chunk);
-                }
-                UpstreamStep::Write(output) => {
-                    if let Some(tracer) = self.tracer {
-                        tracer.hear(Way::ToUpstream, output.as_bytes());
-                    }
-                    link.send(output.as_bytes()).await.map_err(broke)?;
-                }
-                UpstreamStep::StartTls => return Ok(Pause::StartTls(core)),
-                UpstreamStep::Done(ready) => return Ok(Pause::Done(ready)),
-                UpstreamStep::Failed(failure) => return Err(self.failed(failure)),
-            }
-        }
-    }
-
-    async fn encrypt(&self, link: Link) -> Result<Link, TlsError> {
-        link.upgrade(|tcp| connect_tls(tcp, &self.endpoint.host, self.trust, self.limits.login)).await
-    }
-
-    fn failed(&self, failure: UpstreamFailure) -> UpstreamError {
-        UpstreamError::Login { host: self.endpoint.host.clone(), failure }
-    }
-
-    fn slow(&self) -> UpstreamError {
-        UpstreamError::Slow { host: self.endpoint.host.clone(), seconds: self.limits.login.as_secs() }
-    }
-}
-
-/// Where a conversation is more than reading and writing.
-enum Pause<U: UpstreamLogin> {
-    StartTls(U),
-    Done(U::Ready),
 }

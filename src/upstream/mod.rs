@@ -8,7 +8,9 @@ mod dial;
 mod health;
 mod leave;
 mod login;
+mod open;
 mod reach;
+mod ready;
 mod retries;
 mod roads;
 #[cfg(test)]
@@ -18,4 +20,5 @@ mod turns;
 pub use leave::{Leave, Retry};
 pub use login::{Limits, Manner, NewCore, Target, Upstream, UpstreamError};
 pub use reach::Reach;
+pub use ready::ReadySettings;
 pub use roads::{Closed, RoadSettings, Roads, Seen, Server};

@@ -28,7 +28,7 @@ impl Reach {
         let endpoint = token.provider.endpoints.of(protocol)?;
         let mechanism = Target::mechanism(token);
         let Self { trust, ehlo, limits, roads } = self;
-        let (provider, manner, limits) = (&*token.provider, Manner::Session, *limits);
+        let (provider, manner, limits) = (&token.provider, Manner::Session, *limits);
         let tracer = None;
         Some(Target { endpoint, mechanism, provider, roads, manner, trust, user, ehlo, limits, tracer })
     }

@@ -10,10 +10,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::health::{Health, Rules, Silence, Try};
 use super::leave::Leave;
+use super::ready::{Ready, ReadySettings, Shelf};
 use super::retries::{Allowed, Retries};
 use super::turns::Turns;
 use crate::model::{Endpoint, Provider};
@@ -25,6 +28,10 @@ pub struct Roads {
     settings: ArcSwap<RoadSettings>,
     servers: Mutex<HashMap<Arc<Server>, State>>,
     names: Names,
+    /// Who makes connections ready, watches them and gives them up.
+    pub(super) tasks: TaskTracker,
+    /// Ends them.
+    pub(super) ending: CancellationToken,
 }
 
 /// Bounds of [`Roads`].
@@ -38,11 +45,14 @@ pub struct RoadSettings {
     pub longest: Duration,
     /// Second attempts, of a hundred logins (`limits.upstream_retry_percent`).
     pub retry_percent: u32,
+    /// Connections kept ready.
+    pub ready: ReadySettings,
 }
 
 impl Default for RoadSettings {
     fn default() -> Self {
-        Self { connects: 100, failures: 3, longest: Duration::from_mins(1), retry_percent: 20 }
+        let (longest, ready) = (Duration::from_mins(1), ReadySettings::default());
+        Self { connects: 100, failures: 3, longest, retry_percent: 20, ready }
     }
 }
 
@@ -114,16 +124,26 @@ pub struct Seen {
     pub connecting: usize,
     /// Logins that wait for their turn.
     pub waiting: usize,
+    /// Connections that are kept ready.
+    pub ready: usize,
 }
 
 /// How someone who waits is called.
 type Call = oneshot::Sender<Result<Leave, Closed>>;
 
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     health: Health,
     turns: Turns<Call>,
     retries: Retries,
+    pub(super) shelf: Shelf<Ready>,
+}
+
+impl State {
+    /// Nothing says that it is not.
+    pub(super) fn is_well(&self) -> bool {
+        self.health.is_well()
+    }
 }
 
 /// What an operator can do about it.
@@ -145,7 +165,8 @@ impl Roads {
     /// The same where names are found in another way.
     #[must_use]
     pub fn with_names(settings: RoadSettings, names: Names) -> Self {
-        Self { settings: ArcSwap::from_pointee(settings), servers: Mutex::default(), names }
+        let (tasks, ending) = (TaskTracker::new(), CancellationToken::new());
+        Self { settings: ArcSwap::from_pointee(settings), servers: Mutex::default(), names, tasks, ending }
     }
 
     /// Where the addresses of servers are found.
@@ -159,11 +180,39 @@ impl Roads {
         self.settings.store(Arc::new(settings));
         let now = Instant::now();
         self.lock().values_mut().for_each(|state| state.health.reconsider(now));
+        // They were made by other settings, and perhaps by other trust.
+        self.part(self.clear_ready());
+    }
+
+    #[cfg(test)]
+    pub(super) fn settle(&self, settings: RoadSettings) {
+        self.settings.store(Arc::new(settings));
+    }
+
+    pub(super) fn clear_ready(&self) -> Vec<Ready> {
+        self.lock().values_mut().flat_map(|state| state.shelf.clear()).collect()
+    }
+
+    pub(super) fn settings(&self) -> RoadSettings {
+        **self.settings.load()
+    }
+
+    /// Looks at what is known of a server, or changes it; nothing of it may wait.
+    pub(super) fn with<R>(&self, server: &Server, look: impl FnOnce(&mut State) -> R) -> Option<R> {
+        self.lock().get_mut(server).map(look)
     }
 
     /// Forgets servers that nobody has any more.
     pub fn keep(&self, servers: &HashSet<Server>) {
-        self.lock().retain(|server, state| servers.contains(&**server) || state.turns.taken() > 0);
+        let mut given_up = Vec::new();
+        self.lock().retain(|server, state| {
+            let is_there = servers.contains(&**server);
+            if !is_there {
+                given_up.extend(state.shelf.clear());
+            }
+            is_there || state.turns.taken() > 0
+        });
+        self.part(given_up);
     }
 
     /// All servers that were connected to, in the order of their names.
@@ -175,6 +224,7 @@ impl Roads {
             dead: state.health.death(now).map(|silence| (silence.lasts, silence.cause)),
             connecting: state.turns.taken(),
             waiting: state.turns.waiting(),
+            ready: state.shelf.len(),
         };
         let mut all: Vec<_> = self.lock().iter().map(seen).collect();
         all.sort_by(|one, other| {
@@ -214,12 +264,23 @@ impl Roads {
         Leave::new(self, &Arc::new(server), None, Try::Usual)
     }
 
+    /// A place for someone whom nobody awaits: only while no login waits, or would have to before long.
+    pub(super) fn spare(self: &Arc<Self>, server: &Arc<Server>) -> Option<Leave> {
+        let connects = self.settings().connects;
+        let nobody = Arc::<str>::from("");
+        let mut servers = self.lock();
+        let state = servers.get_mut(server)?;
+        let is_quiet = state.is_well() && state.turns.waiting() == 0 && state.turns.taken() < connects / 2;
+        (is_quiet && state.turns.enter(&nobody, connects)).then(|| Leave::new(self, server, Some(nobody), Try::Usual))
+    }
+
     fn begin(self: &Arc<Self>, server: &Arc<Server>, user: &Arc<str>) -> Result<Begun, Closed> {
-        let RoadSettings { connects, retry_percent, .. } = **self.settings.load();
+        let (now, RoadSettings { connects, retry_percent, ready, .. }) = (Instant::now(), self.settings());
         let mut servers = self.lock();
         let state = servers.entry(Arc::clone(server)).or_default();
-        let how = state.health.ask(Instant::now()).map_err(|silence| dead(server, silence))?;
+        let how = state.health.ask(now).map_err(|silence| dead(server, silence))?;
         state.retries.attempted(retry_percent);
+        state.shelf.came(now, ready);
         // Whoever tries alone waits for nobody: those who hang have the places.
         if how == Try::Probe {
             return Ok(Begun::Through(Leave::new(self, server, None, how)));

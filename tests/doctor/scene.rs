@@ -77,7 +77,7 @@ impl Scene {
     }
 
     pub(crate) async fn with(setting: Setting) -> Self {
-        let settings = Settings { dialect: setting.dialect, certificate: setting.certificate };
+        let settings = Settings { dialect: setting.dialect, certificate: setting.certificate, ..Settings::default() };
         let provider = Provider::with(settings).await;
         provider.add_client("client", Some(SECRET), MAILBOX);
         let directory = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ mod activation;
 mod anonymous;
 mod api;
 mod combined;
+mod distance;
 mod egress;
 mod ended;
 mod gate;

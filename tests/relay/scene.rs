@@ -109,7 +109,9 @@ impl Scene {
 /// All but Gatepost: its configuration stands in the directory.
 pub(crate) async fn stage(setting: Setting) -> (Provider, Authority, tempfile::TempDir) {
     log_all();
-    let provider = Provider::with(Settings { dialect: setting.dialect, certificate: setting.certificate }).await;
+    let provider =
+        Provider::with(Settings { dialect: setting.dialect, certificate: setting.certificate, ..Settings::default() })
+            .await;
     provider.add_client("client", Some("client s3cret"), MAILBOX);
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::new(&["localhost"]);
@@ -227,6 +229,8 @@ key = "gpk1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 certificate = "cert.pem"
 key = "key.pem"
 [limits]
+# How busy the machine is would decide whether there is one.
+ready_connections = 0
 {limits}
 {listeners}
 [providers.simulated]

@@ -64,6 +64,7 @@ impl Live {
         let end = Instant::now() + patience;
         lasting.closing.cancel();
         lasting.kept.close();
+        lasting.roads.close();
         // Whoever comes now is refused, and tries elsewhere; sockets of systemd stay its own.
         self.doors().clear();
         let (sessions, messages) = (lasting.activity.roll.open(), lasting.busy.count());
@@ -88,6 +89,7 @@ impl Live {
             }
             self.tasks.wait().await;
             lasting.kept.closed().await;
+            lasting.roads.all_closed().await;
         };
         drop(timeout(FAREWELL, rest).await);
     }

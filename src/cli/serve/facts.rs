@@ -1,16 +1,35 @@
 //! What only the composition root knows, for those who look whether mail is flowing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::live::Live;
 use crate::account::{HeldBack, Limit};
 use crate::health::{Blocked, Facts, Listening, Upstream};
-use crate::upstream::Seen;
+use crate::metrics::{MOST_NAMES, Sheet};
+use crate::upstream::{Roads, Seen, Server};
 
 /// Has health ask the service for them, as long as there is one.
 pub(super) fn told_by(live: &Arc<Live>) {
     let asked = Arc::downgrade(live);
     live.lasting.health.learn(move || asked.upgrade().map(|live| facts(&live)).unwrap_or_default());
+    let roads = Arc::downgrade(&live.lasting.roads);
+    live.lasting.activity.metrics.read_also(move |sheet| roads.upgrade().iter().for_each(|roads| ready(roads, sheet)));
+}
+
+/// How many connections are kept ready; of two ways to the same server together.
+fn ready(roads: &Roads, sheet: &mut Sheet) {
+    let mut counts = BTreeMap::<_, u64>::new();
+    for Seen { server, ready, .. } in roads.look() {
+        *counts.entry((server.provider.clone(), shown(&server))).or_default() += ready as u64;
+    }
+    for ((provider, host), count) in counts.iter().take(MOST_NAMES) {
+        sheet.count("gatepost_upstream_ready_connections", &[("provider", provider), ("host", host)], *count);
+    }
+}
+
+fn shown(server: &Server) -> String {
+    format!("{}:{}", server.host, server.port)
 }
 
 fn facts(live: &Live) -> Facts {
@@ -41,7 +60,7 @@ fn upstreams(live: &Live) -> Vec<Upstream> {
 
 fn upstream(Seen { server, dead, .. }: Seen) -> Upstream {
     let fault = dead.map(|(lasts, cause)| format!("for {} s: {cause}", lasts.as_secs()));
-    let (provider, host) = (server.provider.clone(), format!("{}:{}", server.host, server.port));
+    let (provider, host) = (server.provider.clone(), shown(&server));
     Upstream { provider, host, up: fault.is_none(), fault }
 }
 

@@ -2,7 +2,8 @@ use super::{ImapReady, login};
 use crate::proto::identity::Lines;
 use crate::proto::sasl::{Answers, Mechanism, Sasl};
 use crate::proto::{
-    Input, Line, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation,
+    Input, Line, Opening, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls,
+    Violation,
 };
 
 /// The side of the provider, from its greeting to its tagged OK and its capabilities.
@@ -23,6 +24,8 @@ enum State {
     /// TLS is up and nothing was said yet.
     Encrypted,
     Capability,
+    /// The capabilities are known.
+    Opened,
     /// AUTHENTICATE was sent: a challenge is due, or after the last answer the outcome.
     Auth(Answers),
     /// LOGIN was begun, and so many lines of it are said: the next `+` is due, or after the last line the outcome.
@@ -75,7 +78,7 @@ impl ImapUpstream {
     fn untagged(mut self, rest: &[u8]) -> Stepped {
         let (kind, text) = word(rest);
         match (self.state, kind.to_ascii_uppercase().as_slice()) {
-            (_, b"BYE") => self.unavailable(text),
+            (_, b"BYE") => self.leaving(text),
             (State::Greeting(tls), b"OK") => {
                 self.learn(text);
                 self.greeted(tls)
@@ -95,16 +98,13 @@ impl ImapUpstream {
     }
 
     fn greeted(mut self, tls: UpstreamTls) -> Stepped {
-        if let Err(failure) = self.identity.check(Lines::Wrapped) {
-            return (self, Step::Failed(failure));
-        }
         if tls == UpstreamTls::Starttls {
             // What a greeting in clear says of capabilities may be anybody's word.
             self.capabilities = None;
             self.state = State::StartTls;
             return self.say("STARTTLS");
         }
-        if self.capabilities.is_some() { self.authenticate() } else { self.ask() }
+        if self.capabilities.is_some() { self.opened() } else { self.ask() }
     }
 
     fn ask(mut self) -> Stepped {
@@ -112,7 +112,14 @@ impl ImapUpstream {
         self.say("CAPABILITY")
     }
 
+    fn opened(self) -> Stepped {
+        (Self { state: State::Opened, ..self }, Step::Opened)
+    }
+
     fn authenticate(mut self) -> Stepped {
+        if let Err(failure) = self.identity.check(Lines::Wrapped) {
+            return (self, Step::Failed(failure));
+        }
         let offered = self.capabilities.take().unwrap_or_default();
         let offers =
             |name: &str| offered.split(u8::is_ascii_whitespace).any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
@@ -190,7 +197,7 @@ impl ImapUpstream {
                 (self, Step::StartTls)
             }
             (State::StartTls, Status::No) => self.fail(Violation::NoStartTls),
-            (State::Capability, Status::Ok) => self.authenticate(),
+            (State::Capability, Status::Ok) => self.opened(),
             (State::Auth(_) | State::Login { .. }, Status::Ok) if !self.is_presented() => self.fail(NOT_IMAP),
             (State::Auth(_) | State::Login { .. }, Status::Ok) if self.capabilities.is_none() => {
                 self.state = State::LateCapability;
@@ -217,6 +224,11 @@ impl ImapUpstream {
 
     fn unavailable(self, text: &[u8]) -> Stepped {
         let failure = UpstreamFailure::Unavailable(self.identity.log_text(text));
+        (self, Step::Failed(failure))
+    }
+
+    fn leaving(self, text: &[u8]) -> Stepped {
+        let failure = UpstreamFailure::Leaving(self.identity.log_text(text));
         (self, Step::Failed(failure))
     }
 
@@ -262,9 +274,25 @@ fn word(line: &[u8]) -> (&[u8], &[u8]) {
 impl UpstreamLogin for ImapUpstream {
     type Ready = ImapReady;
 
+    const GOODBYE: &'static str = "G1 LOGOUT\r\n";
+
+    fn resume(identity: UpstreamIdentity, opening: Opening) -> Self {
+        let (state, capabilities) = match opening {
+            Opening::Capabilities(list) => (State::Opened, Some(list)),
+            _ => (State::Encrypted, None),
+        };
+        Self { identity, state, capabilities, received: 0 }
+    }
+
+    fn opening(self) -> Opening {
+        self.capabilities.map_or(Opening::Greeted, Opening::Capabilities)
+    }
+
     fn advance(self, input: &mut Input) -> (Self, Step) {
-        if self.state == State::Encrypted {
-            return self.ask();
+        match self.state {
+            State::Encrypted => return self.ask(),
+            State::Opened => return self.authenticate(),
+            _ => {}
         }
         match input.line(LINE) {
             Line::Incomplete => (self, Step::Read),

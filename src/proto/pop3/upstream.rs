@@ -4,7 +4,8 @@ use super::capa::Way;
 use crate::proto::identity::Lines;
 use crate::proto::sasl::{Answers, Mechanism};
 use crate::proto::{
-    Input, Line, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation,
+    Input, Line, Opening, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls,
+    Violation,
 };
 
 /// The side of the provider, from its greeting to `+OK`.
@@ -30,6 +31,8 @@ enum State {
     Capa,
     /// More of a capability list, of which these lines were received.
     List(Vec<u8>),
+    /// What the login depends on is known.
+    Opened(Opening),
     /// The go-ahead for a mechanism that was named without asking for the list.
     GoAhead(Answers),
     /// A challenge, or after the last answer the outcome.
@@ -47,6 +50,9 @@ type Stepped = (Pop3Upstream, Step);
 const LINE: usize = 4096;
 /// Longest capability list, in octets; those of real servers stay below 1 KiB.
 const LIST: usize = 16 * 1024;
+
+/// What a server without CAPA, which is younger than USER, is taken to know.
+const UNLISTED: &[u8] = b"USER\n";
 
 const NOT_POP3: Violation = Violation::NotTheProtocol { protocol: "POP3" };
 
@@ -103,8 +109,7 @@ impl Pop3Upstream {
             State::Stls => return self.fail(Violation::NoStartTls),
             State::Greeting(_) => UpstreamFailure::Unavailable(self.identity.log_text(text)),
             _ if is_outage(text) => UpstreamFailure::Unavailable(self.identity.log_text(text)),
-            // CAPA is younger than USER.
-            State::Capa => return self.log_in(Way::UserPass),
+            State::Capa => return self.opened(Opening::Capabilities(UNLISTED.to_vec())),
             State::GoAhead(_) => Violation::NoMechanism(self.identity.mechanism.names()).into(),
             _ => UpstreamFailure::Refused(self.identity.log_text(text)),
         };
@@ -112,19 +117,34 @@ impl Pop3Upstream {
     }
 
     fn greeted(self, tls: UpstreamTls) -> Stepped {
-        if let Err(failure) = self.identity.check(Lines::Raw) {
-            return (self, Step::Failed(failure));
-        }
         match tls {
-            UpstreamTls::Implicit => self.authenticate(),
+            UpstreamTls::Implicit => self.enquire(),
             UpstreamTls::Starttls => self.say(State::Stls, "STLS\r\n".into()),
         }
     }
 
     /// A token is presented unasked, for there is one way to do it; the ways of a password have to be heard first.
-    fn authenticate(self) -> Stepped {
+    fn enquire(self) -> Stepped {
         if self.identity.mechanism == Mechanism::Password {
             return self.say(State::Capa, "CAPA\r\n".into());
+        }
+        self.opened(Opening::Greeted)
+    }
+
+    fn opened(self, opening: Opening) -> Stepped {
+        (Self { state: State::Opened(opening), ..self }, Step::Opened)
+    }
+
+    fn authenticate(self, opening: &Opening) -> Stepped {
+        if let Err(failure) = self.identity.check(Lines::Raw) {
+            return (self, Step::Failed(failure));
+        }
+        if self.identity.mechanism == Mechanism::Password {
+            return match opening {
+                Opening::Capabilities(list) => self.log_in_as_listed(list),
+                // It was opened for somebody with a token.
+                _ => self.enquire(),
+            };
         }
         match self.identity.mechanism.choose(|_| true) {
             Ok(sasl) => self.say(State::GoAhead(Answers::begin(sasl)), format!("AUTH {}\r\n", sasl.name()).into()),
@@ -134,10 +154,7 @@ impl Pop3Upstream {
 
     fn listed(self, mut list: Vec<u8>, line: &[u8]) -> Stepped {
         if line == b"." {
-            return match Way::of(&list) {
-                Ok(way) => self.log_in(way),
-                Err(violation) => self.fail(violation),
-            };
+            return self.opened(Opening::Capabilities(list));
         }
         list.extend_from_slice(line);
         list.push(b'\n');
@@ -145,6 +162,13 @@ impl Pop3Upstream {
             return self.fail(Violation::TooMuch { limit: LIST });
         }
         self.say(State::List(list), Output::default())
+    }
+
+    fn log_in_as_listed(self, list: &[u8]) -> Stepped {
+        match Way::of(list) {
+            Ok(way) => self.log_in(way),
+            Err(violation) => self.fail(violation),
+        }
     }
 
     fn log_in(self, way: Way) -> Stepped {
@@ -190,18 +214,33 @@ fn is_outage(text: &[u8]) -> bool {
 impl UpstreamLogin for Pop3Upstream {
     type Ready = Pop3Ready;
 
+    const GOODBYE: &'static str = "QUIT\r\n";
+
+    fn resume(identity: UpstreamIdentity, opening: Opening) -> Self {
+        Self { identity, state: State::Opened(opening) }
+    }
+
+    fn opening(self) -> Opening {
+        if let State::Opened(opening) = self.state { opening } else { Opening::Greeted }
+    }
+
     fn advance(self, input: &mut Input) -> (Self, Step) {
-        if let State::Encrypted = self.state {
-            return self.authenticate();
-        }
+        let Self { identity, state } = self;
+        let over = |identity| Self { identity, state: State::Over };
+        let state = match state {
+            State::Encrypted => return over(identity).enquire(),
+            State::Opened(opening) => return over(identity).authenticate(&opening),
+            state => state,
+        };
+        let core = Self { identity, state };
         match input.line(LINE) {
-            Line::Incomplete => (self, Step::Read),
+            Line::Incomplete => (core, Step::Read),
             Line::Whole(line) => {
                 let line = line.to_vec();
-                self.line(&line, !input.is_empty())
+                core.line(&line, !input.is_empty())
             }
-            Line::Malformed(_) => self.fail(NOT_POP3),
-            Line::TooLong => self.fail(Violation::LineTooLong { limit: LINE }),
+            Line::Malformed(_) => core.fail(NOT_POP3),
+            Line::TooLong => core.fail(Violation::LineTooLong { limit: LINE }),
         }
     }
 

@@ -3,7 +3,7 @@ use super::{Extensions, Reply};
 use crate::proto::identity::Lines;
 use crate::proto::sasl::{Answers, Sasl};
 use crate::proto::{
-    Input, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation,
+    Input, Opening, Output, UpstreamFailure, UpstreamIdentity, UpstreamLogin, UpstreamStep, UpstreamTls, Violation,
 };
 
 /// The side of the provider, from its banner to 235.
@@ -32,6 +32,8 @@ enum State {
     /// TLS is up and nothing was said yet.
     Encrypted,
     Ehlo,
+    /// What it can do is known.
+    Opened(Extensions),
     /// A challenge, or after the last answer the outcome.
     Auth(Answers, Extensions),
     /// None: all is said.
@@ -60,21 +62,19 @@ impl SmtpUpstream {
             // A reply that was injected in front of the handshake would be taken for one under TLS.
             (State::StartTls, 220) if !input.is_empty() => failed(self.identity, Violation::BytesBeforeTls),
             (State::StartTls, 220) => (Self { state: State::Encrypted, ..self }, Step::StartTls),
-            (State::Ehlo, 250) => authenticate(self.identity, Extensions::of(reply)),
+            (State::Ehlo, 250) => (Self { state: State::Opened(Extensions::of(reply)), ..self }, Step::Opened),
             (State::Auth(answers, extensions), 334) => answer(self.identity, answers, extensions),
             (State::Auth(answers, extensions), 235) if answers.are_complete() => {
                 (Self { state: State::Over, ..self }, Step::Done(SmtpReady { extensions }))
             }
             (State::Auth(..), 500..) => refused(self.identity, reply),
+            (_, 421) => leaving(self.identity, reply),
             (_, 400..) => unavailable(self.identity, reply),
             _ => failed(self.identity, NOT_SMTP),
         }
     }
 
     fn greeted(self, tls: UpstreamTls) -> (Self, Step) {
-        if let Err(failure) = self.identity.check(Lines::Wrapped) {
-            return (self, Step::Failed(failure));
-        }
         let state = if tls == UpstreamTls::Starttls { State::EhloInClear } else { State::Ehlo };
         Self { state, ..self }.ehlo()
     }
@@ -86,6 +86,9 @@ impl SmtpUpstream {
 }
 
 fn authenticate(identity: UpstreamIdentity, extensions: Extensions) -> (SmtpUpstream, Step) {
+    if let Err(failure) = identity.check(Lines::Wrapped) {
+        return (SmtpUpstream { identity, state: State::Over }, Step::Failed(failure));
+    }
     match identity.mechanism.choose(|name| extensions.offers(name)) {
         Ok(sasl) => {
             let (answers, command) = auth(sasl, &identity);
@@ -126,6 +129,11 @@ fn unavailable(identity: UpstreamIdentity, reply: &Reply) -> (SmtpUpstream, Step
     (SmtpUpstream { identity, state: State::Over }, Step::Failed(failure))
 }
 
+fn leaving(identity: UpstreamIdentity, reply: &Reply) -> (SmtpUpstream, Step) {
+    let failure = UpstreamFailure::Leaving(identity.log_text(reply.raw()));
+    (SmtpUpstream { identity, state: State::Over }, Step::Failed(failure))
+}
+
 const fn failed(identity: UpstreamIdentity, violation: Violation) -> (SmtpUpstream, Step) {
     (SmtpUpstream { identity, state: State::Over }, Step::Failed(UpstreamFailure::Violation(violation)))
 }
@@ -133,14 +141,31 @@ const fn failed(identity: UpstreamIdentity, violation: Violation) -> (SmtpUpstre
 impl UpstreamLogin for SmtpUpstream {
     type Ready = SmtpReady;
 
+    const GOODBYE: &'static str = "QUIT\r\n";
+
+    fn resume(identity: UpstreamIdentity, opening: Opening) -> Self {
+        let state = match opening {
+            Opening::Extensions(extensions) => State::Opened(extensions),
+            _ => State::Encrypted,
+        };
+        Self { identity, state }
+    }
+
+    fn opening(self) -> Opening {
+        if let State::Opened(extensions) = self.state { Opening::Extensions(extensions) } else { Opening::Greeted }
+    }
+
     fn advance(self, input: &mut Input) -> (Self, Step) {
-        if let State::Encrypted = self.state {
-            return Self { state: State::Ehlo, ..self }.ehlo();
-        }
+        let Self { identity, state } = self;
+        let core = match state {
+            State::Encrypted => return Self { identity, state: State::Ehlo }.ehlo(),
+            State::Opened(extensions) => return authenticate(identity, extensions),
+            state => Self { identity, state },
+        };
         match Reply::read(input) {
-            Ok(None) => (self, Step::Read),
-            Ok(Some(reply)) => self.replied(&reply, input),
-            Err(violation) => (self, Step::Failed(violation.into())),
+            Ok(None) => (core, Step::Read),
+            Ok(Some(reply)) => core.replied(&reply, input),
+            Err(violation) => (core, Step::Failed(violation.into())),
         }
     }
 

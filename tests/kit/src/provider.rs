@@ -38,6 +38,8 @@ pub struct Settings {
     pub dialect: Dialect,
     /// What its mail servers show; the token endpoint's certificate is always good.
     pub certificate: Certificate,
+    /// They give no tickets of TLS 1.3, which come at their own time: for those who count what is said.
+    pub without_tickets: bool,
 }
 
 /// The ports of a provider's servers: `identity` is the metadata service, in clear; `smtp`, `imap` and `pop3` begin in clear and offer STARTTLS.
@@ -127,7 +129,10 @@ impl Provider {
         let authority = Authority::new(&["localhost", "127.0.0.1"]);
         let state = Arc::new(State::new(settings.dialect));
         let entrance = |server, implicit, certificate| {
-            let tls = authority.server(certificate);
+            let mut tls = authority.server(certificate);
+            if settings.without_tickets {
+                Arc::make_mut(&mut tls).send_tls13_tickets = 0;
+            }
             Entrance { server, implicit, tls, state: Arc::clone(&state) }
         };
         let (token, token_task) = entrance(Server::Token, true, Certificate::Good).open().await;
