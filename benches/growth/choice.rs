@@ -47,6 +47,17 @@ impl Choice {
         Self::parse()
     }
 
+    /// Whether it takes the commands of the handbook; the first that it does not.
+    pub(crate) fn page() -> Result<(), clap::Error> {
+        let commands = include_str!("../../docs/sizing.md").lines().filter(|line| line.starts_with("cargo bench"));
+        for command in commands {
+            let words = command.split('#').next().unwrap_or_default().split_whitespace();
+            let own = words.skip_while(|word| *word != "growth").filter(|word| *word != "--");
+            Self::try_parse_from(own)?;
+        }
+        Ok(())
+    }
+
     /// Only to see that it works.
     pub(crate) const fn in_small(&self) -> bool {
         !self.bench

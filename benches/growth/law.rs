@@ -26,6 +26,8 @@ pub(crate) enum Figure {
     StartWork,
     /// From the signal to the line of the log, in milliseconds.
     Reload,
+    /// Processor time of a reload until the process is quiet after it, in milliseconds.
+    ReloadWork,
     /// Resident, in MiB.
     Memory,
     /// Processor time of a login whose password and token are known, in microseconds.
@@ -57,6 +59,7 @@ impl Figure {
             Self::Start => "start, ms",
             Self::StartWork => "start, ms of processor",
             Self::Reload => "reload, ms",
+            Self::ReloadWork => "reload, ms of processor",
             Self::Memory => "resident, MiB",
             Self::Login => "login, µs of processor",
             Self::LoginTime => "login, ms",

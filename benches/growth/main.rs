@@ -42,11 +42,15 @@ async fn run(choice: &Choice) -> ExitCode {
     }
     page::save(&studies, choice);
     if choice.in_small() {
+        Choice::page().unwrap();
         println!("in small: the figures mean nothing");
         return ExitCode::SUCCESS;
     }
     for study in &studies {
         println!("{}", page::table(study, choice.markdown));
+        if choice.markdown {
+            println!("![{}](growth/{}.svg)\n", study.subject.name(), study.subject.file());
+        }
     }
     if studies.iter().any(law::Study::is_broken) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

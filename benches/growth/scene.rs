@@ -50,6 +50,8 @@ pub(crate) struct Scene<'a> {
     upstream: &'a Upstream,
     program: PathBuf,
     directory: TempDir,
+    /// Always the same: another one would end the sessions that came by it.
+    hash: String,
     reloads: usize,
 }
 
@@ -62,7 +64,8 @@ pub(crate) struct Service {
 impl<'a> Scene<'a> {
     pub(crate) async fn new(size: Size, upstream: &'a Upstream, program: &Path) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let scene = Self { size, upstream, program: program.to_owned(), directory, reloads: 0 };
+        let (program, hash) = (program.to_owned(), weak_hash());
+        let scene = Self { size, upstream, program, directory, hash, reloads: 0 };
         scene.write("");
         scene.seed().await;
         scene
@@ -87,7 +90,7 @@ impl<'a> Scene<'a> {
                  mailbox = \"mailbox-{token}@example.com\"\nclient_id = \"growth\""
             );
         }
-        let hash = weak_hash();
+        let hash = &self.hash;
         for account in (0..self.size.accounts).filter(|_| !self.size.stored) {
             let (name, token) = (name(account), account % self.size.tokens);
             let _ = writeln!(text, "[accounts.\"{name}\"]\npassword_hash = \"{hash}\"\ntoken = \"token-{token}\"");
@@ -111,7 +114,7 @@ impl<'a> Scene<'a> {
     }
 
     async fn seed_accounts(&self, store: &SqliteStore) {
-        let hash = weak_hash();
+        let hash = &self.hash;
         for account in 0..self.size.accounts {
             let token = format!("token-{}", account % self.size.tokens);
             let content = serde_json::json!({ "password_hash": hash, "token": token }).to_string();

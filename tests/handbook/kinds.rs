@@ -51,6 +51,7 @@ const READ: &[(&str, &str, &str)] = &[
     ("docs/recipes/sql-server.md", "sysmail_add_account_sp", "needs SQL Server, which Debian does not have"),
     ("docs/recipes/jenkins.md", "adminAddress", "needs Jenkins with its plugin"),
     ("docs/benchmarks.md", "tests/bench-setup", BENCHED),
+    ("docs/sizing.md", "--bench growth", BENCHED),
     ("docs/benchmarks.md", "--bench relay -- sessions", BENCHED),
     (
         "docs/security.md",

@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use super::super::admin::guarded;
 use super::super::log::Logging;
 use super::super::notify::Ear;
+use super::super::process;
 use super::doors::{self, Moved};
 use super::frontends::Renewed;
 use super::generation::Generation;
@@ -112,6 +113,8 @@ impl Live {
                 Err(fault) => Err(fault),
             };
             tell(&outcome);
+            // What was replaced is freed by now, but for what old sessions hold. It takes a moment where there was much.
+            drop(tokio::task::spawn_blocking(process::give_back_free_memory));
             systemd::ready(if outcome.is_ok() { SERVING } else { NOT_RELOADED });
             outcome
         });
