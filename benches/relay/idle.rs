@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use gatepost_kit::bench::{Crowd, Disturbance, Process, Program, Protocol, Vitals, crowd};
+use gatepost_kit::bench::{Crowd, Disturbance, Errand, Process, Program, Protocol, Vitals, crowd};
 use tokio::time::sleep;
 
 use crate::choice::Choice;
 use crate::ledger::{Base, Figure, Ledger, Record};
 use crate::peers::{Kind, Peer};
 use crate::sessions::count;
-use crate::stage::{Stage, warm};
+use crate::stage::{Stage, USERS};
 
 const MEMORY: Figure = Figure { name: "KiB/session", decimals: 1, base: Base::LeastOfFloor };
 const SHARED: Figure = Figure { name: "proportional KiB/session", decimals: 1, base: Base::LeastOfFloor };
@@ -50,7 +50,10 @@ async fn one(peer: &Peer, choice: &Choice, way: Way, program: &Program) -> Recor
         Way::UnderTls => (choice.idle, format!("{} sessions, TLS on both sides", choice.idle)),
         Way::Stalled => (choice.stalled, format!("{} readers stalled in a message", choice.stalled)),
     };
-    warm(peer, choice).await;
+    // Each user's first login costs a hash, and not each session.
+    for number in 0..wanted.min(USERS) {
+        drop(program.visit(number, Errand::Login).await);
+    }
     sleep(choice.settling()).await;
     let process = peer.process().unwrap();
     let (before, disturbance, start) = (process.vitals(), Disturbance::begin(), process.processor());
