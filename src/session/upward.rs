@@ -40,6 +40,14 @@ pub(super) struct Risen<R> {
     pub(super) origin: Option<Box<Origin>>,
 }
 
+/// What a login waits for.
+enum Room {
+    /// One that is logged in.
+    Session(Box<Leg>),
+    /// One of its own may be made.
+    Place(Permit),
+}
+
 /// How a protocol comes by its sessions.
 pub(super) struct Cores<U: UpstreamLogin> {
     fresh: NewCore<U>,
@@ -89,39 +97,61 @@ impl Upward<'_> {
         target.closed().map_or(Ok(()), Err).map_err(UpstreamError::from)?;
         let token = service.tokens.access_token(&account.token.name, user).await?;
         let gate = service.gate.of(&account.token.provider, user);
-        if let Some(ready) = cores.kept.filter(|_| !cores.only_new)
-            && let Some(risen) = self.kept(&target, &token, &gate, ready).await
-        {
-            return Ok(risen);
+        let Some(ready) = cores.kept.filter(|_| !cores.only_new) else {
+            let permit = self.place(&gate, client, ahead).await?;
+            return self.log_in(&target, token, permit, cores).await;
+        };
+        let key = Key::of(&target, &account.token.name, &token);
+        match self.session_or_place(&gate, key, client, ahead).await? {
+            Room::Session(leg) => Ok(self.reuse(*leg, ready)),
+            Room::Place(permit) => self.log_in(&target, token, permit, cores).await,
         }
-        let permit = tokio::select! {
+    }
+
+    /// The mailbox's turn.
+    async fn place(&self, gate: &MailboxGate, client: &mut Link, ahead: &mut Input) -> Result<Permit, Unavailable> {
+        tokio::select! {
             // A stop lets many go, and so makes room.
             biased;
-            () = service.closing.cancelled() => return Err(Unavailable::Stopping),
-            permit = gate.enter_for(Pass::Session(protocol), client, ahead) => permit?,
+            () = self.service.closing.cancelled() => Err(Unavailable::Stopping),
+            permit = gate.enter_for(Pass::Session(self.protocol), client, ahead) => Ok(permit?),
+        }
+    }
+
+    /// A session that another program of the same identity leaves behind, or the mailbox's turn: whichever comes first.
+    async fn session_or_place(
+        &self,
+        gate: &MailboxGate,
+        key: Key,
+        client: &mut Link,
+        ahead: &mut Input,
+    ) -> Result<Room, Unavailable> {
+        let service = self.service;
+        if !service.closing.is_cancelled()
+            && let Some(leg) = service.kept.take(gate, &key).await
+        {
+            return Ok(Room::Session(Box::new(leg)));
+        }
+        if let Some(permit) = gate.enter_now(Pass::Session(self.protocol)) {
+            return Ok(Room::Place(permit));
+        }
+        let mut heir = service.kept.heir(gate, key);
+        let permit = tokio::select! {
+            biased;
+            permit = self.place(gate, client, ahead) => permit?,
+            leg = heir.leg() => return Ok(Room::Session(Box::new(leg))),
         };
-        self.log_in(&target, token, permit, cores).await
+        Ok(heir.now().map_or(Room::Place(permit), |leg| Room::Session(Box::new(leg))))
     }
 
     /// A session that another program of the same identity has left behind.
-    async fn kept<R>(
-        &self,
-        target: &Target<'_>,
-        token: &AccessToken,
-        gate: &MailboxGate,
-        ready: fn(SmtpReady) -> R,
-    ) -> Option<Risen<R>> {
-        let service = self.service;
-        if service.closing.is_cancelled() {
-            return None;
-        }
-        let key = Key::of(target, &self.account.token.name, token);
-        let Leg { link, ahead, extensions, origin, permit } = service.kept.take(gate, &key).await?;
+    fn reuse<R>(&self, leg: Leg, ready: fn(SmtpReady) -> R) -> Risen<R> {
+        let Leg { link, ahead, extensions, origin, permit } = leg;
         let took = Took { way: metrics::Way::Reused, ..Took::default() };
-        service.activity.metrics.upstream(&target.provider.name, &took);
+        self.service.activity.metrics.upstream(&self.account.token.provider.name, &took);
         let upstream = Upstream { link, ahead, ready: ready(SmtpReady { extensions }), took };
         let origin = Some(Box::new(Origin { account: self.account.name.clone(), ..origin }));
-        Some(Risen { upstream, permit, origin })
+        Risen { upstream, permit, origin }
     }
 
     /// A login and, when the upstream refuses, one forced refresh and one more try, within the time of one.

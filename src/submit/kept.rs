@@ -8,11 +8,13 @@
 //!
 //! Each kept session has a task that owns it and ends it, the sooner the better. No lock is held across an await.
 
+mod heirs;
 mod key;
 mod leg;
 mod pool;
 mod watch;
 
+pub use heirs::Heir;
 pub use key::Key;
 pub use leg::{Leg, Origin, Way};
 
@@ -24,6 +26,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::gate::MailboxGate;
+use heirs::Heirs;
 use pool::{Most, Pool};
 
 /// The sessions that are kept.
@@ -31,6 +34,7 @@ use pool::{Most, Pool};
 pub struct Kept {
     settings: ArcSwap<KeptSettings>,
     pool: Arc<Mutex<Pool<Arc<Key>, Place>>>,
+    heirs: Mutex<Heirs>,
     tasks: TaskTracker,
 }
 
@@ -61,7 +65,12 @@ impl Kept {
     /// None is kept yet.
     #[must_use]
     pub fn new(settings: KeptSettings) -> Self {
-        Self { settings: ArcSwap::from_pointee(settings), pool: Arc::default(), tasks: TaskTracker::new() }
+        Self {
+            settings: ArcSwap::from_pointee(settings),
+            pool: Arc::default(),
+            heirs: Mutex::default(),
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// These bounds from now on; what is kept already keeps its time.
@@ -73,10 +82,13 @@ impl Kept {
     }
 
     /// Keeps the session of a program that has left. Given back: it may not be kept.
-    pub fn keep(&self, mut leg: Leg) -> Result<(), Box<Leg>> {
+    pub fn keep(&self, leg: Leg) -> Result<(), Box<Leg>> {
         let settings = **self.settings.load();
-        if settings.would_end(&leg) || leg.permit.gives_up_its_place() {
+        if settings.would_end(&leg) {
             return Err(Box::new(leg));
+        }
+        if leg.permit.is_wanted() {
+            return self.bequeath(leg);
         }
         let places = leg.permit.places().map(|places| usize::try_from(places.get()).unwrap_or(usize::MAX));
         let of_mailbox = half(places.map_or(settings.sessions, |places| places.min(settings.sessions)));
@@ -98,6 +110,26 @@ impl Kept {
             let leg = watch.await;
             pool.lock().unwrap_or_else(PoisonError::into_inner).leave(number);
             if let Some(leg) = leg {
+                leg.hang_up().await;
+            }
+        });
+        Ok(())
+    }
+
+    /// Gives a session to whoever waits for its place, if that one can use it.
+    fn bequeath(&self, mut leg: Leg) -> Result<(), Box<Leg>> {
+        let heir =
+            if leg.takes_groups() { self.heirs().first(leg.permit.mailbox().key(), &leg.origin.key) } else { None };
+        let Some(heir) = heir else {
+            // Nobody else need give its place up.
+            leg.permit.gives_up_its_place();
+            return Err(Box::new(leg));
+        };
+        let (ask, asked) = oneshot::channel();
+        drop(ask.send(heir));
+        let until = leg.origin.opened + self.settings.load().lifetime;
+        self.tasks.spawn(async move {
+            if let Some(leg) = watch::watch(leg, asked, until).await {
                 leg.hang_up().await;
             }
         });

@@ -365,3 +365,28 @@ async fn a_reload_ends_what_is_kept_and_so_does_a_stop() {
         sleep(Duration::from_millis(20)).await;
     }
 }
+
+/// Who waits for a place gets the session with it, in turn with the others.
+#[tokio::test]
+async fn a_session_goes_on_to_the_one_that_waits_for_its_place() {
+    let scene =
+        neighbours("gate_idle_seconds = 600\ngate_seconds = 600", "[providers.simulated.limits]\nsmtp_sessions = 1")
+            .await;
+    let mut first = program(&scene, PLAIN).await;
+    deliver(&mut first).await;
+    let mut waiting = Vec::new();
+    for plain in [PLAIN, TWIN, PLAIN] {
+        let mut peer = scene.client(Protocol::Smtp).await;
+        log_in(&mut peer, Protocol::Smtp, plain).await;
+        waiting.push(tokio::spawn(async move {
+            peer.expect("235 ").await;
+            deliver(&mut peer).await;
+            quit(peer).await;
+        }));
+    }
+    quit(first).await;
+    for program in waiting {
+        program.await.unwrap();
+    }
+    assert_eq!((logins(&scene), arrived(&scene), scene.provider.most_sessions("smtp", MAILBOX)), (1, 4, 1));
+}

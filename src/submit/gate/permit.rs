@@ -254,7 +254,13 @@ impl Permit {
         self.pass.rules(self.mailbox.limits).at_once
     }
 
-    /// Whether someone waits for its place; nobody else is asked then.
+    /// Whether someone waits for its place.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.mailbox.with(self.pass, |line, rules, now| line.wants_a_place(rules, now))
+    }
+
+    /// The same, and nobody else is asked then.
     pub fn gives_up_its_place(&mut self) -> bool {
         let yielding = self.yielding
             || self.mailbox.with(self.pass, |line, rules, now| {

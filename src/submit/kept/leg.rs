@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use smtp_proto::EXT_PIPELINING;
 use tokio::time::Instant;
 
 use super::Key;
@@ -63,6 +64,11 @@ impl Way {
 }
 
 impl Leg {
+    /// Whether commands may follow each other without waiting for replies (RFC 2920).
+    pub(super) const fn takes_groups(&self) -> bool {
+        self.extensions.flags & EXT_PIPELINING != 0
+    }
+
     /// Says goodbye; then the next one of the mailbox may come.
     pub async fn hang_up(mut self) {
         legs::goodbye_upstream(&mut self.link, true).await;

@@ -1,7 +1,6 @@
 use std::io;
 use std::time::Duration;
 
-use smtp_proto::EXT_PIPELINING;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
@@ -31,7 +30,7 @@ pub(super) async fn watch(mut leg: Leg, mut asked: oneshot::Receiver<Asker>, unt
     let patience = Instant::now() + RESET;
     let over = loop {
         // Who sends in groups need not wait for one reply.
-        let ready = !owed || leg.extensions.flags & EXT_PIPELINING != 0;
+        let ready = !owed || leg.takes_groups();
         tokio::select! {
             biased;
             heard = leg.link.read(LONG) => match heard_of(&mut leg, owed, heard) {
