@@ -15,6 +15,7 @@ use gatepost::model::Protocol;
 use gatepost_kit::Peer;
 
 use crate::log::Log;
+use crate::reuse::until;
 use crate::scene::{MAILBOX, PLAIN, Scene, Setting, goes_on, log_in, stage, yes};
 
 /// A scene that is watched.
@@ -205,4 +206,22 @@ async fn a_message_under_way_is_finished_first() {
     peer.expect("250 2.0.0 OK").await;
     is_ended(peer, Protocol::Smtp).await;
     assert_eq!(scene.provider.mail("a@example.com").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_account_has_left_no_session_behind() {
+    let limits = "smtp_kept_seconds = 3600\nsmtp_kept_lifetime_seconds = 3600";
+    let scene = Scene::with(Setting { limits, ..Setting::default() }).await;
+    run(&scene, &["account", "add", "desk", "--token", "support"], "pw\n");
+    let leaves = async |mut peer: Peer| {
+        peer.send("QUIT\r\n").await;
+        peer.expect("221 ").await;
+        peer.expect_end().await;
+    };
+    leaves(come_in(&scene, Protocol::Smtp, "desk", "pw").await).await;
+    assert_eq!(scene.provider.sessions("smtp", MAILBOX), 1);
+    run(&scene, &["account", "disable", "desk"], "");
+    until(|| scene.provider.sessions("smtp", MAILBOX) == 0).await;
+    leaves(scene.logged_in(Protocol::Smtp).await).await;
+    assert_eq!(scene.provider.logins().len(), 2);
 }
