@@ -19,8 +19,8 @@ pub(super) fn keep_large_blocks_out_of_the_heap() {
 #[cfg(not(target_env = "gnu"))]
 pub(super) const fn keep_large_blocks_out_of_the_heap() {}
 
-/// A configuration that was replaced leaves its memory in the heaps of the threads that made it, where others find it late or
-/// never: after some reloads the process would be three times as large as it has to be.
+/// A configuration that was read, or replaced, leaves its memory in the heaps of the threads that made it, where others find it
+/// late or never: after some reloads the process would be three times as large as it has to be.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "malloc_trim has no safe form; it touches nothing that is in use")]
 pub(super) fn give_back_free_memory() {

@@ -151,6 +151,8 @@ async fn serve(file: super::ConfigFile, config: Config, activity: Arc<Activity>)
     }
     running.invitation().into_iter().for_each(super::admin::invite);
     systemd::ready(SERVING);
+    // What it took to read the configuration is free by now.
+    drop(tokio::task::spawn_blocking(process::give_back_free_memory));
     let (signal, pace) = loop {
         match signals.next().await {
             // What came of it is in the log; the service goes on either way.
