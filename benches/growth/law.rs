@@ -66,6 +66,14 @@ impl Figure {
         }
     }
 
+    /// Less is not told from nothing: processor time is counted in ticks.
+    const fn least(self) -> f64 {
+        match self {
+            Self::StartWork | Self::ReloadWork => 10.0,
+            _ => 1e-9,
+        }
+    }
+
     pub(crate) const fn may(self) -> May {
         match self {
             Self::Login => May::Independent,
@@ -78,12 +86,12 @@ impl Figure {
 impl Curve {
     /// The exponent of the power law that fits best: least squares on logarithms. NaN below two points.
     pub(crate) fn exponent(&self) -> f64 {
-        slope(&self.points)
+        slope(&self.points, self.figure.least())
     }
 
     /// The same between the two greatest sizes: there a constant part hides least.
     pub(crate) fn at_the_end(&self) -> f64 {
-        slope(&self.points[self.points.len().saturating_sub(2)..])
+        slope(&self.points[self.points.len().saturating_sub(2)..], self.figure.least())
     }
 
     pub(crate) fn holds(&self) -> bool {
@@ -112,8 +120,23 @@ impl Study {
     }
 }
 
-fn slope(points: &[(f64, f64)]) -> f64 {
-    let logs: Vec<_> = points.iter().map(|(x, y)| (x.ln(), y.max(1e-9).ln())).collect();
+/// Laws that are known are found.
+pub(crate) fn check() {
+    let curve = |figure, power: i32| {
+        let points = [10.0, 100.0, 1000.0].map(|size: f64| (size, 3.0 * size.powi(power)));
+        Curve { figure, points: points.to_vec() }
+    };
+    let square = curve(Figure::Memory, 2);
+    assert!((square.exponent() - 2.0).abs() < 1e-6 && (square.at_the_end() - 2.0).abs() < 1e-6);
+    assert_eq!(square.verdict(), "WORSE THAN LINEAR");
+    assert_eq!(curve(Figure::Memory, 1).verdict(), "no worse than linear");
+    assert_eq!([0, 1].map(|power| curve(Figure::Login, power).verdict()), ["independent", "GROWS"]);
+    let ticks = Curve { figure: Figure::ReloadWork, points: vec![(10.0, 0.0), (100.0, 10.0)] };
+    assert_eq!(ticks.verdict(), "no worse than linear");
+}
+
+fn slope(points: &[(f64, f64)], least: f64) -> f64 {
+    let logs: Vec<_> = points.iter().map(|(x, y)| (x.ln(), y.max(least).ln())).collect();
     let count = f64::from(u32::try_from(logs.len()).unwrap());
     let mean = |of: fn(&(f64, f64)) -> f64| logs.iter().map(of).sum::<f64>() / count;
     let (x, y) = (mean(|point| point.0), mean(|point| point.1));

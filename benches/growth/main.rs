@@ -43,6 +43,7 @@ async fn run(choice: &Choice) -> ExitCode {
     page::save(&studies, choice);
     if choice.in_small() {
         Choice::page().unwrap();
+        law::check();
         println!("in small: the figures mean nothing");
         return ExitCode::SUCCESS;
     }
