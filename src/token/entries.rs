@@ -74,12 +74,9 @@ impl Entries {
 mod tests {
     use super::*;
     use crate::model::{Grant, Provider, Token};
-    use crate::oauth::{Http, HttpSettings};
 
     fn entry(name: &str) -> Arc<Entry> {
-        let second = std::time::Duration::from_secs(1);
-        let settings = HttpSettings { connect: second, total: second, longest: 1 };
-        let http = Http::new(&crate::net::client_config(None).unwrap(), settings).unwrap();
+        let http = crate::token::tests::http();
         Arc::new(Entry::new(
             &Arc::new(Token::bare(name, Arc::new(Provider::default()), Grant::RefreshToken)),
             &http,

@@ -122,7 +122,7 @@ async fn a_store_that_hangs_is_not_waited_for_where_the_token_is_known() {
     assert!(hanging.await.unwrap());
 }
 
-fn http() -> Http {
+pub(super) fn http() -> Http {
     http_within(Duration::from_secs(1))
 }
 
