@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use gatepost_kit::bench::Call;
+
 use crate::subject::Subject;
 
 /// How set-up, memory, start, reload and login grow with sessions, accounts and tokens.
@@ -37,14 +39,16 @@ pub(crate) struct Choice {
     /// Given by `cargo bench`, and not by `cargo test`.
     #[arg(long, hide = true)]
     bench: bool,
-    /// What the harness of other tests takes.
-    #[arg(long, hide = true)]
-    show_output: bool,
 }
 
 impl Choice {
-    pub(crate) fn read() -> Self {
-        Self::parse()
+    /// `None` when `cargo test` means others.
+    pub(crate) fn read() -> Option<Self> {
+        match Call::of("rehearsal_of_growth") {
+            Call::Bench => Some(Self::parse()),
+            Call::Rehearsal => Some(Self::parse_from(["growth"])),
+            Call::Other => None,
+        }
     }
 
     /// Whether it takes the commands of the handbook; the first that it does not.

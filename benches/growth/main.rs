@@ -27,7 +27,7 @@ use scene::Upstream;
 
 fn main() -> ExitCode {
     gatepost_kit::bench::serve_if_asked();
-    let choice = Choice::read();
+    let Some(choice) = Choice::read() else { return ExitCode::SUCCESS };
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(run(&choice))

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use gatepost_kit::bench::Call;
+
 use crate::peers::Kind;
 
 /// What Gatepost costs beside other relays, and what it gains over going direct.
@@ -102,34 +104,11 @@ impl fmt::Display for Bench {
 
 /// What was asked for. Of tests cargo asks with its own words, and for all of them: `None` when this one is not meant.
 pub(crate) fn read() -> Option<Choice> {
-    let words: Vec<_> = std::env::args().collect();
-    if words.iter().any(|word| word == "--bench" || word == "--help" || word == "-h") {
-        return Some(Choice::parse());
+    match Call::of("rehearsal_of_the_bench") {
+        Call::Bench => Some(Choice::parse()),
+        Call::Rehearsal => Some(Choice::rehearsal()),
+        Call::Other => None,
     }
-    let meant = is_meant(&words[1..]);
-    if meant && words.iter().any(|word| word == "--list") {
-        println!("{REHEARSAL}: test");
-    }
-    (meant && !words.iter().any(|word| word == "--list")).then(Choice::rehearsal)
-}
-
-const REHEARSAL: &str = "rehearsal_of_the_bench";
-
-/// Whether the test's own name is among the names that libtest is given, which stand between its options.
-fn is_meant(words: &[String]) -> bool {
-    let with_value = ["--skip", "--test-threads", "--logfile", "--format", "--color", "-Z", "--shuffle-seed"];
-    let mut names = Vec::new();
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--ignored" => return false,
-            "--skip" if words.next().is_some_and(|skipped| REHEARSAL.contains(skipped)) => return false,
-            option if with_value.contains(&option) && option != "--skip" => drop(words.next()),
-            option if option.starts_with('-') => {}
-            name => names.push(name),
-        }
-    }
-    names.is_empty() || names.iter().any(|name| REHEARSAL.contains(name))
 }
 
 /// Every example of the help and of the handbook has to be understood.

@@ -89,15 +89,15 @@ async fn one(peer: &Peer, choice: &Choice, (protocol, errand, _): (Protocol, Err
     }
 }
 
-/// So many at a time come so often; milliseconds of each.
+/// So many at a time come so often, each to a mailbox of its own; milliseconds of each.
 async fn visit(program: &Arc<Program>, errand: Errand, programs: usize, each: usize) -> (Series, Vec<Trouble>) {
     let mut visitors = JoinSet::new();
     for visitor in 0..programs {
         let program = Arc::clone(program);
         visitors.spawn(async move {
             let mut took: Vec<Result<Duration, Trouble>> = Vec::new();
-            for turn in 0..each {
-                took.push(program.visit(visitor + turn * programs, errand).await);
+            for _ in 0..each {
+                took.push(program.visit(visitor, errand).await);
             }
             took
         });

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use gatepost_kit::bench::{Disturbance, Protocol, wait_until_quiet};
+use gatepost_kit::bench::{Disturbance, Process, Protocol, wait_until_quiet};
 use tokio::time::sleep;
 
 use crate::choice::Choice;
@@ -16,6 +16,9 @@ const SWITCHES: Figure = Figure { name: "wake-ups at rest", decimals: 0, base: B
 
 /// Who has not let anybody in by then never will.
 const TRIES: usize = 20_000;
+
+/// So often it is looked whether a start is over.
+const SETTLING: usize = 10;
 
 /// Each peer by itself: started, logged in to once, and left alone for 30 seconds.
 pub(crate) async fn measure(stage: &Stage, choice: &Choice, ledger: &mut Ledger) {
@@ -73,7 +76,7 @@ async fn first_login(peer: &Peer) -> Result<Duration, String> {
 #[expect(clippy::cast_precision_loss, reason = "fewer than 2^52")]
 async fn at_rest(peer: &Peer, choice: &Choice, rest: Duration) -> Vec<(&'static Figure, f64)> {
     let process = peer.process().unwrap();
-    sleep(choice.settling()).await;
+    settle(process, choice.settling()).await;
     let (before, spent) = (process.vitals(), process.processor());
     sleep(rest).await;
     // Looking at it wakes nobody.
@@ -84,4 +87,17 @@ async fn at_rest(peer: &Peer, choice: &Choice, rest: Duration) -> Vec<(&'static 
         (&PROCESSOR, spent * 1e3),
         (&SWITCHES, after.switches.saturating_sub(before.switches) as f64),
     ]
+}
+
+/// What a start leaves to be done comes to its end: tokens are refreshed, news are looked at.
+async fn settle(process: Process, span: Duration) {
+    let mut seen = process.vitals().switches;
+    for _ in 0..SETTLING {
+        sleep(span).await;
+        let now = process.vitals().switches;
+        if now == seen {
+            return;
+        }
+        seen = now;
+    }
 }

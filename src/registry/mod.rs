@@ -79,6 +79,9 @@ type Hook = Box<dyn Fn(&Declared, &Declared) + Send>;
 /// How soon to look again where the store could not be read.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// From one look to the next: each reads all that is declared, and another process may write again and again.
+const BETWEEN: Duration = Duration::from_millis(250);
+
 impl Registry {
     /// Reads file and store.
     pub async fn open(config: Arc<Config>, store: Arc<dyn Store>) -> Result<Self, StoreError> {
@@ -192,6 +195,8 @@ impl Registry {
                 if stop.run_until_cancelled(sleep(AGAIN)).await.is_none() {
                     return;
                 }
+            } else if stop.run_until_cancelled(sleep(BETWEEN)).await.is_none() {
+                return;
             }
         }
     }

@@ -95,7 +95,7 @@ pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) 
         trial: Trial::of(origin.way),
         origin: *origin,
         kept: &service.kept,
-        anew: Anew(&upward),
+        anew: Anew { way: &upward, stop: &line.stop },
         conversation: Conversation::new(service.hostname.clone(), upstream.ready.extensions, limits.message_octets)
             .with_newline(frontend.newline)
             .only_to(anonymous.and_then(|anonymous| anonymous.recipients.clone())),

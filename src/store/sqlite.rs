@@ -10,6 +10,7 @@ mod trail;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -53,8 +54,8 @@ impl SqliteStore {
         let unstarted = |fault: std::io::Error| StoreError::Database { file: file.clone(), fault: fault.to_string() };
         let thread = std::thread::Builder::new().name("store".into());
         thread.spawn(move || serve(connection, seen, &queue)).map_err(unstarted)?;
-        let looks = requests.clone();
-        let following = follow(path, move || is_asked_to_look(&looks)).map_err(unstarted)?;
+        let (looks, waits) = (requests.clone(), Arc::default());
+        let following = follow(path, move || is_asked_to_look(&looks, &waits)).map_err(unstarted)?;
         Ok(Self { requests, foreign, keys: Arc::new(keys), file, _following: following })
     }
 
@@ -127,9 +128,20 @@ fn serve(mut connection: Connection, mut seen: Seen, queue: &mpsc::Receiver<Requ
     }
 }
 
-/// `false` when there is no thread any more. One that has much to do looks in between.
-fn is_asked_to_look(requests: &SyncSender<Request>) -> bool {
-    let asked = requests.try_send(Box::new(|connection, seen| seen.look(connection)));
+/// `false` when there is no thread any more. One that has much to do looks in between; no more than one look `waits` for it, or
+/// they would take the places of requests.
+fn is_asked_to_look(requests: &SyncSender<Request>, waits: &Arc<AtomicBool>) -> bool {
+    if waits.swap(true, Ordering::AcqRel) {
+        return true;
+    }
+    let begun = Arc::clone(waits);
+    let asked = requests.try_send(Box::new(move |connection, seen| {
+        begun.store(false, Ordering::Release);
+        seen.look(connection);
+    }));
+    if asked.is_err() {
+        waits.store(false, Ordering::Release);
+    }
     !matches!(asked, Err(mpsc::TrySendError::Disconnected(_)))
 }
 

@@ -333,12 +333,20 @@ impl Submission<'_> {
 
     /// Answers the client, together with what comes next.
     pub(super) async fn say(&mut self, answer: &Output) -> Result<(), Ended> {
-        self.legs.say(answer.as_bytes()).await.map_err(|fault| unreachable_client(&fault))
+        let said = self.legs.say(answer.as_bytes()).await;
+        said.map_err(|fault| self.unreachable_client(&fault))
     }
 
     /// Lets the answers go: due before any wait.
     pub(super) async fn flush(&mut self) -> Result<(), Ended> {
-        self.legs.flush().await.map_err(|fault| unreachable_client(&fault))
+        let flushed = self.legs.flush().await;
+        flushed.map_err(|fault| self.unreachable_client(&fault))
+    }
+
+    /// The upstream may be waiting for what comes next, or be about to reply: nobody else may have it.
+    fn unreachable_client(&mut self, fault: &io::Error) -> Ended {
+        self.legs.abandon();
+        Ended::Client(format!("cannot be reached: {fault}"))
     }
 }
 
@@ -348,10 +356,6 @@ async fn at(moment: Option<Moment>) {
         Some(moment) => sleep_until(moment).await,
         None => pending().await,
     }
-}
-
-fn unreachable_client(fault: &io::Error) -> Ended {
-    Ended::Client(format!("cannot be reached: {fault}"))
 }
 
 /// A 421 says that the upstream will close (RFC 5321, 3.8).

@@ -5,6 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::converse::{Ended, Submission};
@@ -41,7 +42,12 @@ pub type LoggingIn<'s> = Pin<Box<dyn Future<Output = Result<Leg, String>> + Send
 
 /// Who can make another session.
 #[derive(Clone, Copy)]
-pub struct Anew<'a>(pub &'a dyn LogIn);
+pub struct Anew<'a> {
+    /// How.
+    pub way: &'a dyn LogIn,
+    /// Whether the session that wants it has been ended meanwhile.
+    pub stop: &'a CancellationToken,
+}
 
 impl fmt::Debug for Anew<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,7 +102,13 @@ impl Submission<'_> {
         self.legs.abandon();
         self.legs.hang_up(&mut self.admission).await;
         let legs = &mut self.legs;
-        let leg = self.anew.0.log_in(&mut legs.client, &mut legs.from_client).await?;
+        let Anew { way, stop } = self.anew;
+        let logging_in = way.log_in(&mut legs.client, &mut legs.from_client);
+        let leg = stop.run_until_cancelled(logging_in).await.ok_or("the session was ended")??;
+        if stop.is_cancelled() {
+            leg.hang_up().await;
+            return Err("the session was ended".into());
+        }
         if !self.conversation.fits(&leg.extensions) {
             leg.hang_up().await;
             return Err("the server offers less than it did".into());

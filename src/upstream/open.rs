@@ -69,14 +69,18 @@ impl Target<'_> {
     ) -> Result<Upstream<U::Ready>, UpstreamError> {
         let asked = Instant::now();
         let Opened { mut link, mut input, opening, took } = opened;
-        let core = U::resume(self.identity(token.secret().clone()), opening);
-        match self.converse(core, &mut link, &mut input, Some(leave)).await? {
-            Pause::Done(ready) => {
-                let took = Took { login: took.login + asked.elapsed(), ..took };
-                Ok(Upstream { link, ahead: input, ready, took })
+        let mut core = U::resume(self.identity(token.secret().clone()), opening);
+        loop {
+            match self.converse(core, &mut link, &mut input, Some(leave)).await? {
+                // By another mechanism than the one that it was opened for, more has to be asked first.
+                Pause::Opened(next) => core = next,
+                // TLS is up.
+                Pause::StartTls(_) => return Err(self.failed(Violation::NoStartTls.into())),
+                Pause::Done(ready) => {
+                    let took = Took { login: took.login + asked.elapsed(), ..took };
+                    return Ok(Upstream { link, ahead: input, ready, took });
+                }
             }
-            // TLS is up, and whoever presents itself has been named.
-            Pause::StartTls(_) | Pause::Opened(_) => Err(self.failed(Violation::NoStartTls.into())),
         }
     }
 

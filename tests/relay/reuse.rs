@@ -127,6 +127,22 @@ async fn whoever_just_closes_leaves_its_session_too() {
     assert_eq!((logins(&scene), arrived(&scene)), (1, 2));
 }
 
+/// Its provider may wait for the body that it announced: nobody else may have that session.
+#[tokio::test]
+async fn whoever_dies_before_its_body_leaves_nothing() {
+    let scene = scene("").await;
+    for _ in 0..5 {
+        let mut peer = program(&scene, PLAIN).await;
+        peer.send(format!("MAIL FROM:<{MAILBOX}>\r\nRCPT TO:<{RECIPIENT}>\r\nDATA\r\n")).await;
+        // What it has not read makes the end of its connection a reset.
+        drop(peer);
+    }
+    until_sessions(&scene, 0).await;
+    assert!(!told(&scene).contains(&"RSET".into()), "{:?}", told(&scene));
+    send(&scene, PLAIN).await;
+    assert_eq!(arrived(&scene), 1);
+}
+
 #[tokio::test]
 async fn accounts_of_one_identity_share_and_others_never_do() {
     let scene = neighbours("", "").await;

@@ -23,7 +23,7 @@ pub(super) fn missing() -> Option<&'static str> {
 /// One process a core for each protocol, which serves many; the token stands in the file of passwords.
 pub(super) fn plan(ground: &Ground<'_>) -> Plan {
     let directory = ground.own(Kind::Dovecot);
-    let [smtp, imap, pop3] = [(); 3].map(|()| free());
+    let [smtp, imap, pop3] = free();
     let (own, ca, ports) = (directory.display(), ground.file("ca.pem"), ground.ports);
     for (service, port, tls) in
         [("imap", ports.imaps, "ssl=yes"), ("pop3", ports.pop3s, "ssl=yes"), ("submission", ports.smtp, "starttls=yes")]

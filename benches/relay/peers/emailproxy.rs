@@ -18,7 +18,7 @@ fn program() -> Option<PathBuf> {
 
 pub(super) fn plan(ground: &Ground<'_>) -> Plan {
     let directory = ground.own(Kind::Emailproxy);
-    let [smtp, imap, pop3] = [(); 3].map(|()| free());
+    let [smtp, imap, pop3] = free();
     let ports = ground.ports;
     let mut text = String::new();
     for (protocol, address, port, more) in [

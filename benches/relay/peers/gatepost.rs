@@ -10,7 +10,7 @@ use crate::stage::{Ground, PASSWORD, user};
 /// As it comes: accounts with an Argon2id hash, a token each, the limits as they are shipped.
 pub(super) fn plan(ground: &Ground<'_>) -> Plan {
     let directory = ground.own(Kind::Gatepost);
-    let [smtp, imap, imaps, pop3, admin] = [(); 5].map(|()| free());
+    let [smtp, imap, imaps, pop3, admin] = free();
     let (cert, key, ca) = (ground.file("cert.pem"), ground.file("key.pem"), ground.file("ca.pem"));
     let ports = ground.ports;
     let mut text = format!(

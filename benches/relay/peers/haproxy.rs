@@ -11,7 +11,7 @@ pub(super) fn missing() -> Option<&'static str> {
 
 pub(super) fn plan(kind: Kind, ground: &Ground<'_>) -> Plan {
     let directory = ground.own(kind);
-    let [smtp, imap, imaps, pop3] = [(); 4].map(|()| free());
+    let [smtp, imap, imaps, pop3] = free();
     let mut text = format!(
         "global\n  nbthread {}\n  maxconn 9800\n  tune.ssl.default-dh-param 2048\ndefaults\n  mode tcp\n  \
          timeout connect 30s\n  timeout client 1h\n  timeout server 1h\n",

@@ -221,8 +221,10 @@ impl Drop for Peer {
     }
 }
 
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// So many, held together: none of them is another.
+fn free<const N: usize>() -> [SocketAddr; N] {
+    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.each_ref().map(|listener| listener.local_addr().unwrap())
 }
 
 /// Where a program is, also in those directories that only root has in its path.

@@ -19,7 +19,7 @@ pub(super) fn missing() -> Option<&'static str> {
 
 pub(super) fn plan(kind: Kind, ground: &Ground<'_>) -> Plan {
     let directory = ground.own(kind);
-    let [smtp, imap, imaps, pop3] = [(); 4].map(|()| free());
+    let [smtp, imap, imaps, pop3] = free();
     let reuse = if kind == Kind::Nginx { "off" } else { "on" };
     let (own, cores, ca) = (directory.display(), cores(), ground.file("ca.pem"));
     let mut text = format!(

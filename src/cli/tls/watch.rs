@@ -44,7 +44,7 @@ pub(in crate::cli) async fn watch(
         let pause = if files.is_some() { every.max(NET) } else { every };
         due = tokio::select! {
             () = stop.cancelled() => return,
-            _ = declared.changed() => false,
+            _ = declared.changed() => true,
             () = heard(files) => {
                 looks = LOOKS;
                 false

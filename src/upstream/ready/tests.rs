@@ -63,7 +63,10 @@ impl Scene {
 
     /// Logs in and leaves.
     async fn log_in(&self) -> Result<Way, UpstreamError> {
-        let access = self.access();
+        self.log_in_with(self.access()).await
+    }
+
+    async fn log_in_with(&self, access: AccessToken) -> Result<Way, UpstreamError> {
         let target = self.reach.target(&self.token, self.protocol, MAILBOX).unwrap();
         let took = match self.protocol {
             Protocol::Imap => target.log_in(&access, ImapUpstream::new).await?.took,
@@ -120,6 +123,19 @@ fn port(kit: &Kit, protocol: Protocol, tls: Tls) -> u16 {
         (Protocol::Pop3, Tls::Starttls) => kit.ports.pop3,
         (Protocol::Smtp, Tls::Implicit) => kit.ports.smtps,
         (Protocol::Smtp, Tls::Starttls) => kit.ports.smtp,
+    }
+}
+
+/// Who comes by a password asks the server for more than those did for whom the connection was made.
+#[tokio::test]
+async fn a_password_goes_over_a_connection_that_a_token_had_made() {
+    for protocol in Protocol::ALL {
+        let mut scene = Scene::new(protocol, Tls::Implicit).await;
+        scene.warm().await;
+        scene.kit.app_password(MAILBOX, "app pass word");
+        scene.token.grant = Grant::AppPassword("app pass word".into());
+        let access = AccessToken::new("app pass word".into(), chrono::DateTime::UNIX_EPOCH);
+        assert_eq!(scene.log_in_with(access).await.unwrap(), Way::Ready, "{protocol}");
     }
 }
 

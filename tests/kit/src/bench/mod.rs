@@ -12,6 +12,7 @@
 //! ```
 
 mod apart;
+mod call;
 mod line;
 mod load;
 mod machine;
@@ -23,6 +24,7 @@ mod talk;
 mod upstream;
 
 pub use apart::{Apart, serve_if_asked};
+pub use call::Call;
 pub use line::{Laid, Line};
 pub use load::{Crowd, Rate, Transfer, crowd, rate, transfer};
 pub use machine::{Disturbance, wait_until_quiet};
