@@ -131,8 +131,8 @@ fn port(kit: &Kit, protocol: Protocol, tls: Tls) -> u16 {
 async fn a_password_goes_over_a_connection_that_a_token_had_made() {
     for protocol in Protocol::ALL {
         let mut scene = Scene::new(protocol, Tls::Implicit).await;
-        scene.warm().await;
         scene.kit.app_password(MAILBOX, "app pass word");
+        scene.warm().await;
         scene.token.grant = Grant::AppPassword("app pass word".into());
         let access = AccessToken::new("app pass word".into(), chrono::DateTime::UNIX_EPOCH);
         assert_eq!(scene.log_in_with(access).await.unwrap(), Way::Ready, "{protocol}");
