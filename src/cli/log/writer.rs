@@ -3,7 +3,6 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::sleep;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -56,10 +55,6 @@ const LONGEST: usize = 8 * 1024 * 1024;
 
 /// So much is written at a time, in octets.
 const BATCH: usize = 64 * 1024;
-
-/// How long lines gather once all before them are written: under load many go at a time, and nobody has to wake the writer
-/// for each.
-const GATHER: Duration = Duration::from_millis(5);
 
 impl Output {
     pub(super) fn of(log: &Log) -> Self {
@@ -133,7 +128,7 @@ impl Writer {
                 sink = output.open();
             }
             let written = sink.write(&batch.lines, tell);
-            let all = self.settle(batch.items);
+            self.settle(batch.items);
             lost += batch.lost;
             if let Err(Unwritten { lines, fault }) = &written {
                 lost += lines;
@@ -145,14 +140,10 @@ impl Writer {
             if lost > 0 && !failing {
                 tell(&Told::Lost(std::mem::take(&mut lost)));
             }
-            if all {
-                sleep(GATHER);
-            }
         }
     }
 
-    /// Whether that was all.
-    fn settle(&self, items: u64) -> bool {
+    fn settle(&self, items: u64) {
         let mut queue = self.lock();
         queue.settled += items;
         let all = queue.settled == queue.taken;
@@ -160,7 +151,6 @@ impl Writer {
             queue.awaited = !all;
             self.done.notify_all();
         }
-        all
     }
 
     /// A few lines, and where they and all that follow go, if that is another place than before.
