@@ -128,7 +128,7 @@ pub(super) fn account(gatepost: &Gatepost, name: &str, arguments: &[&str]) {
 
 /// Waits until this is so.
 pub(super) fn eventually(otherwise: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + Duration::from_mins(2);
     while !is_so() {
         assert!(Instant::now() < end, "{otherwise}");
         std::thread::sleep(Duration::from_millis(50));

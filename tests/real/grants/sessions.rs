@@ -23,9 +23,10 @@ async fn sixty_four_sessions_at_an_expired_token_make_one_refresh() {
     scene.declare("user15", &[&arguments[..], &["--client-secret-file", "app.secret"]].concat());
     assert!(login(&scene, "user15").starts_with("+OK"));
     ttl(3600);
+    // The one refresh may be the service's own, ahead of everybody.
+    let before = peers.token_requests(15);
     tokio::time::sleep(Duration::from_millis(1100)).await;
 
-    let before = peers.token_requests(15);
     let plain = STANDARD.encode(format!("\0user15\0{PASSWORD}"));
     let ways = [
         (scene.smtp, format!("AUTH PLAIN {plain}"), "235 "),
