@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 
-/// Three records of TLS. A session whose reader has stalled holds as much, and with all else that it has less than 64 KiB.
-const SIZE: usize = 48 * 1024;
+/// More than two records of TLS. A session whose reader has stalled holds as much, and with all else that it has less than 64 KiB.
+const SIZE: usize = 40 * 1024;
 
 thread_local! {
     /// Shared by all sessions of a thread, so that none holds a buffer while it waits.
