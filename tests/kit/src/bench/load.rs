@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::program::{Errand, Program, Session, Trouble};
 use super::series::Series;
@@ -122,7 +122,7 @@ pub async fn transfer(
                 if errand == Errand::Message {
                     session.send().await?;
                 }
-                sum += if errand == Errand::Message { octets } else { within(session.fetch()).await? };
+                sum += if errand == Errand::Message { octets } else { session.fetch().await? };
             }
             Ok::<_, Trouble>((sum, session))
         });
@@ -201,12 +201,4 @@ impl Crowd {
         }
         alive
     }
-}
-
-/// Of a large message.
-const LARGEST: Duration = Duration::from_mins(5);
-
-/// A large message takes its time; one that never ends would hold up the bench for ever.
-async fn within<T>(fetching: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    timeout(LARGEST, fetching).await.map_err(|_| Trouble::Stuck)?
 }

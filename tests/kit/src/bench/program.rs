@@ -80,12 +80,15 @@ pub enum Trouble {
     Broken(io::Error),
     /// The server said this, which is no yes.
     No(String),
-    /// It took longer than [`PATIENCE`].
-    Stuck,
+    /// It took longer than this.
+    Stuck(Duration),
 }
 
 /// How long a login, a message or a leave may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a message may take that is fetched: it may be large.
+const FETCH: Duration = Duration::from_mins(5);
 
 type Told = Result<(), Trouble>;
 
@@ -100,7 +103,7 @@ impl std::fmt::Display for Trouble {
         match self {
             Self::Broken(error) => write!(f, "broken: {error}"),
             Self::No(said) => write!(f, "no: {said}"),
-            Self::Stuck => write!(f, "no answer within {PATIENCE:?}"),
+            Self::Stuck(limit) => write!(f, "no answer within {limit:?}"),
         }
     }
 }
@@ -298,6 +301,10 @@ impl Session {
 
     /// Fetches the message and throws it away; its octets.
     pub async fn fetch(&mut self) -> Result<usize, Trouble> {
+        within(FETCH, self.fetched()).await
+    }
+
+    async fn fetched(&mut self) -> Result<usize, Trouble> {
         self.ask_for_message().await?;
         let line = self.talk.line().await?;
         let said = match self.protocol {
@@ -342,7 +349,11 @@ impl Session {
 }
 
 async fn patiently<T>(deed: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    timeout(PATIENCE, deed).await.map_err(|_| Trouble::Stuck)?
+    within(PATIENCE, deed).await
+}
+
+async fn within<T>(limit: Duration, deed: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    timeout(limit, deed).await.map_err(|_| Trouble::Stuck(limit))?
 }
 
 /// With its end of data.
