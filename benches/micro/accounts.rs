@@ -6,7 +6,7 @@ use std::time::Duration;
 use divan::{Bencher, black_box};
 use futures_util::FutureExt as _;
 use gatepost::account::{Attempt, Directory, Leave, Throttle, ThrottleSettings, Verdict, Verifier, VerifierSettings};
-use gatepost::model::{Account, Grant, PasswordHash, Protocol, Provider, SenderPolicy, Token};
+use gatepost::model::{Account, Grant, PasswordHash, Provider, Token};
 use secrecy::SecretString;
 
 /// How many accounts there are must make no difference.
@@ -16,16 +16,9 @@ fn directory(accounts: usize) -> Directory {
     let token = Arc::new(Token::bare("support", Arc::new(Provider::default()), Grant::ClientCredentials));
     let hash = weak_hash();
     let account = |number| Account {
-        name: format!("program-{number}@example.com"),
         aliases: vec![format!("alias-{number}")],
         passwords: vec![hash.clone().into()],
-        token: Arc::clone(&token),
-        protocols: Protocol::ALL.to_vec(),
-        networks: Vec::new(),
-        mailbox: None,
-        smtp_user: None,
-        sender: SenderPolicy::Keep,
-        disabled: false,
+        ..Account::bare(&format!("program-{number}@example.com"), Arc::clone(&token))
     };
     Directory::new((0..accounts).map(account)).unwrap()
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Account, Grant, Password, PasswordHash, Protocol, Provider, SenderPolicy, Token};
+use crate::model::{Account, Grant, Password, PasswordHash, Protocol, Provider, Token};
 
 /// The least work Argon2 allows: these tests count hashes, they do not resist guessing.
 fn weak_hash(password: &str) -> PasswordHash {
@@ -21,16 +21,9 @@ fn account(name: &str, aliases: &[&str], passwords: &[&str]) -> Account {
     let token = Token::bare("support", provider, Grant::ClientCredentials);
     let token = Arc::new(Token { mailbox: "support@example.com".into(), client_id: "id".into(), ..token });
     Account {
-        name: name.into(),
         aliases: aliases.iter().map(|&alias| alias.into()).collect(),
         passwords: passwords.iter().map(|password| weak_hash(password).into()).collect(),
-        token,
-        protocols: Protocol::ALL.to_vec(),
-        networks: Vec::new(),
-        mailbox: None,
-        smtp_user: None,
-        sender: SenderPolicy::Keep,
-        disabled: false,
+        ..Account::bare(name, token)
     }
 }
 

@@ -7,9 +7,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
 use crate::clock;
-use crate::model::{
-    Account, Endpoint, Grant, Password, PasswordHash, Protocol, Provider, SenderPolicy, Token, UpstreamTls,
-};
+use crate::model::{Account, Endpoint, Grant, Password, PasswordHash, Protocol, Provider, Token, UpstreamTls};
 use crate::net::Peer;
 use crate::store::{Keys, SqliteStore};
 
@@ -22,16 +20,9 @@ fn account(name: &str, labels: &[&str]) -> Arc<Account> {
     let hash = PasswordHash::parse(HASH).unwrap();
     let password = |label: &&str| Password { label: Some((*label).into()), ..hash.clone().into() };
     Arc::new(Account {
-        name: name.into(),
-        aliases: Vec::new(),
         passwords: labels.iter().map(password).collect(),
-        token: Arc::new(Token { mailbox: "support@example.com".into(), ..token }),
         protocols: vec![Protocol::Imap],
-        networks: Vec::new(),
-        mailbox: None,
-        smtp_user: None,
-        sender: SenderPolicy::Keep,
-        disabled: false,
+        ..Account::bare(name, Arc::new(Token { mailbox: "support@example.com".into(), ..token }))
     })
 }
 

@@ -32,6 +32,23 @@ pub struct Account {
 }
 
 impl Account {
+    /// Nothing but who it is and its token: usable everywhere, without a password.
+    #[must_use]
+    pub fn bare(name: &str, token: Arc<Token>) -> Self {
+        Self {
+            name: name.to_owned(),
+            aliases: Vec::new(),
+            passwords: Vec::new(),
+            token,
+            protocols: Protocol::ALL.to_vec(),
+            networks: Vec::new(),
+            mailbox: None,
+            smtp_user: None,
+            sender: SenderPolicy::Keep,
+            disabled: false,
+        }
+    }
+
     /// All user names that it answers to.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)

@@ -111,16 +111,8 @@ mod tests {
     fn account() -> Account {
         let phone = Password { label: Some("phone".into()), ..hash("c2FsdHNhbHQ").into() };
         Account {
-            name: "desk".into(),
-            aliases: Vec::new(),
             passwords: vec![phone, hash("c2FsdHNhbHR0").into()],
-            token: token("support", "corp", "a@example.com"),
-            protocols: Protocol::ALL.to_vec(),
-            networks: Vec::new(),
-            mailbox: None,
-            smtp_user: None,
-            sender: SenderPolicy::Keep,
-            disabled: false,
+            ..Account::bare("desk", token("support", "corp", "a@example.com"))
         }
     }
 

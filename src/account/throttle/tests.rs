@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use tokio::time::advance;
 
 use super::*;
-use crate::model::{Grant, PasswordHash, Protocol, Provider, SenderPolicy, Token};
+use crate::model::{Grant, PasswordHash, Provider, Token};
 
 const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$cGFzc3dvcmRwYXNzd29yZHBhc3N3b3JkcGFzc3dvcmQ";
 const DECAY: Duration = Duration::from_secs(100);
@@ -12,16 +12,8 @@ const DECAY: Duration = Duration::from_secs(100);
 fn account(name: &str) -> Account {
     let provider = Arc::new(Provider { name: "corp".into(), ..Provider::default() });
     Account {
-        name: name.into(),
-        aliases: Vec::new(),
         passwords: vec![PasswordHash::parse(HASH).unwrap().into()],
-        token: Arc::new(Token::bare("support", provider, Grant::ClientCredentials)),
-        protocols: Protocol::ALL.to_vec(),
-        networks: Vec::new(),
-        mailbox: None,
-        smtp_user: None,
-        sender: SenderPolicy::Keep,
-        disabled: false,
+        ..Account::bare(name, Arc::new(Token::bare("support", provider, Grant::ClientCredentials)))
     }
 }
 

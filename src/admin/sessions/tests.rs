@@ -7,7 +7,7 @@ use super::super::tests::browser::Browser;
 use super::super::tests::desk;
 use super::*;
 use crate::activity::{Entered, Login, SessionId, Why};
-use crate::model::{Account, Grant, Password, PasswordHash, Protocol, Provider, SenderPolicy, Token};
+use crate::model::{Account, Grant, Password, PasswordHash, Protocol, Provider, Token};
 use crate::net::Peer;
 
 const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$cGFzc3dvcmRwYXNzd29yZHBhc3N3b3JkcGFzc3dvcmQ";
@@ -16,16 +16,8 @@ fn enter(desk: &Desk, name: &str, protocol: Protocol, port: u16) -> Entered {
     let token = Token::bare("support", Arc::new(Provider::default()), Grant::ClientCredentials);
     let password = Password { label: Some("<i>phone".into()), ..PasswordHash::parse(HASH).unwrap().into() };
     let account = Arc::new(Account {
-        name: name.into(),
-        aliases: Vec::new(),
         passwords: vec![password],
-        token: Arc::new(Token { mailbox: "support@example.com".into(), ..token }),
-        protocols: Protocol::ALL.to_vec(),
-        networks: Vec::new(),
-        mailbox: None,
-        smtp_user: None,
-        sender: SenderPolicy::Keep,
-        disabled: false,
+        ..Account::bare(name, Arc::new(Token { mailbox: "support@example.com".into(), ..token }))
     });
     let peer = Peer::Tcp(SocketAddr::from(([10, 1, 2, 3], port)));
     let login = Login { account, password: Some(0), protocol, peer };

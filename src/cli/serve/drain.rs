@@ -199,23 +199,12 @@ mod tests {
 
     use super::*;
     use crate::activity::{Login, Roll, SessionId};
-    use crate::model::{Account, Grant, Protocol, Provider, SenderPolicy, Token};
+    use crate::model::{Account, Grant, Protocol, Provider, Token};
     use crate::net::Peer;
 
     fn login() -> Login {
         let token = Token::bare("support", Arc::new(Provider::default()), Grant::AuthorizationCode);
-        let account = Account {
-            name: "desk".into(),
-            aliases: Vec::new(),
-            passwords: Vec::new(),
-            token: Arc::new(token),
-            protocols: Protocol::ALL.to_vec(),
-            networks: Vec::new(),
-            mailbox: None,
-            smtp_user: None,
-            sender: SenderPolicy::Keep,
-            disabled: false,
-        };
+        let account = Account::bare("desk", Arc::new(token));
         let peer = Peer::Tcp(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
         Login { account: Arc::new(account), password: None, protocol: Protocol::Imap, peer }
     }

@@ -6,7 +6,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::doctor::{Crowded, Doctor, End, Outcome, Recipient, Rounds, Seen, Stage, Work};
-use crate::model::{self, Account, Endpoint, Endpoints, Grant, SenderPolicy, Token, UpstreamTls};
+use crate::model::{self, Account, Endpoint, Endpoints, Grant, Token, UpstreamTls};
 use crate::net;
 use crate::oauth::{Http, HttpSettings};
 use crate::store::{Keys, SqliteStore, generate_key};
@@ -53,18 +53,7 @@ impl Scene {
     }
 
     fn account(&self, name: &str) -> Account {
-        Account {
-            name: name.into(),
-            aliases: Vec::new(),
-            passwords: Vec::new(),
-            token: Arc::clone(&self.token),
-            protocols: model::Protocol::ALL.to_vec(),
-            networks: Vec::new(),
-            mailbox: None,
-            smtp_user: None,
-            sender: SenderPolicy::Keep,
-            disabled: false,
-        }
+        Account::bare(name, Arc::clone(&self.token))
     }
 
     async fn ended(&self, id: &str) -> Seen {
