@@ -10,6 +10,7 @@ mod fault;
 mod generated;
 mod passwords;
 mod portable;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -20,6 +21,7 @@ pub use deed::Actor;
 pub use fault::{ChangeError, Fault};
 pub use generated::{NoRandomness, generated};
 pub use passwords::{Terms, Which, mark};
+use seen::Seen;
 pub use tokens::SECRETS;
 
 use std::fmt;
@@ -41,8 +43,8 @@ pub struct Registry {
     config: ArcSwap<Config>,
     store: Arc<dyn Store>,
     declared: ArcSwap<Declared>,
-    /// The store's count of foreign changes, from before it was read.
-    seen: AtomicU64,
+    /// The store's counts of changes, from before it was read.
+    seen: Seen,
     /// A look has failed.
     failed: Notify,
     /// Looks begun.
@@ -85,7 +87,7 @@ const BETWEEN: Duration = Duration::from_millis(250);
 impl Registry {
     /// Reads file and store.
     pub async fn open(config: Arc<Config>, store: Arc<dyn Store>) -> Result<Self, StoreError> {
-        let seen = AtomicU64::new(store.foreign_changes());
+        let seen = Seen::of(store.as_ref());
         let declared = Declared::read(&config, store.as_ref(), &Declared::default()).await?;
         let (declared, config) = (ArcSwap::from_pointee(declared), ArcSwap::new(config));
         let (looks, failed, order) = (AtomicU64::new(0), Notify::new(), Mutex::default());
@@ -146,7 +148,7 @@ impl Registry {
     pub async fn look(&self) -> Result<(), StoreError> {
         loop {
             let look = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-            let (config, seen) = (self.config(), self.store.foreign_changes());
+            let (config, seen) = (self.config(), Seen::of(self.store.as_ref()));
             let now = Declared::read(&config, self.store.as_ref(), &self.declared.load_full()).await?;
             let mut order = self.order();
             if !Arc::ptr_eq(&config, &self.config.load()) {
@@ -158,7 +160,7 @@ impl Registry {
                 return Ok(());
             }
             order.declared = look;
-            self.seen.store(seen, Ordering::Relaxed);
+            self.seen.set(&seen);
             if !now.is_as(&self.declared.load()) {
                 self.declare_now(&order, now);
             }
@@ -186,7 +188,7 @@ impl Registry {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.store.changed(self.seen.load(Ordering::Relaxed)) => {}
+                () = self.seen.outdated(self.store.as_ref()) => {}
                 () = self.failed.notified() => {}
             }
             if let Err(fault) = self.look().await {

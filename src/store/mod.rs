@@ -10,12 +10,14 @@ mod seal;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod topic;
 mod trail;
 
 pub use keys::Keys;
 pub use record::{Kind, Record};
 pub use seal::{MalformedKey, Place, Seal, SealError, generate_key};
 pub use sqlite::SqliteStore;
+pub use topic::Topic;
 pub use trail::{Deed, Noted, Use};
 
 use std::fmt;
@@ -77,15 +79,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Gives a lease back, if it is still this owner's.
     fn release(&self, token: &str, owner: &str) -> Answer<'_, ()>;
 
-    /// Grows whenever another process may have written, a token was forgotten, or somebody calls [`Store::touch`]. Reading
-    /// it costs nothing.
-    fn foreign_changes(&self) -> u64;
+    /// Grows whenever another process may have written this, a token of it was forgotten, or somebody calls [`Store::touch`].
+    /// Reading it costs nothing. It may grow for what was not written: that costs who looks at it one read.
+    fn changes(&self, of: Topic<'_>) -> u64;
 
-    /// Ends when [`Store::foreign_changes`] is something else than this.
-    fn changed(&self, seen: u64) -> Changed<'_>;
+    /// Ends when [`Store::changes`] is something else than this.
+    fn changed(&self, of: Topic<'_>, seen: u64) -> Changed<'_>;
 
-    /// What this process has written counts as if another had: whoever keeps a token's state reads it again.
-    fn touch(&self);
+    /// What this process has written counts as if another had: whoever keeps it reads it again.
+    fn touch(&self, of: Topic<'_>);
 }
 
 /// What a store method returns.

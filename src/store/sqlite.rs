@@ -22,7 +22,9 @@ use self::follow::{Following, WATCH, follow};
 use self::schema::SCHEMA;
 use super::keys::Keys;
 use super::seal::{KeyId, Seal, SealError};
-use super::{Answer, Changed, Deed, Kind, Noted, Opened, Record, Saved, Store, StoreError, Stored, Use, Version};
+use super::{
+    Answer, Changed, Deed, Kind, Noted, Opened, Record, Saved, Store, StoreError, Stored, Topic, Use, Version,
+};
 use crate::model::TokenState;
 
 /// The embedded store: one SQLite file in WAL mode, which the service and the command line open side by side.
@@ -256,15 +258,16 @@ impl Store for SqliteStore {
         self.run(move |connection| leases::release(connection, &token, &owner))
     }
 
-    fn foreign_changes(&self) -> u64 {
+    // The file says that somebody has written, and not what.
+    fn changes(&self, _: Topic<'_>) -> u64 {
         self.foreign.count()
     }
 
-    fn changed(&self, seen: u64) -> Changed<'_> {
+    fn changed(&self, _: Topic<'_>, seen: u64) -> Changed<'_> {
         Box::pin(self.foreign.other_than(seen))
     }
 
-    fn touch(&self) {
+    fn touch(&self, _: Topic<'_>) {
         self.foreign.add();
     }
 }

@@ -1,6 +1,7 @@
 //! The contract of a store, played against SQLite.
 
 mod keys;
+mod topics;
 mod trail;
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -3,7 +3,7 @@ use secrecy::SecretString;
 use super::error::TokenError;
 use crate::clock;
 use crate::model::{Token, TokenState};
-use crate::store::{Saved, Store};
+use crate::store::{Saved, Store, Topic};
 
 /// Changes a token's state in the store, whoever else does at the same time. Within a running service or beside it, which sees
 /// it at the next login.
@@ -15,7 +15,7 @@ pub async fn update(
     loop {
         let stored = store.token(name).await?;
         if let Saved::Done(_) = store.save(name, stored.version, &change(stored.state)).await? {
-            store.touch();
+            store.touch(Topic::Token(name));
             return Ok(());
         }
     }

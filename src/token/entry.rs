@@ -13,6 +13,7 @@ use super::life::Shared;
 use super::want::{Want, suitable};
 use crate::model::{AccessToken, Grant, Token, TokenState};
 use crate::oauth::Http;
+use crate::store::{Store, Topic};
 
 /// One state of a token, and whatever is under way for it.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ struct Distrusted {
 #[derive(Debug)]
 struct Cached {
     state: TokenState,
-    /// The store's count of foreign changes when this was read.
+    /// The store's count of changes of it when this was read.
     changes: u64,
 }
 
@@ -105,7 +106,7 @@ impl Entry {
     /// The cached token, if it is what is wanted. Reads no store and waits for no lock.
     pub(super) fn cached_token(&self, want: &Want, shared: &Shared, now: DateTime<Utc>) -> Option<AccessToken> {
         let cached = self.cached.load();
-        let cached = cached.as_ref().filter(|cached| cached.changes == shared.store.foreign_changes())?;
+        let cached = cached.as_ref().filter(|cached| cached.changes == self.changes(shared.store.as_ref()))?;
         suitable(&cached.state, &self.token, want, now)
     }
 
@@ -113,13 +114,20 @@ impl Entry {
         self.cached.store(Some(Arc::new(Cached { state: state.clone(), changes })));
     }
 
+    /// Grows when others change its state.
+    pub(super) fn changes(&self, store: &dyn Store) -> u64 {
+        store.changes(Topic::Token(&self.name))
+    }
+
     /// When the token has to be looked at, so far ahead of its expiry. `None`: not before someone gives a grant.
-    pub(super) fn due(&self, ahead: TimeDelta, changes: u64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(super) fn due(&self, ahead: TimeDelta, store: &dyn Store, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let cached = self.cached.load();
         if self.token.disabled || matches!(self.token.grant, Grant::AppPassword(_)) {
             return None;
         }
-        let Some(cached) = cached.as_ref().filter(|cached| cached.changes == changes) else { return Some(now) };
+        let Some(cached) = cached.as_ref().filter(|cached| cached.changes == self.changes(store)) else {
+            return Some(now);
+        };
         let state = &cached.state;
         let moved = !self.token.owns(state);
         if self.token.grant.lives_by_refresh() && (state.refresh.is_none() || moved) {

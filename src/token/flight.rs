@@ -112,7 +112,7 @@ struct Look {
 /// Reads the store, and caches what it says.
 async fn look(shared: &Shared, entry: &Entry, want: &Want) -> Result<Look, TokenError> {
     // Counted before the read: a change that comes in between is noticed, at the worst twice.
-    let changes = shared.store.foreign_changes();
+    let changes = entry.changes(shared.store.as_ref());
     let stored = in_time(shared.store.token(&entry.name)).await?;
     entry.cache(&stored.state, changes);
     let brought = suitable(&stored.state, &entry.token, want, clock::now());
@@ -169,7 +169,7 @@ async fn keep(shared: &Shared, entry: &Entry, state: &TokenState, pending: Pendi
     let (access, rotated) = (pending.granted.access.clone(), pending.granted.refresh.is_some());
     if !rotated {
         // Nothing of it has to be kept, so it serves even while the store cannot be written.
-        entry.cache(&succeed(state.clone(), &pending), shared.store.foreign_changes());
+        entry.cache(&succeed(state.clone(), &pending), entry.changes(shared.store.as_ref()));
     }
     *entry.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
     let saved = save_pending(shared, entry).await;
@@ -244,7 +244,7 @@ pub(super) async fn save_pending(shared: &Shared, entry: &Entry) -> Result<(), T
 /// Compare-and-swap until it holds.
 async fn save_grant(shared: &Shared, entry: &Entry, pending: &Pending) -> Result<(), StoreError> {
     loop {
-        let changes = shared.store.foreign_changes();
+        let changes = entry.changes(shared.store.as_ref());
         let Stored { state, version } = in_time(shared.store.token(&entry.name)).await?;
         if pending.used.is_some() && version == Version::default() {
             // It was forgotten meanwhile: the administrator's word.
@@ -298,7 +298,7 @@ async fn note_failure(shared: &Shared, entry: &Entry, stored: Stored, refusal: &
     let trouble = Trouble { class, summary, remedy: remedy.clone(), since: now, failures: 1, retry_at: now + wait };
     let answer = TokenError::of(name, &trouble);
     let next = stored.state.failed(trouble);
-    let changes = shared.store.foreign_changes();
+    let changes = entry.changes(shared.store.as_ref());
     match in_time(shared.store.save(name, stored.version, &next)).await {
         Ok(Saved::Done(_)) => entry.cache(&next, changes),
         // Someone has saved meanwhile, and knows better: nobody is called for what is over.

@@ -13,6 +13,7 @@ use super::life::Tokens;
 use super::want::Want;
 use crate::clock;
 use crate::model::spread;
+use crate::store::Topic;
 
 /// Refreshes at a time for each provider: a restart with a thousand tokens must not look like an attack to it, and one that
 /// hangs takes no other's places.
@@ -30,11 +31,12 @@ impl Tokens {
         let mut under_way = JoinSet::new();
         let mut busy = HashSet::new();
         loop {
-            let (now, changes) = (clock::now(), self.shared().store.foreign_changes());
+            let (now, store) = (clock::now(), self.shared().store.as_ref());
+            let changes = store.changes(Topic::Tokens);
             let mut next = now + LONGEST;
             for entry in &self.shared().entries() {
                 let ahead = spread(self.shared().ahead(), &entry.name);
-                let Some(due) = entry.due(ahead, changes, now) else { continue };
+                let Some(due) = entry.due(ahead, store, now) else { continue };
                 if due > now {
                     next = next.min(due);
                 } else if busy.insert(entry.name.clone()) {
@@ -48,7 +50,7 @@ impl Tokens {
                 () = stop.cancelled() => return,
                 () = sleep(wait) => {}
                 // Not for each of many changes: all tokens are looked at.
-                () = later(self.shared().store.changed(changes)) => {}
+                () = later(store.changed(Topic::Tokens, changes)) => {}
                 () = later(self.shared().moved.notified()) => {}
                 Some(done) = under_way.join_next(), if !under_way.is_empty() => {
                     settle(&mut busy, done);

@@ -8,6 +8,7 @@ use super::entry::Entry;
 use super::life::{Shared, Tokens};
 use crate::clock;
 use crate::model::{DeadlineKind, TokenState, TroubleClass, deadlines};
+use crate::store::Topic;
 
 /// How often deadlines are looked at.
 const EVERY: Duration = Duration::from_hours(1);
@@ -23,12 +24,12 @@ impl Tokens {
         let store = &self.shared().store;
         let mut wait = FIRST;
         while stop.run_until_cancelled(sleep(wait)).await.is_some() {
-            let seen = store.foreign_changes();
+            let seen = store.changes(Topic::Tokens);
             self.tell_of_deadlines().await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep(EVERY) => {}
-                () = store.changed(seen) => {}
+                () = store.changed(Topic::Tokens, seen) => {}
             }
             wait = SOON;
         }

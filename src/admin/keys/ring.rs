@@ -11,7 +11,7 @@ use super::super::sign_in::{hashed, random, same};
 use super::scope::Scope;
 use crate::clock;
 use crate::registry::Actor;
-use crate::store::{Deed, Kind, Record, Saved, Store, StoreError};
+use crate::store::{Deed, Kind, Record, Saved, Store, StoreError, Topic};
 
 /// All keys. Which there are is remembered until the store changes, so that a call costs no read of it.
 pub struct Ring {
@@ -24,7 +24,7 @@ struct Known {
     /// Grows with each change of ours: what was read before one is not remembered after it, or a key that was removed meanwhile
     /// would be good for ever.
     own_changes: u64,
-    /// The store's count of foreign changes then, and what there was.
+    /// The store's count of changes then, and what there was.
     keys: Option<(u64, Keys)>,
 }
 
@@ -176,7 +176,7 @@ impl Ring {
     }
 
     async fn keys(&self) -> Result<Keys, StoreError> {
-        let changes = self.store.foreign_changes();
+        let changes = self.store.changes(Topic::Records(Kind::ApiKey));
         let own_changes = {
             let known = self.known();
             if let Some((_, keys)) = known.keys.as_ref().filter(|(then, _)| *then == changes) {

@@ -19,7 +19,7 @@ use super::super::page::Notice;
 use super::super::visitor::Visitor;
 use super::password::{AdminPassword, fingerprint};
 use super::secret::{hashed, random};
-use crate::store::{Kind, Record, Saved, Store, StoreError};
+use crate::store::{Kind, Record, Saved, Store, StoreError, Topic};
 
 /// All sessions.
 pub(super) struct Sessions {
@@ -43,7 +43,7 @@ struct Lately {
 struct Known {
     kept: Kept,
     looked: DateTime<Utc>,
-    /// The store's count of foreign changes then.
+    /// The store's count of changes then.
     changes: u64,
 }
 
@@ -145,14 +145,20 @@ impl Sessions {
         Ok(())
     }
 
+    /// Grows when others change sessions, or the password that they are bound to.
+    fn changes(&self) -> u64 {
+        let of = |kind| self.store.changes(Topic::Records(kind));
+        of(Kind::AdminSession).wrapping_add(of(Kind::AdminPassword))
+    }
+
     fn remembered(&self, id: &str, now: DateTime<Utc>) -> Option<Kept> {
         let known = self.known().by_id.get(id).cloned()?;
-        let fresh = now - known.looked < BELIEVED && known.changes == self.store.foreign_changes();
+        let fresh = now - known.looked < BELIEVED && known.changes == self.changes();
         (fresh && self.lasts(&known.kept, now)).then_some(known.kept)
     }
 
     async fn look(&self, id: &str, now: DateTime<Utc>) -> Result<Option<Kept>, StoreError> {
-        let (changes, forgotten) = (self.store.foreign_changes(), self.known().forgotten);
+        let (changes, forgotten) = (self.changes(), self.known().forgotten);
         let Some((record, kept)) = self.good(id, now).await? else { return Ok(None) };
         let kept = self.touched(record, kept, now).await;
         self.remember(id, Known { kept: kept.clone(), looked: now, changes }, forgotten);

@@ -63,7 +63,7 @@ async fn a_disabled_token_is_neither_used_nor_refreshed_and_keeps_what_it_holds(
     let held = tokens.state(NAME, USER).await.unwrap();
     assert!(held.refresh.is_some());
     for entry in &tokens.shared().entries() {
-        assert_eq!(entry.due(TimeDelta::days(1), 0, clock::now()), None);
+        assert_eq!(entry.due(TimeDelta::days(1), store.as_ref(), clock::now()), None);
     }
     assert_eq!((scene.endpoint.requests().len(), material(&store).await), (1, (some("r2"), None)));
 
@@ -214,7 +214,7 @@ async fn what_the_service_itself_changes_is_seen_at_the_next_login_and_refreshed
     let (tokens, store) = scene.process("one");
     let is_due = || {
         let entries = tokens.shared().entries();
-        entries.iter().any(|entry| entry.due(TimeDelta::zero(), store.foreign_changes(), clock::now()).is_some())
+        entries.iter().any(|entry| entry.due(TimeDelta::zero(), store.as_ref(), clock::now()).is_some())
     };
     assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::Empty { .. })));
     assert!(!is_due(), "there is no grant");

@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::model::TokenState;
 use crate::store::{
-    Answer, Changed, Deed, Kind, Noted, Opened, Record, Saved, SqliteStore, Store, StoreError, Stored, Use, Version,
+    Answer, Changed, Deed, Kind, Noted, Opened, Record, Saved, SqliteStore, Store, StoreError, Stored, Topic, Use,
+    Version,
 };
 
 pub(super) struct Endpoint {
@@ -301,15 +302,15 @@ impl Store for FullDisk {
         if self.mood() == Mood::Full { full() } else { self.store.release(token, owner) }
     }
 
-    fn foreign_changes(&self) -> u64 {
-        self.store.foreign_changes()
+    fn changes(&self, of: Topic<'_>) -> u64 {
+        self.store.changes(of)
     }
 
-    fn changed(&self, seen: u64) -> Changed<'_> {
-        self.store.changed(seen)
+    fn changed(&self, of: Topic<'_>, seen: u64) -> Changed<'_> {
+        self.store.changed(of, seen)
     }
 
-    fn touch(&self) {
-        self.store.touch();
+    fn touch(&self, of: Topic<'_>) {
+        self.store.touch(of);
     }
 }
