@@ -15,6 +15,7 @@
 //!            peer              the other side: a client that knows only bytes
 //!          legacy              the other side: a program that knows only a password
 //!           proxy              on the way: SOCKS5 and CONNECT
+//!        postgres              a throw-away database server
 //!           bench              a quick upstream, many programs, and a line with a distance
 //! ```
 //!
@@ -38,6 +39,7 @@ mod mailstore;
 mod passwords;
 mod peer;
 mod pop3;
+mod postgres;
 mod provider;
 mod proxy;
 mod sasl;
@@ -55,6 +57,7 @@ pub use faults::{Answer, Break, Faults, How, Point};
 pub use kept::{keep_log, kept_log};
 pub use mailstore::Mail;
 pub use peer::{Peer, tls_peer};
+pub use postgres::Postgres;
 pub use provider::{Ports, Provider, Settings};
 pub use proxy::{Proxy, ProxyKind, ProxySettings};
 pub use state::{Command, Login, TokenRequest};

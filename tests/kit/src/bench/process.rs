@@ -71,6 +71,20 @@ impl Process {
         sum
     }
 
+    /// It and all its descendants, it first.
+    pub(crate) fn all(self) -> Vec<u32> {
+        self.tree(&stats())
+    }
+
+    /// Whether it is there, and has not ended.
+    pub(crate) fn lives(self) -> bool {
+        self.state().is_some_and(|state| state != 'Z')
+    }
+
+    fn state(self) -> Option<char> {
+        fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?.rsplit_once(')')?.1.trim_start().chars().next()
+    }
+
     fn tree(self, all: &HashMap<u32, Stat>) -> Vec<u32> {
         let mut found = vec![self.0];
         let mut next = 0;
