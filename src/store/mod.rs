@@ -24,6 +24,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::model::TokenState;
 
 /// What a store does; SQLite is one.
@@ -85,6 +87,11 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Ends when [`Store::changes`] is something else than this.
     fn changed(&self, of: Topic<'_>, seen: u64) -> Changed<'_>;
+
+    /// How far its clock is ahead of this machine's, as last seen. Several machines that share it agree on its time.
+    fn clock_ahead(&self) -> TimeDelta {
+        TimeDelta::zero()
+    }
 
     /// What this process has written counts as if another had: whoever keeps it reads it again.
     fn touch(&self, of: Topic<'_>);

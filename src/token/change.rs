@@ -23,6 +23,6 @@ pub async fn update(
 
 /// Imports a refresh token into the store.
 pub async fn import(store: &dyn Store, token: &Token, refresh: SecretString) -> Result<(), TokenError> {
-    let now = clock::now();
+    let now = clock::now() + store.clock_ahead();
     update(store, &token.name, |state| state.imported(refresh.clone(), token.binding(), now)).await
 }

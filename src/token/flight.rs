@@ -1,6 +1,5 @@
 //! One refresh of one token, from the store and back into it.
 
-use std::pin::pin;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -11,9 +10,9 @@ use tracing::{error, info, warn};
 
 use super::entry::Entry;
 use super::error::TokenError;
+use super::lease::{Lease, news};
 use super::life::Shared;
 use super::want::{Want, suitable};
-use crate::clock;
 use crate::model::{AccessToken, Grant, Granted, LONGEST_BACK_OFF, TokenState, Trouble, TroubleClass};
 use crate::oauth::{Ask, OauthError, exchange};
 use crate::store::{Answer, Saved, StoreError, Stored, Version};
@@ -28,8 +27,6 @@ pub(super) struct Pending {
     at: DateTime<Utc>,
 }
 
-/// How often to look whether the process that holds the lease is done.
-const POLL: Duration = Duration::from_millis(100);
 /// Attempts to save a grant before the flight gives up and leaves it pending.
 const SAVE_ATTEMPTS: u32 = 5;
 const SAVE_PAUSE: Duration = Duration::from_millis(200);
@@ -48,57 +45,23 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
     if let Some(found) = look(shared, entry, want).await?.brought {
         return Ok(found);
     }
-    let name = &entry.name;
     let deadline = Instant::now() + shared.settings().patience;
-    while !leased(shared, entry).await? {
-        sleep(POLL).await;
-        if let Some(found) = look(shared, entry, want).await?.brought {
-            return Ok(found);
+    loop {
+        let seen = entry.changes(shared.store.as_ref());
+        if let Some(lease) = Lease::take(shared, entry).await? {
+            let brought = lease.during(refresh(shared, entry, want, &lease)).await;
+            lease.release().await;
+            if let Some(brought) = brought.transpose() {
+                return brought;
+            }
         }
         if Instant::now() >= deadline {
-            return Err(TokenError::Timeout {
-                token: entry.token.name.clone(),
-                seconds: shared.settings().patience.as_secs(),
-            });
+            let (token, seconds) = (entry.token.name.clone(), shared.settings().patience.as_secs());
+            return Err(TokenError::Timeout { token, seconds });
         }
-    }
-    let brought = leaseholder(shared, entry, refresh(shared, entry, want)).await;
-    if let Err(fault) = in_time(shared.store.release(name, &shared.owner)).await {
-        warn!(token = name, error = %fault, "store.failed");
-    }
-    brought
-}
-
-/// Takes the lease. A store that cannot be written stops the refresh of a grant that might rotate, for its successor could
-/// not be kept; a grant without a refresh token has nothing to lose.
-async fn leased(shared: &Shared, entry: &Entry) -> Result<bool, StoreError> {
-    let name = &entry.name;
-    match in_time(shared.store.lease(name, &shared.owner, shared.settings().lease)).await {
-        Err(fault) if !entry.token.grant.lives_by_refresh() => {
-            warn!(token = name, error = %fault, "store.failed");
-            Ok(true)
-        }
-        answer => answer,
-    }
-}
-
-/// Extends the lease while the work goes on: discovery, an assertion and the exchange each have their own limit, and
-/// whoever took over would spend the same refresh token once more.
-async fn leaseholder<T>(shared: &Shared, entry: &Entry, work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
-    loop {
-        if let Ok(done) = timeout(shared.settings().lease / 3, &mut work).await {
-            return done;
-        }
-        let extending = in_time(shared.store.lease(&entry.name, &shared.owner, shared.settings().lease));
-        // An answer that comes while the disk is slow must not look late.
-        let extended = tokio::select! {
-            biased;
-            done = &mut work => return done,
-            extended = extending => extended,
-        };
-        if !matches!(extended, Ok(true)) {
-            warn!(token = entry.token.name, "token.lease_lost");
+        news(shared, entry, seen).await;
+        if let Some(found) = look(shared, entry, want).await?.brought {
+            return Ok(found);
         }
     }
 }
@@ -115,33 +78,45 @@ async fn look(shared: &Shared, entry: &Entry, want: &Want) -> Result<Look, Token
     let changes = entry.changes(shared.store.as_ref());
     let stored = in_time(shared.store.token(&entry.name)).await?;
     entry.cache(&stored.state, changes);
-    let brought = suitable(&stored.state, &entry.token, want, clock::now());
+    let brought = suitable(&stored.state, &entry.token, want, shared.now());
     Ok(Look { stored, brought })
 }
 
-/// Under the lease: looks once more, for someone else may have been faster, then asks the provider.
-async fn refresh(shared: &Shared, entry: &Entry, want: &Want) -> Result<AccessToken, TokenError> {
+/// Under the lease: looks once more, for someone else may have been faster, then asks the provider. None: the lease was lost
+/// before anything was sent.
+async fn refresh(
+    shared: &Shared,
+    entry: &Entry,
+    want: &Want,
+    lease: &Lease<'_>,
+) -> Result<Option<AccessToken>, TokenError> {
     let Look { stored, brought } = look(shared, entry, want).await?;
-    if let Some(found) = brought {
-        return Ok(found);
+    if brought.is_some() {
+        return Ok(brought);
     }
     let state = &stored.state;
-    let now = clock::now();
+    let now = shared.now();
     let urged = matches!(want, Want::Since(_));
     held(entry, state, urged, now)?;
     let material = material(entry, state, urged)?;
+    if !lease.is_held().await? {
+        return Ok(None);
+    }
     let asked = Instant::now();
     match ask(entry, &material).await {
         Ok((used, granted)) => {
             // Some providers say the same one again, which is no rotation.
             let is_new =
                 |new: &SecretString| used.as_ref().is_none_or(|used| used.expose_secret() != new.expose_secret());
-            let granted = Granted { refresh: granted.refresh.filter(is_new), ..granted };
+            let access = granted.access.later(shared.store.clock_ahead());
+            let granted = Granted { access, refresh: granted.refresh.filter(is_new), ..granted };
             let ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
             let expires_in = (granted.access.expires_at() - now).num_seconds();
             let rotated = granted.refresh.is_some();
             info!(token = entry.token.name, user = subject(entry), expires_in, rotated, ms, "token.refreshed");
-            keep(shared, entry, state, Pending { used, bound_to: entry.token.binding(), granted, at: now }).await
+            keep(shared, entry, state, Pending { used, bound_to: entry.token.binding(), granted, at: now })
+                .await
+                .map(Some)
         }
         Err(refusal) => Err(note_failure(shared, entry, stored, &refusal).await),
     }
@@ -285,7 +260,7 @@ fn succeed(state: TokenState, pending: &Pending) -> TokenState {
 
 /// Remembers a failure, so that the next attempt waits its turn and an operator can read why.
 async fn note_failure(shared: &Shared, entry: &Entry, stored: Stored, refusal: &OauthError) -> TokenError {
-    let (name, now) = (&entry.name, clock::now());
+    let (name, now) = (&entry.name, shared.now());
     entry.take_fresh();
     let failures = stored.state.trouble.as_ref().map_or(0, |trouble| trouble.failures);
     let class = match (refusal.class, &entry.token.grant) {

@@ -101,7 +101,7 @@ impl Tokens {
         if let Some(password) = entry.app_password() {
             return Ok(password);
         }
-        let access = match entry.cached_token(&Want::Usable, &self.0, clock::now()) {
+        let access = match entry.cached_token(&Want::Usable, &self.0, self.0.now()) {
             Some(access) => access,
             None => self.0.obtain(&entry, Want::Usable).await?,
         };
@@ -118,6 +118,7 @@ impl Tokens {
     /// tried a short time ago.
     #[expect(clippy::must_use_candidate, reason = "a deed; what came of it is for the log")]
     pub fn distrust(&self, name: &str, user: &str, since: DateTime<Utc>) -> bool {
+        let since = since + self.0.store.clock_ahead();
         self.entry(name, user).is_ok_and(|entry| entry.app_password().is_none() && entry.distrust(since))
     }
 
@@ -129,7 +130,7 @@ impl Tokens {
             return Ok(password);
         }
         let want = Want::Another(refused.clone());
-        if let Some(access) = entry.cached_token(&want, &self.0, clock::now()) {
+        if let Some(access) = entry.cached_token(&want, &self.0, self.0.now()) {
             return Ok(access);
         }
         if !entry.may_force() {
@@ -143,7 +144,7 @@ impl Tokens {
         let entry = self.enabled(name, user)?;
         match entry.app_password() {
             Some(password) => Ok(password),
-            None => self.0.obtain(&entry, Want::Since(clock::now())).await,
+            None => self.0.obtain(&entry, Want::Since(self.0.now())).await,
         }
     }
 
@@ -207,6 +208,11 @@ impl Tokens {
 impl Shared {
     pub(super) fn settings(&self) -> TokenSettings {
         **self.settings.load()
+    }
+
+    /// Now, as all who share the store have it.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        clock::now() + self.store.clock_ahead()
     }
 
     pub(super) fn ahead(&self) -> TimeDelta {

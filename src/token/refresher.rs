@@ -9,9 +9,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::entry::Entry;
-use super::life::Tokens;
+use super::life::{Shared, Tokens};
 use super::want::Want;
-use crate::clock;
 use crate::model::spread;
 use crate::store::Topic;
 
@@ -31,11 +30,11 @@ impl Tokens {
         let mut under_way = JoinSet::new();
         let mut busy = HashSet::new();
         loop {
-            let (now, store) = (clock::now(), self.shared().store.as_ref());
+            let (now, store) = (self.shared().now(), self.shared().store.as_ref());
             let changes = store.changes(Topic::Tokens);
             let mut next = now + LONGEST;
             for entry in &self.shared().entries() {
-                let ahead = spread(self.shared().ahead(), &entry.name);
+                let ahead = staggered(self.shared(), &entry.name);
                 let Some(due) = entry.due(ahead, store, now) else { continue };
                 if due > now {
                     next = next.min(due);
@@ -45,7 +44,7 @@ impl Tokens {
                     under_way.spawn(refresh(self.clone(), Arc::clone(entry), ahead, Arc::clone(places)));
                 }
             }
-            let wait = (next - clock::now()).clamp(SHORTEST, LONGEST).to_std().unwrap_or(Duration::from_secs(1));
+            let wait = (next - self.shared().now()).clamp(SHORTEST, LONGEST).to_std().unwrap_or(Duration::from_secs(1));
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep(wait) => {}
@@ -65,6 +64,14 @@ impl Tokens {
             }
         }
     }
+}
+
+/// Each process has another order, so that a token that falls due is refreshed by one while the others need not even ask.
+fn staggered(shared: &Shared, name: &str) -> TimeDelta {
+    let ahead = spread(shared.ahead(), name);
+    let place =
+        name.bytes().chain(shared.owner.bytes()).fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+    ahead - ahead * i32::from(place) / (8 * 255)
 }
 
 fn settle(busy: &mut HashSet<String>, done: Result<String, JoinError>) {

@@ -6,7 +6,6 @@ use tracing::warn;
 
 use super::entry::Entry;
 use super::life::{Shared, Tokens};
-use crate::clock;
 use crate::model::{DeadlineKind, TokenState, TroubleClass, deadlines};
 use crate::store::Topic;
 
@@ -47,7 +46,7 @@ impl Tokens {
 }
 
 async fn look(shared: &Shared, entry: &Entry, state: &TokenState) {
-    let (store, now) = (shared.store.as_ref(), clock::now());
+    let (store, now) = (shared.store.as_ref(), shared.now());
     if let Some(ended) = state.trouble.as_ref().filter(|trouble| trouble.class == TroubleClass::Ended) {
         shared.notices.tell_of_end(store, entry, &ended.summary, &ended.remedy).await;
     } else if state.refresh.is_some() && state.trouble.is_none() {

@@ -318,3 +318,27 @@ async fn a_forced_refresh_is_not_content_with_what_others_found() {
     assert_eq!(forced.unwrap().secret().expose_secret(), "a2");
     assert_eq!(material(&store).await, (some("r1"), None));
 }
+
+/// Its process was stopped, or its store was slow: another has taken over, and may have spent the refresh token.
+#[tokio::test]
+async fn a_lease_that_was_lost_before_anything_was_sent_sends_nothing() {
+    let scene = Scene::new().await;
+    let (_, store) = scene.imported().await;
+    let slow = Arc::new(endpoint::FullDisk::overtaken(scene.store()));
+    let settings =
+        TokenSettings { ahead: Duration::ZERO, patience: Duration::from_mins(1), lease: Duration::from_secs(1) };
+    let tokens = Tokens::new(Arc::clone(&slow) as Arc<dyn Store>, settings, "slow".into(), Notices::default());
+    tokens.declare([(Arc::new(scene.token(Grant::RefreshToken)), http_within(Duration::from_mins(1)))]);
+    let login = tokio::spawn(async move { tokens.access_token(NAME, USER).await });
+    while !slow.is_well() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(scene.endpoint.requests().is_empty());
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    let (other, _store) = scene.process("other");
+    store.release(NAME, "another").await.unwrap();
+    assert_eq!(other.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(login.await.unwrap().unwrap().secret().expose_secret(), "a1");
+    assert_eq!(scene.endpoint.requests().len(), 1);
+}

@@ -187,6 +187,9 @@ enum Mood {
     FullForStates,
     /// It saves once and says that it did not.
     Lies,
+    /// It stands still once a lease was taken, for so long that another takes it over.
+    StandsStill,
+    Overtaken,
     Well,
 }
 
@@ -207,6 +210,14 @@ impl FullDisk {
         Self::new(store, Mood::Lies)
     }
 
+    pub(super) fn overtaken(store: Arc<SqliteStore>) -> Self {
+        Self::new(store, Mood::StandsStill)
+    }
+
+    pub(super) fn is_well(&self) -> bool {
+        self.mood() == Mood::Well
+    }
+
     pub(super) fn has_space(&self) {
         *self.mood.lock().unwrap() = Mood::Well;
     }
@@ -224,7 +235,17 @@ fn full<T: Send + 'static>() -> Answer<'static, T> {
 
 impl Store for FullDisk {
     fn token(&self, name: &str) -> Answer<'_, Stored> {
-        self.store.token(name)
+        if self.mood() != Mood::Overtaken {
+            return self.store.token(name);
+        }
+        let name = name.to_owned();
+        Box::pin(async move {
+            self.store.release(&name, "slow").await?;
+            assert!(self.store.lease(&name, "another", Duration::from_secs(40)).await?);
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            self.has_space();
+            self.store.token(&name).await
+        })
     }
 
     fn states(&self) -> Answer<'_, Vec<(String, Opened)>> {
@@ -238,7 +259,7 @@ impl Store for FullDisk {
     fn save(&self, name: &str, read: Version, state: &TokenState) -> Answer<'_, Saved> {
         match self.mood() {
             Mood::Full | Mood::FullForStates => full(),
-            Mood::Well => self.store.save(name, read, state),
+            Mood::Well | Mood::StandsStill | Mood::Overtaken => self.store.save(name, read, state),
             Mood::Lies => {
                 self.has_space();
                 let saving = self.store.save(name, read, state);
@@ -295,7 +316,12 @@ impl Store for FullDisk {
     }
 
     fn lease(&self, token: &str, owner: &str, length: Duration) -> Answer<'_, bool> {
-        if self.mood() == Mood::Full { full() } else { self.store.lease(token, owner, length) }
+        match self.mood() {
+            Mood::Full => return full(),
+            Mood::StandsStill => *self.mood.lock().unwrap() = Mood::Overtaken,
+            _ => {}
+        }
+        self.store.lease(token, owner, length)
     }
 
     fn release(&self, token: &str, owner: &str) -> Answer<'_, ()> {
