@@ -187,6 +187,14 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// Nothing is wrong with what it holds: it could not be asked.
+    #[must_use]
+    pub const fn is_absence(&self) -> bool {
+        matches!(self, Self::Database { .. } | Self::Late { .. })
+    }
+}
+
 fn hint(fault: &str) -> &'static str {
     match fault {
         fault if fault.contains("disk is full") => "; free some space, nothing is lost meanwhile",

@@ -110,6 +110,11 @@ impl Entry {
         suitable(&cached.state, &self.token, want, now)
     }
 
+    /// The same, whether or not others have changed it since.
+    pub(super) fn known(&self, want: &Want, now: DateTime<Utc>) -> Option<AccessToken> {
+        suitable(&self.cached.load().as_ref()?.state, &self.token, want, now)
+    }
+
     pub(super) fn cache(&self, state: &TokenState, changes: u64) {
         self.cached.store(Some(Arc::new(Cached { state: state.clone(), changes })));
     }

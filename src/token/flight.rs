@@ -42,8 +42,14 @@ pub(super) async fn in_time<T>(answer: Answer<'_, T>) -> Result<T, StoreError> {
 /// Brings what is wanted, from the store or from the provider.
 pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<AccessToken, TokenError> {
     save_pending(shared, entry).await?;
-    if let Some(found) = look(shared, entry, want).await?.brought {
-        return Ok(found);
+    match look(shared, entry, want).await {
+        Ok(Look { brought: Some(found), .. }) => return Ok(found),
+        Ok(_) => {}
+        // What is known serves until there is a store to ask whether somebody has changed it.
+        Err(TokenError::Store(fault)) if fault.is_absence() => {
+            return entry.known(want, shared.now()).ok_or(fault.into());
+        }
+        Err(fault) => return Err(fault),
     }
     let deadline = Instant::now() + shared.settings().patience;
     loop {

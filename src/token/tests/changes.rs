@@ -342,3 +342,21 @@ async fn a_lease_that_was_lost_before_anything_was_sent_sends_nothing() {
     assert_eq!(login.await.unwrap().unwrap().secret().expose_secret(), "a1");
     assert_eq!(scene.endpoint.requests().len(), 1);
 }
+
+/// Somebody may have written just before the store went away: nobody can know, and mail goes on.
+#[tokio::test]
+async fn a_token_that_is_known_serves_while_the_store_is_away() {
+    let scene = Scene::new().await;
+    let (_, store) = scene.imported().await;
+    let disk = Arc::new(endpoint::FullDisk::later(store));
+    disk.has_space();
+    let tokens = scene.tokens("one", Grant::RefreshToken, Arc::clone(&disk) as Arc<dyn Store>);
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    let known = tokens.access_token(NAME, USER).await.unwrap();
+    disk.away();
+    disk.touch(crate::store::Topic::Token(NAME));
+    assert_eq!(tokens.access_token(NAME, USER).await.unwrap(), known);
+    // A refresh token may be spent only where its successor can be kept.
+    assert!(matches!(tokens.refresh(NAME, USER).await, Err(TokenError::Store(_))));
+    assert_eq!(scene.endpoint.requests().len(), 1);
+}

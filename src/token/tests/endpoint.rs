@@ -190,6 +190,8 @@ enum Mood {
     /// It stands still once a lease was taken, for so long that another takes it over.
     StandsStill,
     Overtaken,
+    /// Nobody can ask it.
+    Away,
     Well,
 }
 
@@ -214,6 +216,10 @@ impl FullDisk {
         Self::new(store, Mood::StandsStill)
     }
 
+    pub(super) fn away(&self) {
+        *self.mood.lock().unwrap() = Mood::Away;
+    }
+
     pub(super) fn is_well(&self) -> bool {
         self.mood() == Mood::Well
     }
@@ -235,8 +241,10 @@ fn full<T: Send + 'static>() -> Answer<'static, T> {
 
 impl Store for FullDisk {
     fn token(&self, name: &str) -> Answer<'_, Stored> {
-        if self.mood() != Mood::Overtaken {
-            return self.store.token(name);
+        match self.mood() {
+            Mood::Overtaken => {}
+            Mood::Away => return full(),
+            _ => return self.store.token(name),
         }
         let name = name.to_owned();
         Box::pin(async move {
@@ -258,7 +266,7 @@ impl Store for FullDisk {
 
     fn save(&self, name: &str, read: Version, state: &TokenState) -> Answer<'_, Saved> {
         match self.mood() {
-            Mood::Full | Mood::FullForStates => full(),
+            Mood::Full | Mood::FullForStates | Mood::Away => full(),
             Mood::Well | Mood::StandsStill | Mood::Overtaken => self.store.save(name, read, state),
             Mood::Lies => {
                 self.has_space();
@@ -317,7 +325,7 @@ impl Store for FullDisk {
 
     fn lease(&self, token: &str, owner: &str, length: Duration) -> Answer<'_, bool> {
         match self.mood() {
-            Mood::Full => return full(),
+            Mood::Full | Mood::Away => return full(),
             Mood::StandsStill => *self.mood.lock().unwrap() = Mood::Overtaken,
             _ => {}
         }
