@@ -43,7 +43,8 @@ impl Declared {
     pub async fn read(config: &Config, store: &dyn Store, before: &Self) -> Result<Self, StoreError> {
         let mut declared = Self { tokens: config.tokens.clone(), ..Self::default() };
         let of_file: HashSet<_> = config.tokens.iter().map(|token| token.name.as_str()).collect();
-        for record in store.records(Kind::Token).await? {
+        let same = |name: &str, version| before.stored.get(name).is_some_and(|(known, _)| *known == version);
+        for record in records(store, Kind::Token, same).await? {
             declared.versions.push((record.kind, record.name.clone(), record.version));
             declared.token(config, &of_file, &record, before);
         }
@@ -52,7 +53,8 @@ impl Declared {
             declared.unusable.extend(config.account_names().map(str::to_owned));
         }
         let mut known = Known::of(&declared);
-        for record in store.records(Kind::Account).await? {
+        let same = |name: &str, version| before.unchanged(name, version, &known).is_some();
+        for record in records(store, Kind::Account, same).await? {
             declared.versions.push((record.kind, record.name.clone(), record.version));
             declared.account(config, &record, &mut known, before);
         }
@@ -102,10 +104,9 @@ impl Declared {
         if known.names.contains(&Account::folded(name)) {
             return self.broken.push(format!("account {name:?} of the store: another account has this name"));
         }
-        let same = before.read.get(name).filter(|(read, accounts)| read == version && known.has_tokens_of(accounts));
-        let accounts = same.map_or_else(
+        let accounts = before.unchanged(name, *version, known).map_or_else(
             || read(record, |settings| config.stored_account_anyway(name, settings, |token| known.token(token))),
-            |(_, accounts)| Ok(accounts.clone()),
+            |accounts| Ok(accounts.clone()),
         );
         match accounts {
             Ok(accounts) => {
@@ -127,6 +128,12 @@ impl Declared {
                 self.unusable.extend(aliases(record));
             }
         }
+    }
+
+    /// The accounts of a record, if neither it nor their tokens have changed since.
+    fn unchanged(&self, name: &str, version: Version, known: &Known) -> Option<&Vec<Account>> {
+        let (read, accounts) = self.read.get(name)?;
+        (*read == version && known.has_tokens_of(accounts)).then_some(accounts)
     }
 
     /// Accounts whose token was forgotten, or cannot be read: their programs are told to try again later.
@@ -154,6 +161,34 @@ impl Declared {
             self.broken.push(format!("anonymous: {told}; until then nobody can send without a login"));
         }
     }
+}
+
+/// All records of a kind; those of which nothing is new come without their content: of a hundred thousand accounts one is
+/// changed, and the others are not read for it.
+async fn records(
+    store: &dyn Store,
+    kind: Kind,
+    same: impl Fn(&str, Version) -> bool,
+) -> Result<Vec<Record>, StoreError> {
+    let versions = store.versions(kind).await?;
+    let is_new = |(name, version): &&(String, Version)| !same(name, *version);
+    let new: Vec<_> = versions.iter().filter(is_new).map(|(name, _)| name.clone()).collect();
+    if new.len() > versions.len() / 2 {
+        return store.records(kind).await;
+    }
+    let mut read: HashMap<_, _> = HashMap::new();
+    if !new.is_empty() {
+        let found = store.some_records(kind, new.clone()).await?;
+        read.extend(found.into_iter().map(|record| (record.name.clone(), record)));
+    }
+    let new: HashSet<_> = new.into_iter().collect();
+    let record = |(name, version): (String, Version)| match read.remove(&name) {
+        Some(record) => Some(record),
+        // It was removed in between.
+        None if new.contains(&name) => None,
+        None => Some(Record { kind, name, version, content: Ok(None) }),
+    };
+    Ok(versions.into_iter().filter_map(record).collect())
 }
 
 /// What accounts of the store are read beside; found by name, for there may be many of each.

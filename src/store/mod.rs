@@ -4,6 +4,7 @@
 //! compare-and-swap on its version, so that no one overwrites what another has just saved.
 
 mod keys;
+mod outline;
 mod record;
 mod row;
 mod seal;
@@ -14,12 +15,14 @@ mod topic;
 mod trail;
 
 pub use keys::Keys;
+pub use outline::Outline;
 pub use record::{Kind, Record};
 pub use seal::{MalformedKey, Place, Seal, SealError, generate_key};
 pub use sqlite::SqliteStore;
 pub use topic::Topic;
 pub use trail::{Deed, Noted, Use};
 
+use std::collections::HashSet;
 use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
@@ -36,6 +39,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The states of all tokens that were ever saved, in the order of their names.
     fn states(&self) -> Answer<'_, Vec<(String, Opened)>>;
 
+    /// The same unopened, where they are sound: for a look at all of them.
+    fn outlines(&self) -> Answer<'_, Vec<(String, Outline)>> {
+        let states = self.states();
+        Box::pin(async move { Ok(Outline::all(states.await?)) })
+    }
+
     /// The names of all tokens that were ever saved.
     fn names(&self) -> Answer<'_, Vec<String>>;
 
@@ -47,6 +56,21 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// All records of a kind that have not ended, in the order of their names.
     fn records(&self, kind: Kind) -> Answer<'_, Vec<Record>>;
+
+    /// The names and versions of all records of a kind that have not ended, in the order of their names.
+    fn versions(&self, kind: Kind) -> Answer<'_, Vec<(String, Version)>> {
+        let records = self.records(kind);
+        Box::pin(async move { Ok(records.await?.into_iter().map(|record| (record.name, record.version)).collect()) })
+    }
+
+    /// The records of these names that there are, in the order of their names.
+    fn some_records(&self, kind: Kind, names: Vec<String>) -> Answer<'_, Vec<Record>> {
+        let records = self.records(kind);
+        Box::pin(async move {
+            let names: HashSet<_> = names.into_iter().collect();
+            Ok(records.await?.into_iter().filter(|record| names.contains(&record.name)).collect())
+        })
+    }
 
     /// One record; one that was never put, or has ended, is empty.
     fn record(&self, kind: Kind, name: &str) -> Answer<'_, Record>;
@@ -93,6 +117,10 @@ pub trait Store: Send + Sync + fmt::Debug {
         TimeDelta::zero()
     }
 
+    /// From now on this is told of each token that another process saves, as far as the store hears of what was saved and not
+    /// only that something was. It must not wait.
+    fn tell(&self, _: Hearer) {}
+
     /// What this process has written counts as if another had: whoever keeps it reads it again.
     fn touch(&self, of: Topic<'_>);
 }
@@ -102,6 +130,9 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 
 /// What [`Store::changed`] returns.
 pub type Changed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// What hears of a token and what became of it: [`Store::tell`]. The count is that of its changes then.
+pub type Hearer = Box<dyn Fn(&str, Outline, u64) + Send + Sync>;
 
 /// A token's state as read.
 #[derive(Clone, Debug, Default)]

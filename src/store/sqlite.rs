@@ -23,7 +23,7 @@ use self::schema::SCHEMA;
 use super::keys::Keys;
 use super::seal::{KeyId, Seal, SealError};
 use super::{
-    Answer, Changed, Deed, Kind, Noted, Opened, Record, Saved, Store, StoreError, Stored, Topic, Use, Version,
+    Answer, Changed, Deed, Kind, Noted, Opened, Outline, Record, Saved, Store, StoreError, Stored, Topic, Use, Version,
 };
 use crate::model::TokenState;
 
@@ -184,6 +184,10 @@ impl Store for SqliteStore {
         self.run(move |connection| tokens::all(connection, &keys))
     }
 
+    fn outlines(&self) -> Answer<'_, Vec<(String, Outline)>> {
+        self.run(|connection| tokens::outlines(connection))
+    }
+
     fn names(&self) -> Answer<'_, Vec<String>> {
         self.run(|connection| tokens::names(connection))
     }
@@ -205,6 +209,15 @@ impl Store for SqliteStore {
     fn records(&self, kind: Kind) -> Answer<'_, Vec<Record>> {
         let keys = Arc::clone(&self.keys);
         self.run(move |connection| records::all(connection, kind, &keys))
+    }
+
+    fn versions(&self, kind: Kind) -> Answer<'_, Vec<(String, Version)>> {
+        self.run(move |connection| records::versions(connection, kind))
+    }
+
+    fn some_records(&self, kind: Kind, names: Vec<String>) -> Answer<'_, Vec<Record>> {
+        let keys = Arc::clone(&self.keys);
+        self.run(move |connection| records::some(connection, kind, names, &keys))
     }
 
     fn record(&self, kind: Kind, name: &str) -> Answer<'_, Record> {

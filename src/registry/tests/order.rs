@@ -76,3 +76,29 @@ async fn what_another_process_changes_is_followed() {
     stop.cancel();
     follows.await.unwrap();
 }
+
+/// What has not changed is not read, so that it need not even open: one of a hundred thousand is changed, and that one is read.
+#[tokio::test]
+async fn a_change_of_one_reads_that_one_alone() {
+    let place = place();
+    let registry = registry(&place).await;
+    for number in 0..4 {
+        put(&registry, &format!("t{number}"), Some(token("a@example.com"))).await;
+    }
+    registry.look().await.unwrap();
+    let before = registry.declared();
+    let raw = rusqlite::Connection::open(&registry.config().store.path).unwrap();
+    raw.execute("UPDATE records SET content = x'00' WHERE name = 't0'", []).unwrap();
+    put(&registry, "t1", Some(token("b@example.com"))).await;
+    put(&registry, "t2", None).await;
+    registry.look().await.unwrap();
+    let now = registry.declared();
+    assert!(now.broken.is_empty(), "{:?}", now.broken);
+    assert_eq!(names(&now), ["support", "t0", "t1", "t3"]);
+    let token = |declared: &Declared, name| Arc::clone(declared.find(name).unwrap());
+    assert!(Arc::ptr_eq(&token(&before, "t3"), &token(&now, "t3")));
+    assert_eq!(token(&now, "t1").mailbox, "b@example.com");
+    raw.execute("UPDATE records SET version = version + 1 WHERE name = 't0'", []).unwrap();
+    registry.look().await.unwrap();
+    assert!(registry.declared().broken[0].contains("t0"), "now it is");
+}

@@ -22,6 +22,26 @@ pub(super) fn all(connection: &Connection, kind: Kind, keys: &Keys) -> Result<Ve
     rows.map(read).collect()
 }
 
+pub(super) fn versions(connection: &Connection, kind: Kind) -> Result<Vec<(String, Version)>, Fault> {
+    let query = "SELECT name, version FROM records
+        WHERE kind = ?1 AND (ends_at IS NULL OR ends_at > unixepoch('subsec')) ORDER BY name";
+    let mut statement = connection.prepare_cached(query)?;
+    let rows = statement.query_map([kind.name()], |row| Ok((row.get(0)?, Version(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn some(
+    connection: &Connection,
+    kind: Kind,
+    mut names: Vec<String>,
+    keys: &Keys,
+) -> Result<Vec<Record>, Fault> {
+    names.sort_unstable();
+    names.dedup();
+    let found = names.into_iter().map(|name| one(connection, kind, name, keys));
+    found.filter(|record| record.as_ref().map_or(true, |record| record.version != Version::default())).collect()
+}
+
 pub(super) fn one(connection: &Connection, kind: Kind, name: String, keys: &Keys) -> Result<Record, Fault> {
     let query = "SELECT version, content FROM records
         WHERE kind = ?1 AND name = ?2 AND (ends_at IS NULL OR ends_at > unixepoch('subsec'))";

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::super::keys::Keys;
-use super::super::row::{COLUMNS, Row};
-use super::super::{Opened, Saved, Stored, Version};
+use super::super::row::{COLUMNS, OUTLINE, Row};
+use super::super::{Opened, Outline, Saved, Stored, Version};
 use super::{Fault, sealer, successor};
 use crate::model::TokenState;
 
@@ -19,6 +19,18 @@ pub(super) fn names(connection: &Connection) -> Result<Vec<String>, Fault> {
     let mut statement = connection.prepare("SELECT name FROM tokens ORDER BY name")?;
     let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(names)
+}
+
+/// What is sealed stays where it is: that it is there is all that is asked.
+pub(super) fn outlines(connection: &Connection) -> Result<Vec<(String, Outline)>, Fault> {
+    let query = format!("SELECT version, {OUTLINE}, name FROM tokens");
+    let mut statement = connection.prepare_cached(&query)?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>("name")?, read(row)?)))?;
+    let outlined = |row: rusqlite::Result<(String, (i64, Row))>| {
+        let (name, (version, row)) = row?;
+        Ok(Outline::of_row(version, row).map(|outline| (name, outline)))
+    };
+    rows.map(outlined).filter_map(Result::transpose).collect()
 }
 
 /// All at once; one that does not open spoils no other.
