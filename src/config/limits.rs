@@ -149,6 +149,9 @@ limits! {
     gate_idle_seconds = 10, SECONDS;
     /// Seconds that a stop waits for messages under way; sessions are told goodbye spread over them.
     shutdown_seconds = 30, SECONDS;
+    /// Seconds before that in which `/readyz` says that it stops and all else goes on, so that a load balancer sends nobody any
+    /// more; 0 is not at all.
+    notice_seconds = 0, 0..=3600;
 }
 
 pub(super) fn read(root: &Table<'_>) -> Limits {

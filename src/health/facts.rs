@@ -37,7 +37,7 @@ pub struct Facts {
     pub hashes: Load,
     /// When the certificate of the listeners ends.
     pub certificate_ends: Option<DateTime<Utc>>,
-    /// Nobody is let in any more.
+    /// A stop has begun: whoever can be sent elsewhere is.
     pub closing: bool,
     /// The mail servers that were tried.
     pub upstreams: Vec<Upstream>,

@@ -120,6 +120,32 @@ async fn a_stop_finishes_messages_says_goodbye_and_ends_well() {
     assert!(house.log().contains("service.draining sessions=3"), "{}", house.log());
 }
 
+/// Between the signal and the closed door a load balancer hears that it is to send nobody more, and those whom it sends are served.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_announced_before_the_doors_are_closed() {
+    let house = House::new("notice_seconds = 3600").await;
+    let mut program = house.program();
+    let mut reader = house.logged_in(Protocol::Imap).await;
+    signal(&program, "TERM");
+    house.logs("service.leaving seconds=3600").await;
+    let status = Command::new(env!("CARGO_BIN_EXE_gatepost"))
+        .args(["status", "--json", "--config"])
+        .arg(house.directory().join("gatepost.toml"))
+        .output()
+        .unwrap();
+    assert_eq!(status.status.code(), Some(1), "{status:?}");
+    assert!(String::from_utf8_lossy(&status.stdout).contains("the service is stopping"), "{status:?}");
+    reader.send("b NOOP\r\n").await;
+    reader.expect("b OK").await;
+    let mut late = house.logged_in(Protocol::Pop3).await;
+    late.send("QUIT\r\n").await;
+    late.expect("+OK").await;
+    assert!(!house.log().contains("service.draining"), "{}", house.log());
+    // Nobody waits that long.
+    signal(&program, "TERM");
+    assert!(code(&mut program.0).await.is_some(), "{}", house.log());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_cut_off_is_no_success() {
     let house = House::new("shutdown_seconds = 3600").await;

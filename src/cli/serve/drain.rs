@@ -1,5 +1,5 @@
-//! The end: nobody comes in any more, messages under way are finished, and sessions are told goodbye, one after the other where
-//! there is time. Those who come back at once do not all come at the same time.
+//! The end: load balancers get notice, nobody comes in any more, messages under way are finished, and sessions are told goodbye,
+//! one after the other where there is time. Those who come back at once do not all come at the same time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +61,7 @@ impl Live {
 
     async fn leave(&self, pace: Pace) {
         let (lasting, patience) = (&self.lasting, patience(&self.generation.load().config));
+        self.give_notice(pace).await;
         let end = Instant::now() + patience;
         lasting.closing.cancel();
         lasting.kept.close();
@@ -92,6 +93,16 @@ impl Live {
             lasting.roads.all_closed().await;
         };
         drop(timeout(FAREWELL, rest).await);
+    }
+
+    /// A load balancer that asks whether this is ready needs a moment to ask, and whoever it has sent by then is served.
+    async fn give_notice(&self, pace: Pace) {
+        self.lasting.leaving.cancel();
+        let seconds = self.generation.load().config.limits.notice_seconds;
+        if pace == Pace::Spread && seconds > 0 {
+            info!(seconds, "service.leaving");
+            sleep(Duration::from_secs(seconds)).await;
+        }
     }
 
     /// The sessions that came by these doors and go on.

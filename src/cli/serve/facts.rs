@@ -40,7 +40,7 @@ fn facts(live: &Live) -> Facts {
         sessions_max: generation.config.limits.sessions,
         hashes: generation.service.verifier.load(),
         certificate_ends: certificate.map(|(_, ends)| ends),
-        closing: live.lasting.closing.is_cancelled(),
+        closing: live.lasting.leaving.is_cancelled(),
         upstreams: upstreams(live),
         blocked: live.lasting.throttle.held_back().iter().map(blocked).collect(),
     }

@@ -49,6 +49,8 @@ pub(in crate::cli) struct Lasting {
     pub(super) health: Arc<Health>,
     /// Clients.
     pub(super) crowd: Crowd,
+    /// A stop has begun, and those who send programs here are to know.
+    pub(super) leaving: CancellationToken,
     /// Nobody can connect any more.
     pub(super) closing: CancellationToken,
     /// Whoever is not logged in yet is told to come again.
@@ -95,6 +97,7 @@ impl Lasting {
             activity,
             health,
             crowd: Crowd::new(bounds::crowd(limits)),
+            leaving: CancellationToken::new(),
             closing: CancellationToken::new(),
             dismissing: CancellationToken::new(),
             stop: CancellationToken::new(),
