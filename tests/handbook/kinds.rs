@@ -28,6 +28,15 @@ const READ: &[(&str, &str, &str)] = &[
         "server gatepost 10.0.0.20:1143",
         "HAProxy's own; the header that it sends is tested in src/net",
     ),
+    (
+        "docs/replicas.md",
+        "./prepare",
+        "needs Docker, which nothing here runs; tests/deploy runs prepare and reads the rest",
+    ),
+    ("docs/replicas.md", "gatepost.sql", DEPLOYED),
+    ("docs/replicas.md", "apt install", DEPLOYED),
+    ("docs/replicas.md", "kubectl apply", "needs Kubernetes; tests/deploy holds the manifests against its schemas"),
+    ("docs/replicas.md", "store copy", "wants a database to copy to; the command is tested beside its code"),
     ("docs/administration.md", "gatepost trace evmail", TRACED),
     (
         "docs/metrics.md",
@@ -62,6 +71,7 @@ const READ: &[(&str, &str, &str)] = &[
 
 const BENCHED: &str =
     "takes long; tests/run does both in small, and asks whether the bench understands the page's commands";
+const DEPLOYED: &str = "tests/deploy does the same in machines of its own";
 const TRACED: &str = "goes on for minutes, with the time of the day; tests/commands/trace.rs plays it";
 const PACKAGED: &str = "tests/package does it, in systems that are thrown away";
 const IMPORTED: &str = "tests/commands/import.rs runs each of them, with files of the other programs";

@@ -1,0 +1,132 @@
+"""The recipe of deploy/replicas for machines with systemd, as it stands: PostgreSQL, three replicas and HAProxy, each a machine of its own with the
+files that it has there; a program's machine, and the simulated provider."""
+import os, pathlib, signal, subprocess
+from files import BALANCER, Haproxy, text
+from forward import forward
+from town import Town, wait_for
+
+HERE = pathlib.Path(__file__).parent
+SERVICE, PASSWORD, PROGRAM = "990:990", "the-local-password", "192.0.2.7"
+replicas = [(name, address) for name, address, _, _ in Haproxy(text("haproxy.cfg")).servers("replicas")]
+DATABASE = "10.20.0.21"
+
+
+class Recipe:
+    def __init__(self, gatepost, simulated, place):
+        """place / "secrets" is there already."""
+        self.gatepost, self.simulated, self.place = gatepost, simulated, place
+        names = {"db1.example.com": DATABASE, "db2.example.com": "10.20.0.22", "mail.example.com": "192.0.2.5"}
+        self.town = Town(self.place, names)
+        self.provider = self.town.machine("provider")
+        self.database = self.town.machine("db1", DATABASE)
+        self.replicas = [self.town.machine(*one) for one in replicas]
+        self.balancer = self.town.machine("balancer", BALANCER, "192.0.2.5")
+        self.program = self.town.machine("program", PROGRAM)
+
+    def secret(self, name):
+        return (self.place / "secrets" / name).read_bytes()
+
+    def simulate(self):
+        self.provider.put("opt/provider", self.simulated.read_bytes(), mode=0o755)
+        (self.provider.root / "srv/told").mkdir()
+        self.provider.start("provider", "/opt/provider", "/srv/told")
+        told = self.provider.root / "srv/told/provider.toml"
+        wait_for("the simulated provider", told.exists)
+        self.told = {name: (told.parent / name).read_bytes() for name in ("provider.toml", "ca.pem")}
+        forward(self.provider, self.replicas, told.read_text())
+
+    def store(self):
+        """PostgreSQL, as the recipe has it."""
+        there, user = self.database, "postgres"
+        uid = next(int(line.split(":")[2]) for line in pathlib.Path("/etc/passwd").read_text().splitlines() if line.startswith("postgres:"))
+        program = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))[-1]
+        for directory in "var/lib/postgresql", "run/postgresql":
+            there.put(f"{directory}/here", "", uid).parent.chmod(0o700)
+            os.chown(there.root / directory, uid, uid)
+        there.run(program / "initdb", "-D", "/var/lib/postgresql/main", "--auth=peer", "--no-sync", "--encoding=UTF8", user="postgres")
+        there.put("etc/postgresql/server.crt", self.secret("database.crt"), uid)
+        there.put("etc/postgresql/server.key", self.secret("database-key.pem"), uid, 0o600)
+        there.put("etc/postgresql/gatepost.conf", text("systemd/postgresql.conf"), uid)
+        main = there.root / "var/lib/postgresql/main"
+        (main / "pg_hba.conf").write_text(text("systemd/pg_hba.conf") + "local all postgres peer\n")
+        with open(main / "postgresql.conf", "a") as file:
+            file.write("include '/etc/postgresql/gatepost.conf'\nunix_socket_directories = '/run/postgresql'\n")
+        self.postgres = (program / "postgres", "-D", "/var/lib/postgresql/main")
+        there.start("postgres", *self.postgres, user=user)
+        there.logs("postgres", "ready to accept connections")
+        there.put("root/database", self.secret("database"), uid, 0o600)
+        (there.root / "root").chmod(0o755)
+        there.put("root/gatepost.sql", text("gatepost.sql"))
+        there.run("psql", "-h", "/run/postgresql", "-v", "ON_ERROR_STOP=1", "-f", "/root/gatepost.sql", user=user, variables={"PASSWORD_FILE": "/root/database"})
+
+    def furnish(self, replica):
+        uid = 990
+        with open(replica.root / "etc/passwd", "a") as file:
+            file.write("gatepost:x:990:990::/var/lib/gatepost:/usr/sbin/nologin\n")
+        replica.put("opt/gatepost", self.gatepost.read_bytes(), mode=0o755)
+        at = "etc/gatepost"
+        replica.put(f"{at}/gatepost.toml", text("gatepost.toml"), uid)
+        replica.put(f"{at}/gatepost.toml.d/store.toml", text("systemd/store.toml"), uid)
+        for name, content in self.told.items():
+            replica.put(f"{at}/gatepost.toml.d/{name}", content, uid)
+        for name, kept in ("gatepost.key", "store.key"), ("secrets/database", "database"), ("tls/key.pem", "tls/key.pem"):
+            replica.put(f"{at}/{name}", self.secret(kept), uid, 0o600)
+        replica.put(f"{at}/tls/cert.pem", self.secret("tls/cert.pem"), uid)
+        replica.put(f"{at}/database-ca.pem", self.secret("database-ca.pem"), uid)
+        for directory in "run/gatepost", "var/lib/gatepost":
+            replica.put(f"{directory}/.here", "", uid).unlink()
+            os.chown(replica.root / directory, uid, uid)
+
+    def command(self, replica, *words, said=""):
+        return replica.run("/opt/gatepost", *words, "--config", "/etc/gatepost/gatepost.toml", user=SERVICE, input=said)
+
+    def serve(self, replica):
+        so_far = len(replica.log("gatepost")) if "gatepost" in replica.running else 0
+        replica.start("gatepost", "/opt/gatepost", "serve", "--config", "/etc/gatepost/gatepost.toml", user=SERVICE)
+        replica.logs("gatepost", "service.listening", "1995", after=so_far)
+
+    def balance(self):
+        self.balancer.put("etc/haproxy/haproxy.cfg", text("haproxy.cfg"))
+        self.balancer.put("etc/haproxy/pages.pem", self.secret("pages.pem"), mode=0o600)
+        self.balancer.put("run/haproxy/here", "")
+        self.balancer.start("haproxy", "haproxy", "-W", "-f", "/etc/haproxy/haproxy.cfg")
+        wait_for("HAProxy", lambda: (self.balancer.root / "run/haproxy/admin.sock").exists() or self.balancer.alive("haproxy"))
+        self.balanced("UP", *(one.name for one in self.replicas))
+
+    def balanced(self, state, *names):
+        """Waits until HAProxy takes these for that."""
+        ask = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); s.send(b'show stat\\n'); print(s.makefile().read())"
+        def found():
+            rows = [row.split(",") for row in self.balancer.run("/usr/bin/python3", "-c", ask).splitlines()]
+            states = {row[1]: row[17] for row in rows if row[0] == "imaps"}
+            return all(states[name].startswith(state) for name in names)
+        wait_for(f"HAProxy to take {names} for {state}", found)
+
+    def programs(self, deed, **more):
+        self.program.put("etc/ssl/mail.pem", self.secret("tls/cert.pem"))
+        self.program.put("srv/mail.py", (HERE / "mail.py").read_bytes())
+        words = self.program.words("/usr/bin/python3", "/srv/mail.py", deed, "evmail", PASSWORD)
+        return subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
+
+    def once(self):
+        done = self.programs("once")
+        said = done.communicate()[0]
+        assert done.returncode == 0, said
+
+    def going_on(self, deed):
+        """Does this while programs log in; none of them may fail."""
+        programs = self.programs("on", stdin=subprocess.PIPE)
+        count = lambda: int(programs.stdout.readline() or self.failed(programs))
+        before = count()
+        deed()
+        # What was printed meanwhile is read behind it.
+        said = programs.communicate("")[0].splitlines()
+        assert programs.returncode == 0 and said, "\n".join(said[-30:])
+        return int(said[-1]) - before
+
+    def failed(self, programs):
+        raise AssertionError(f"a login failed: {programs.communicate()[0][-3000:]}")
+
+    def stop(self, replica, number=signal.SIGTERM):
+        replica.running["gatepost"].send_signal(number)
+        return replica.running["gatepost"].wait()
