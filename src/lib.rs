@@ -23,6 +23,7 @@
 //! | [`doctor`] | why an account does not work: a chain of steps, each with cause and next step |
 //! | [`health`] | whether mail is flowing: one look at everything that it takes |
 //! | [`registry`] | what is declared in file and store, and every change of it |
+//! | [`replicas`] | the processes that share a store: each says that it is there, and how it is |
 //! | [`activity`] | what is going on: live sessions, the last events, counts, when passwords were used |
 //! | [`control`] | how commands speak with the running service |
 //! | [`trace`] | what clients and upstream say to each other, without secrets, while somebody watches |
@@ -57,6 +58,7 @@ pub mod net;
 pub mod oauth;
 pub mod proto;
 pub mod registry;
+pub mod replicas;
 pub mod sandbox;
 pub mod session;
 pub mod store;

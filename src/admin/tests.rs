@@ -21,6 +21,7 @@ use crate::doctor::{Doctor, Rounds};
 use crate::health::{Facts, Health, Listening, Sources};
 use crate::lifecycle::Busy;
 use crate::registry::Registry;
+use crate::replicas::Replicas;
 use crate::store::{Keys, SqliteStore, Store, generate_key};
 use crate::submit::gate::{Gate, GateSettings};
 use crate::token::{Notices, TokenSettings, Tokens};
@@ -76,6 +77,7 @@ pub(super) async fn desk_with(public_url: &str, more: &str) -> (Desk, tempfile::
         activity: Arc::clone(&activity),
         gate: Arc::new(Gate::new(GateSettings { wait: second, waiters: 1, idle: second })),
         busy: busy.clone(),
+        replicas: Arc::new(Replicas::new(Arc::clone(&store), "east-1".into())),
         started,
     }));
     health.learn(facts);

@@ -169,9 +169,24 @@ fn hostname(config: &Config) -> String {
     if let Some(name) = &config.hostname {
         return name.clone();
     }
+    hostname_of_machine().unwrap_or_else(|| "localhost".into())
+}
+
+fn hostname_of_machine() -> Option<String> {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');
-    if fits { name } else { "localhost".into() }
+    fits.then_some(name)
+}
+
+/// The name among several replicas: as configured, or this machine's own.
+fn replica(config: &Config) -> String {
+    let own = || hostname_of_machine().unwrap_or_else(|| "unnamed".into());
+    config.service.replica.clone().unwrap_or_else(own)
+}
+
+/// The same where it tells something: one that is alone and has no name is just the service.
+fn told_replica(config: &Config) -> Option<String> {
+    (config.service.replica.is_some() || config.store.is_shared()).then(|| replica(config))
 }
 
 /// The variables that can be configuration. (`std::env::vars` would panic at a foreign one that is not UTF-8.)

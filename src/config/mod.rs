@@ -10,6 +10,7 @@ mod admin;
 mod anonymous;
 mod control;
 mod differences;
+mod digests;
 mod document;
 mod egress;
 mod environment;

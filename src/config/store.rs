@@ -18,6 +18,14 @@ pub struct Store {
     pub key_file: Option<PathBuf>,
 }
 
+impl Store {
+    /// Whether several processes on several machines may have it.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        false
+    }
+}
+
 const WHAT: &str = "\"sqlite:FILE\"";
 
 pub(super) fn read(root: &Table<'_>) -> Option<Store> {

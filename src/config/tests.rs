@@ -1,6 +1,7 @@
 mod admin;
 mod anonymous;
 mod checks;
+mod digests;
 mod egress;
 mod layers;
 mod limits;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -7,6 +8,7 @@ use crate::account::Load;
 use crate::activity::Activity;
 use crate::lifecycle::Busy;
 use crate::registry::Registry;
+use crate::replicas::Replicas;
 use crate::store::Store;
 use crate::submit::gate::Gate;
 
@@ -22,6 +24,8 @@ pub struct Sources {
     pub gate: Arc<Gate>,
     /// Work that a stop waits for.
     pub busy: Busy,
+    /// Who else serves.
+    pub replicas: Arc<Replicas>,
     /// Since when the service runs.
     pub started: DateTime<Utc>,
 }
@@ -41,6 +45,8 @@ pub struct Facts {
     pub closing: bool,
     /// The mail servers that were tried.
     pub upstreams: Vec<Upstream>,
+    /// Each part of the configuration that all replicas should have in common, as a short digest.
+    pub configuration: BTreeMap<String, String>,
     /// Who is refused for a while, those who wait longest first.
     pub blocked: Vec<Blocked>,
 }

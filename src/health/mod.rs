@@ -6,6 +6,7 @@
 mod checks;
 mod facts;
 mod picture;
+mod said;
 mod sheet;
 mod tokens;
 
@@ -21,6 +22,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::clock;
 use crate::metrics::{Format, Process, Sheet};
+use crate::replicas;
 use crate::store::{Opened, StoreError};
 
 /// Looks at everything.
@@ -66,6 +68,13 @@ impl Health {
         let picture = Arc::new(Picture::of(&self.sources, facts, states, clock::now()));
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&picture)));
         picture
+    }
+
+    /// How it is now, for other replicas: what they cannot see themselves. The store is not asked.
+    #[must_use]
+    pub fn said(&self) -> replicas::Facts {
+        let facts = self.facts.get().map(|ask| ask()).unwrap_or_default();
+        said::said(facts, picture::sessions(&self.sources), self.sources.busy.count() as u64)
     }
 
     /// All of it for a monitor.

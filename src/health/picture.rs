@@ -8,6 +8,7 @@ use super::facts::{Blocked, Facts, Listening, Sources, Upstream};
 use super::tokens::{States, TokenLine, lines, serves};
 use crate::model;
 use crate::registry::Declared;
+use crate::replicas;
 use crate::store::Opened;
 use crate::submit::gate::Figures;
 
@@ -24,6 +25,12 @@ pub struct Picture {
     pub at: DateTime<Utc>,
     /// Of the program.
     pub version: String,
+    /// The name of this one among several.
+    #[serde(default)]
+    pub replica: String,
+    /// All that have the same store, this one too.
+    #[serde(default)]
+    pub replicas: Vec<replicas::Line>,
     /// The process.
     pub pid: u32,
     /// Since when the service runs.
@@ -147,6 +154,8 @@ impl Picture {
             checks,
             at: now,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            replica: sources.replicas.name().to_owned(),
+            replicas: sources.replicas.lines(),
             pid: std::process::id(),
             since: sources.started,
             listeners,
@@ -175,7 +184,7 @@ fn counts(blocked: &[Blocked]) -> BTreeMap<String, u64> {
     counts
 }
 
-fn sessions(sources: &Sources) -> Vec<Sessions> {
+pub(super) fn sessions(sources: &Sources) -> Vec<Sessions> {
     let activity = &sources.activity;
     let of = |(protocol, figures): (model::Protocol, crate::activity::Figures)| Sessions {
         protocol: protocol.name().to_owned(),

@@ -6,6 +6,7 @@ use super::picture::Picture;
 use super::tokens::{TokenLine, UNREADABLE};
 use crate::metrics::{MOST_NAMES, Sheet};
 use crate::model::Standing;
+use crate::replicas::State;
 
 /// Writes down what was seen.
 pub(super) fn tell(picture: &Picture, sheet: &mut Sheet) {
@@ -42,6 +43,12 @@ fn readiness(picture: &Picture, sheet: &mut Sheet) {
         sheet.put("gatepost_check", &[("check", &check.name)], one(check.ok));
     }
     sheet.put("gatepost_build_info", &[("version", &picture.version)], 1.0);
+    let labels = [("replica", picture.replica.as_str()), ("version", picture.version.as_str())];
+    sheet.put("gatepost_replica_info", &labels, 1.0);
+    for state in State::ALL {
+        let count = picture.replicas.iter().filter(|line| line.state == state).count();
+        sheet.count("gatepost_replicas", &[("state", state.name())], count as u64);
+    }
     sheet.count("gatepost_messages_under_way", &[], picture.under_way);
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         sheet.count("gatepost_runtime_tasks", &[], runtime.metrics().num_alive_tasks() as u64);

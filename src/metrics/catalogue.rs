@@ -62,6 +62,8 @@ catalogue! {
     Gauge "gatepost_ready" [] "1 while all checks of /readyz pass";
     Gauge "gatepost_check" ["check"] "1 while this check of /readyz passes: serving, listeners, store, tokens";
     Gauge "gatepost_build_info" ["version"] "Always 1; the version is its label";
+    Gauge "gatepost_replica_info" ["replica", "version"] "Always 1; the name of this process among several is its label";
+    Gauge "gatepost_replicas" ["state"] "Processes that have the same store, as this one sees them; state: up, stopping, silent, unknown (the store cannot be asked)";
     Gauge "gatepost_listeners" ["protocol"] "Open listening sockets";
     Gauge "gatepost_sessions" ["protocol", "phase"] "Connections of programs; phase: before_login, logged_in";
     Gauge "gatepost_sessions_max" [] "How many there may be in all (limits.sessions)";

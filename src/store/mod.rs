@@ -6,6 +6,7 @@
 mod keys;
 mod outline;
 mod record;
+mod replica;
 mod row;
 mod seal;
 mod sqlite;
@@ -17,6 +18,7 @@ mod trail;
 pub use keys::Keys;
 pub use outline::Outline;
 pub use record::{Kind, Record};
+pub use replica::{BEAT, Beat, DEAD, FORGOTTEN, Replica};
 pub use seal::{MalformedKey, Place, Seal, SealError, generate_key};
 pub use sqlite::SqliteStore;
 pub use topic::Topic;
@@ -104,6 +106,18 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Gives a lease back, if it is still this owner's.
     fn release(&self, token: &str, owner: &str) -> Answer<'_, ()>;
+
+    /// Whether several replicas may have it open.
+    fn is_shared(&self) -> bool;
+
+    /// Notes that a replica is there, by the store's own clock.
+    fn beat(&self, beat: Beat) -> Answer<'_, ()>;
+
+    /// The replicas that were there within [`FORGOTTEN`], in the order of their names; some may be silent by now.
+    fn replicas(&self) -> Answer<'_, Vec<Replica>>;
+
+    /// A replica ends: nobody waits for it.
+    fn gone(&self, instance: &str) -> Answer<'_, ()>;
 
     /// Grows whenever another process may have written this, a token of it was forgotten, or somebody calls [`Store::touch`].
     /// Reading it costs nothing. It may grow for what was not written: that costs who looks at it one read.

@@ -1,3 +1,4 @@
+mod alone;
 mod changes;
 mod follow;
 mod leases;
@@ -17,13 +18,15 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
+use self::alone::Alone;
 use self::changes::Changes;
 use self::follow::{Following, WATCH, follow};
 use self::schema::SCHEMA;
 use super::keys::Keys;
 use super::seal::{KeyId, Seal, SealError};
 use super::{
-    Answer, Changed, Deed, Kind, Noted, Opened, Outline, Record, Saved, Store, StoreError, Stored, Topic, Use, Version,
+    Answer, Beat, Changed, Deed, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store, StoreError, Stored,
+    Topic, Use, Version,
 };
 use crate::model::TokenState;
 
@@ -35,6 +38,7 @@ use crate::model::TokenState;
 pub struct SqliteStore {
     requests: SyncSender<Request>,
     foreign: Arc<Changes>,
+    alone: Alone,
     keys: Arc<Keys>,
     file: String,
     _following: Following,
@@ -58,7 +62,7 @@ impl SqliteStore {
         thread.spawn(move || serve(connection, seen, &queue)).map_err(unstarted)?;
         let (looks, waits) = (requests.clone(), Arc::default());
         let following = follow(path, move || is_asked_to_look(&looks, &waits)).map_err(unstarted)?;
-        Ok(Self { requests, foreign, keys: Arc::new(keys), file, _following: following })
+        Ok(Self { requests, foreign, alone: Alone::default(), keys: Arc::new(keys), file, _following: following })
     }
 
     /// Runs work on the store's thread.
@@ -269,6 +273,24 @@ impl Store for SqliteStore {
     fn release(&self, token: &str, owner: &str) -> Answer<'_, ()> {
         let (token, owner) = (token.to_owned(), owner.to_owned());
         self.run(move |connection| leases::release(connection, &token, &owner))
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn beat(&self, beat: Beat) -> Answer<'_, ()> {
+        self.alone.beat(beat);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn replicas(&self) -> Answer<'_, Vec<Replica>> {
+        Box::pin(std::future::ready(Ok(self.alone.replicas())))
+    }
+
+    fn gone(&self, instance: &str) -> Answer<'_, ()> {
+        self.alone.gone(instance);
+        Box::pin(std::future::ready(Ok(())))
     }
 
     // The file says that somebody has written, and not what.

@@ -10,22 +10,24 @@ use std::path::{Path, PathBuf};
 use paths::Named;
 
 /// What each room may import beside itself. The map of the house.
-const DOORS: [(&str, &[&str]); 25] = [
+const DOORS: [(&str, &[&str]); 26] = [
     (
         "cli",
         &[
-            "admin", "control", "health", "registry", "activity", "consent", "doctor", "sandbox", "session",
-            "upstream", "submit", "account", "token", "trace", "oauth", "store", "config", "net", "proto", "model",
+            "admin", "control", "health", "replicas", "registry", "activity", "consent", "doctor", "sandbox",
+            "session", "upstream", "submit", "account", "token", "trace", "oauth", "store", "config", "net", "proto",
+            "model",
         ],
     ),
     (
         "admin",
         &[
-            "health", "registry", "activity", "consent", "doctor", "token", "oauth", "account", "store", "net",
-            "model", "config",
+            "health", "replicas", "registry", "activity", "consent", "doctor", "token", "oauth", "account", "store",
+            "net", "model", "config",
         ],
     ),
-    ("health", &["registry", "activity", "submit", "account", "store", "model"]),
+    ("health", &["replicas", "registry", "activity", "submit", "account", "store", "model"]),
+    ("replicas", &["store"]),
     ("registry", &["account", "store", "config", "model"]),
     ("control", &["net"]),
     ("consent", &["upstream", "token", "oauth", "store", "model"]),

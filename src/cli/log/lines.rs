@@ -27,20 +27,25 @@ impl<S: Subscriber> tracing_subscriber::Layer<S> for Layer {
 }
 
 /// How lines are written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lines {
     pub(super) format: LogFormat,
     /// systemd reads them: it has its own clock and wants a priority.
     pub(super) journal: bool,
     pub(super) colour: bool,
     pub(super) now: fn() -> DateTime<Utc>,
+    /// Who says so, where there may be several.
+    pub(super) replica: Option<Arc<str>>,
 }
 
 impl Lines {
     /// With its end.
-    fn line(self, event: &Event<'_>) -> String {
+    fn line(&self, event: &Event<'_>) -> String {
         let mut fields = Fields::default();
         event.record(&mut fields);
+        if let Some(replica) = &self.replica {
+            fields.values.push(("replica", Value::from(&**replica)));
+        }
         let target = fields.target.take().unwrap_or_else(|| event.metadata().target().to_owned());
         let time = (self.now)().format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         let level = *event.metadata().level();
@@ -70,7 +75,7 @@ fn object(time: String, level: Level, target: String, fields: Fields) -> String 
 }
 
 impl Lines {
-    fn text(self, time: &str, level: Level, target: String, mut fields: Fields) -> String {
+    fn text(&self, time: &str, level: Level, target: String, mut fields: Fields) -> String {
         // Gatepost's own events have names that say where they come from.
         if target.split("::").next() != Some("gatepost") {
             fields.values.push(("target", target.into()));

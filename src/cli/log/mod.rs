@@ -64,8 +64,8 @@ const PANIC_LINES: Duration = Duration::from_millis(200);
 impl Logging {
     /// Starts logging, and tells what is going on to those who watch it, also what is not shown. A second start (in tests)
     /// changes nothing.
-    pub(super) fn start(log: &Log, activity: &Arc<Activity>) -> Arc<Self> {
-        let logging = Self::new(log);
+    pub(super) fn start(log: &Log, replica: Option<String>, activity: &Arc<Activity>) -> Arc<Self> {
+        let logging = Self::new(log, replica);
         let (lines, writer) = (Arc::clone(&logging.lines), Arc::clone(&logging.writer));
         let shown = lines::Layer { lines, writer }.with_filter(logging.shown.clone());
         if tracing_subscriber::registry().with(shown).with(activity.recorder()).try_init().is_ok() {
@@ -81,9 +81,10 @@ impl Logging {
         OF_PROCESS.get().map(Arc::as_ref)
     }
 
-    fn new(log: &Log) -> Arc<Self> {
+    fn new(log: &Log, replica: Option<String>) -> Arc<Self> {
         let output = Output::of(log);
-        let lines = Arc::new(ArcSwap::from_pointee(look(log)));
+        let replica = replica.map(Arc::from);
+        let lines = Arc::new(ArcSwap::from_pointee(look(log, replica)));
         let state = State { usual: log.levels.clone(), chosen: None, choices: 0 };
         Arc::new(Self {
             shown: Shown::new(&log.levels),
@@ -146,7 +147,8 @@ impl Logging {
     /// The configuration has changed, or the file is to be opened again. What somebody has chosen stays.
     pub(super) fn apply(&self, log: &Log) {
         let mut state = self.lock();
-        self.lines.store(Arc::new(look(log)));
+        let replica = self.lines.load().replica.clone();
+        self.lines.store(Arc::new(look(log, replica)));
         self.writer.redirect(Output::of(log));
         if state.usual != log.levels {
             state.usual = log.levels.clone();
@@ -192,9 +194,10 @@ impl State {
 }
 
 /// How lines look.
-fn look(log: &Log) -> Lines {
+fn look(log: &Log, replica: Option<Arc<str>>) -> Lines {
     let to_stderr = log.file.is_none();
-    Lines { format: log.format, journal: to_stderr && to_journal(), colour: to_stderr && in_colour(), now: clock::now }
+    let (journal, colour) = (to_stderr && to_journal(), to_stderr && in_colour());
+    Lines { format: log.format, journal, colour, now: clock::now, replica }
 }
 
 fn in_colour() -> bool {

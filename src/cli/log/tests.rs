@@ -11,7 +11,7 @@ use super::lines::Lines;
 use super::*;
 use crate::config::{LogFormat, Rotation};
 
-const PLAIN: Lines = Lines { format: LogFormat::Text, journal: false, colour: false, now: evening };
+const PLAIN: Lines = Lines { format: LogFormat::Text, journal: false, colour: false, now: evening, replica: None };
 
 fn evening() -> DateTime<Utc> {
     "2026-11-20T20:00:00.1234Z".parse().unwrap()
@@ -34,7 +34,7 @@ fn logged(lines: Lines, levels: &str, events: impl FnOnce()) -> String {
 fn logging(file: &Path, levels: &str) -> Arc<Logging> {
     let rotation = Rotation { octets: 0, daily: false, keep: 5 };
     let log = Log { levels: levels.parse().unwrap(), file: Some(file.into()), rotation, ..Log::default() };
-    let logging = Logging::new(&log);
+    let logging = Logging::new(&log, None);
     logging.lines.store(Arc::new(PLAIN));
     logging
 }
@@ -94,6 +94,16 @@ fn json_is_one_object_a_line_with_proper_types() {
     assert_eq!(lines[1]["user"], "tim\r\n2026-11-21T00:00:00Z INFO session.login \u{1b}[31m\u{9b}2J\u{202e}");
     assert_eq!((&lines[3]["time"], &lines[3]["field.time"]), (&"2026-11-20T20:00:00.123Z".into(), &"now".into()));
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn one_of_several_says_who_it_is() {
+    let replica = || Some("east-1".into());
+    let text = logged(Lines { replica: replica(), ..PLAIN }, "info", || tracing::info!(ms = 1, "x"));
+    assert!(text.ends_with(" INFO  x ms=1 replica=east-1\n"), "{text}");
+    let json = Lines { format: LogFormat::Json, replica: replica(), ..PLAIN };
+    let json: Value = serde_json::from_str(&logged(json, "info", || tracing::info!("x"))).unwrap();
+    assert_eq!(json["replica"], "east-1");
 }
 
 #[test]

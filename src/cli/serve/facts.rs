@@ -41,6 +41,7 @@ fn facts(live: &Live) -> Facts {
         hashes: generation.service.verifier.load(),
         certificate_ends: certificate.map(|(_, ends)| ends),
         closing: live.lasting.leaving.is_cancelled(),
+        configuration: generation.digests.clone(),
         upstreams: upstreams(live),
         blocked: live.lasting.throttle.held_back().iter().map(blocked).collect(),
     }

@@ -1,6 +1,6 @@
 //! What one configuration makes. A reload makes the next one; sessions keep theirs to their end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -23,6 +23,8 @@ pub(in crate::cli) struct Generation {
     pub(super) config: Arc<Config>,
     pub(super) service: Arc<Service>,
     pub(super) certificate: Option<Arc<Certificate>>,
+    /// By which replicas see whether they are configured alike.
+    pub(super) digests: BTreeMap<String, String>,
     providers: Providers,
 }
 
@@ -45,7 +47,8 @@ impl Generation {
     ) -> anyhow::Result<Self> {
         let service = Arc::new(service(config, lasting, before)?);
         let providers = Providers::of(config, Arc::clone(&lasting.roads));
-        Ok(Self { config: Arc::clone(config), service, certificate, providers })
+        let digests = if config.store.is_shared() { config.digests() } else { BTreeMap::new() };
+        Ok(Self { config: Arc::clone(config), service, certificate, digests, providers })
     }
 
     /// Whether all that is declared can be served.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::super::notify::{self, Notifier};
-use super::super::{bounds, store};
+use super::super::{bounds, replica, store};
 use crate::account::{Directory, Throttle};
 use crate::activity::{self, Activity};
 use crate::clock;
@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::health::{Health, Sources};
 use crate::lifecycle::Busy;
 use crate::registry::Registry;
+use crate::replicas::Replicas;
 use crate::session::{Crowd, Seen};
 use crate::store::{SqliteStore, Store};
 use crate::submit::gate::Gate;
@@ -31,6 +32,8 @@ pub(in crate::cli) struct Lasting {
     pub(super) store: Arc<SqliteStore>,
     pub(super) registry: Arc<Registry>,
     pub(super) tokens: Tokens,
+    /// Who else serves.
+    pub(super) replicas: Arc<Replicas>,
     pub(super) notifier: Arc<Notifier>,
     pub(super) gate: Arc<Gate>,
     pub(super) directory: Arc<ArcSwap<Directory>>,
@@ -72,18 +75,22 @@ impl Lasting {
         let tokens = Tokens::new(Arc::clone(&store) as Arc<dyn Store>, bounds::tokens(limits), name, notices);
         let (registry, busy) = (Arc::new(registry), Busy::default());
         let gate = Arc::new(Gate::new(bounds::gate(limits)));
+        let replicas = Replicas::new(Arc::clone(&store) as Arc<dyn Store>, replica(config));
+        let replicas = Arc::new(replicas);
         let health = Arc::new(Health::new(Sources {
             store: Arc::clone(&store) as Arc<dyn Store>,
             registry: Arc::clone(&registry),
             activity: Arc::clone(&activity),
             gate: Arc::clone(&gate),
             busy: busy.clone(),
+            replicas: Arc::clone(&replicas),
             started: clock::now(),
         }));
         Ok(Self {
             store,
             registry,
             tokens,
+            replicas,
             notifier: Arc::new(notifier),
             gate,
             directory: Arc::new(ArcSwap::from_pointee(Directory::new([])?)),

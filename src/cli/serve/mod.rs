@@ -131,7 +131,7 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
     // Before the first thread that stays: they all have to be in it.
     let confined = confine::confine(&config, &file.config);
     let activity = Arc::default();
-    let logging = Logging::start(&config.log, &activity);
+    let logging = Logging::start(&config.log, super::told_replica(&config), &activity);
     lifecycle::note_where_it_panics();
     confine::tell(confined.as_ref());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -43,6 +43,11 @@ pub(super) fn background(live: &Arc<Live>) {
         let store = Arc::clone(&live.lasting.store) as Arc<dyn Store>;
         Box::pin(Arc::clone(&live.lasting.activity).keep(store, end))
     });
+    keep("replicas", |live, end| {
+        let (facts, replicas) = (Arc::downgrade(&live), Arc::clone(&live.lasting.replicas));
+        let facts = move || facts.upgrade().map(|live| live.lasting.health.said()).unwrap_or_default();
+        Box::pin(async move { replicas.keep(facts, end).await })
+    });
     keep("registry", |live, end| Box::pin(async move { live.lasting.registry.follow(end).await }));
     keep("log", |_, end| {
         Box::pin(async move {

@@ -8,18 +8,22 @@ use serde_json::Value;
 use super::super::table::Table;
 use crate::activity::readable;
 use crate::health::{Picture, TokenLine};
+use crate::replicas::State;
 
 /// So many of a kind are shown; JSON has them all.
 const MOST: usize = 20;
 
 pub(super) fn text(picture: &Picture) -> String {
-    let Picture { verdict, version, pid, since, at, .. } = picture;
+    let Picture { verdict, version, replica, pid, since, at, .. } = picture;
     let mut text = format!("{}\n\n", plain(verdict));
-    let _ = writeln!(text, "gatepost {version}, process {pid}, since {} ({})", time(*since), span(*at - *since));
+    let one = if picture.replicas.len() > 1 { format!(", replica {}", plain(replica)) } else { String::new() };
+    let _ = writeln!(text, "gatepost {version}{one}, process {pid}, since {} ({})", time(*since), span(*at - *since));
     if let Some(ends) = picture.certificate_ends {
         let _ = writeln!(text, "certificate of the listeners: until {} ({})", time(ends), span(ends - *at));
     }
-    for part in [checks(picture), accounts(picture), sessions(picture), tokens(picture), rest(picture)] {
+    for part in
+        [checks(picture), replicas(picture), accounts(picture), sessions(picture), tokens(picture), rest(picture)]
+    {
         if !part.is_empty() {
             let _ = write!(text, "\n{}\n", part.trim_end());
         }
@@ -39,6 +43,30 @@ fn checks(picture: &Picture) -> String {
         }
     }
     text
+}
+
+/// All of them, where there are several; what is below is of this one, but for accounts and tokens.
+fn replicas(picture: &Picture) -> String {
+    let mut table = Table::new(["REPLICA", "STATE", "VERSION", "FOR", "LOGGED IN", "BEFORE LOGIN"]);
+    for line in picture.replicas.iter().take(MOST) {
+        let this = if line.own { " (this one)" } else { "" };
+        let run = if line.twin { format!(" [{}]", plain(&line.instance)) } else { String::new() };
+        let silent = || format!("{} for {}", line.state.name(), seconds(line.silent_seconds));
+        table.row([
+            format!("{}{run}{this}", plain(&line.name)),
+            if line.state == State::Silent { silent() } else { line.state.name().to_owned() },
+            plain(&line.version),
+            seconds(line.age_seconds),
+            line.facts.sessions.values().sum::<u64>().to_string(),
+            line.facts.before_login.to_string(),
+        ]);
+        line.facts.wrong.iter().for_each(|wrong| table.remark(&plain(wrong)));
+    }
+    if picture.replicas.len() < 2 { String::new() } else { table.text() + &more(picture.replicas.len()) }
+}
+
+fn seconds(count: u64) -> String {
+    span(TimeDelta::seconds(i64::try_from(count).unwrap_or(i64::MAX / 1000)))
 }
 
 fn accounts(picture: &Picture) -> String {
@@ -123,7 +151,7 @@ fn rest(picture: &Picture) -> String {
         let all: u64 = picture.blocked_counts.values().sum();
         let _ = writeln!(text, "refused for a while after failed logins: {all}");
         for blocked in picture.blocked.iter().take(MOST) {
-            let left = span(TimeDelta::seconds(i64::try_from(blocked.seconds).unwrap_or(i64::MAX / 1000)));
+            let left = seconds(blocked.seconds);
             let _ = writeln!(text, "    {} {} for {left}", blocked.what, plain(&blocked.who));
         }
     }
@@ -174,6 +202,7 @@ mod tests {
     use crate::health::{
         Account, Accounts, Blocked, Check, Ends, Hashes, Listening, Queue, Reason, Sessions, Upstream,
     };
+    use crate::replicas::{Facts, Line};
 
     fn at(time: &str) -> DateTime<Utc> {
         format!("2026-11-{time}Z").parse().unwrap()
@@ -199,6 +228,23 @@ mod tests {
             remedy: fault.map(|_| format!("run `gatepost token authorize {name}`")),
             ends,
         };
+        let replica = |name: &str, own, state| Line {
+            name: name.into(),
+            instance: "f00".into(),
+            own,
+            state,
+            version: "1.2.3".into(),
+            schema: 1,
+            age_seconds: 90_000,
+            silent_seconds: if own { 0 } else { 95 },
+            twin: false,
+            facts: Facts {
+                sessions: [("imap".to_owned(), 3), ("smtp".to_owned(), 1)].into(),
+                before_login: 2,
+                wrong: vec!["smtp.example.com:587 cannot be reached".into(); usize::from(!own)],
+                ..Facts::default()
+            },
+        };
         Picture {
             verdict: "Mail is not flowing for 1 of 2 accounts.".into(),
             ready: false,
@@ -209,6 +255,8 @@ mod tests {
             }],
             at: at("21T10:00:00"),
             version: "1.2.3".into(),
+            replica: "east-1".into(),
+            replicas: vec![replica("east-1", true, State::Up), replica("east-2", false, State::Silent)],
             pid: 42,
             since: at("18T08:30:00"),
             listeners: vec![Listening { protocol: "imap".into(), address: "127.0.0.1:1143".into() }],

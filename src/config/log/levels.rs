@@ -69,6 +69,7 @@ const ROOMS: &[&str] = &[
     "oauth",
     "proto",
     "registry",
+    "replicas",
     "sandbox",
     "session",
     "store",

@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::model::TokenState;
 use crate::store::{
-    Answer, Changed, Deed, Kind, Noted, Opened, Record, Saved, SqliteStore, Store, StoreError, Stored, Topic, Use,
-    Version,
+    Answer, Beat, Changed, Deed, Kind, Noted, Opened, Record, Replica, Saved, SqliteStore, Store, StoreError, Stored,
+    Topic, Use, Version,
 };
 
 pub(super) struct Endpoint {
@@ -334,6 +334,22 @@ impl Store for FullDisk {
 
     fn release(&self, token: &str, owner: &str) -> Answer<'_, ()> {
         if self.mood() == Mood::Full { full() } else { self.store.release(token, owner) }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
+    fn beat(&self, beat: Beat) -> Answer<'_, ()> {
+        self.store.beat(beat)
+    }
+
+    fn replicas(&self) -> Answer<'_, Vec<Replica>> {
+        self.store.replicas()
+    }
+
+    fn gone(&self, instance: &str) -> Answer<'_, ()> {
+        self.store.gone(instance)
     }
 
     fn changes(&self, of: Topic<'_>) -> u64 {
