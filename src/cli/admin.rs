@@ -17,7 +17,7 @@ use crate::clock;
 use crate::config::{Admin, Config};
 use crate::net::Address;
 use crate::registry::Actor;
-use crate::store::{Deed, SqliteStore, Store};
+use crate::store::{Deed, Store};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -55,7 +55,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
 
 fn set(file: &ConfigFile, generate: bool) -> anyhow::Result<()> {
     let (admin, store) = opened(file)?;
-    let record = AdminPassword::of(&admin, Arc::clone(&store) as Arc<dyn Store>);
+    let record = AdminPassword::of(&admin, Arc::clone(&store));
     // Nothing is asked for in vain.
     record.changeable()?;
     let password = password::new(generate)?;
@@ -71,7 +71,7 @@ fn set(file: &ConfigFile, generate: bool) -> anyhow::Result<()> {
 
 fn link(file: &ConfigFile) -> anyhow::Result<()> {
     let (admin, store) = opened(file)?;
-    let record = AdminPassword::of(&admin, Arc::clone(&store) as Arc<dyn Store>);
+    let record = AdminPassword::of(&admin, Arc::clone(&store));
     let port = admin.address.port();
     if port == 0 && admin.public_url.is_none() {
         bail!("[admin] address has port 0, so that nobody knows where the pages are; write `public_url`");
@@ -87,11 +87,11 @@ fn link(file: &ConfigFile) -> anyhow::Result<()> {
     say(link.expose_secret())
 }
 
-fn opened(file: &ConfigFile) -> anyhow::Result<(Admin, Arc<SqliteStore>)> {
+fn opened(file: &ConfigFile) -> anyhow::Result<(Admin, Arc<dyn Store>)> {
     let config = file.load_for_command()?;
     let admin = config.admin.clone();
     let admin = admin.context("there is no [admin] table, and so there are no pages; add one (it may be empty)")?;
-    Ok((admin, Arc::new(kept::open(&config)?)))
+    Ok((admin, block_on(kept::open(&config))?))
 }
 
 async fn note(store: &dyn Store, what: &str) -> anyhow::Result<()> {
@@ -102,9 +102,9 @@ async fn note(store: &dyn Store, what: &str) -> anyhow::Result<()> {
 
 /// Whether there are pages and no administrator's password yet. Beyond loopback they are not served then: whoever came first would
 /// be the administrator.
-pub(super) async fn guarded(config: &Config, store: &Arc<SqliteStore>) -> anyhow::Result<bool> {
+pub(super) async fn guarded(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<bool> {
     let Some(admin) = &config.admin else { return Ok(false) };
-    let record = AdminPassword::of(admin, Arc::clone(store) as Arc<dyn Store>);
+    let record = AdminPassword::of(admin, Arc::clone(store));
     if record.hash().await?.is_some() {
         return Ok(false);
     }
@@ -120,7 +120,7 @@ pub(super) async fn guarded(config: &Config, store: &Arc<SqliteStore>) -> anyhow
 /// A link by which the first password is set, for pages at this address.
 pub(super) async fn invitation(
     config: &Config,
-    store: &Arc<SqliteStore>,
+    store: &Arc<dyn Store>,
     address: Option<&Address>,
 ) -> anyhow::Result<Option<SecretString>> {
     let (Some(admin), Some(address)) = (&config.admin, address.and_then(Address::tcp)) else { return Ok(None) };

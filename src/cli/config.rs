@@ -47,12 +47,12 @@ fn counted(number: usize, word: &str) -> String {
 fn accounts(config: &Config) -> anyhow::Result<usize> {
     match config.accounts_of(&config.tokens) {
         Ok(accounts) => return Ok(accounts.len()),
-        Err(errors) if !config.store.path.exists() => return Err(errors.into()),
+        Err(errors) if !config.store.may_exist() => return Err(errors.into()),
         Err(_) => {}
     }
     block_on(async {
-        let store = store::open(config)?;
-        let declared = Declared::read(config, &store, &Declared::default()).await?;
+        let store = store::open(config).await?;
+        let declared = Declared::read(config, store.as_ref(), &Declared::default()).await?;
         config.accounts_of(&declared.tokens)?;
         declared.broken.iter().for_each(super::warn);
         Ok(declared.accounts.len())

@@ -1,12 +1,23 @@
+use std::sync::Arc;
+
 use anyhow::Context as _;
 
-use crate::config::Config;
-use crate::store::{Keys, SqliteStore};
+use crate::config::{Config, Database};
+use crate::net::client_config;
+use crate::store::{Keys, PostgresStore, Servers, SqliteStore, Store};
 
 /// The store of a configuration.
-pub(super) fn open(config: &Config) -> anyhow::Result<SqliteStore> {
+pub(super) async fn open(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let keys = keys(config)?;
-    Ok(SqliteStore::open(&config.store.path, keys)?)
+    Ok(match &config.store.database {
+        None => Arc::new(SqliteStore::open(&config.store.path, keys)?),
+        Some(database) => Arc::new(PostgresStore::open(servers(database)?, keys).await?),
+    })
+}
+
+fn servers(database: &Database) -> anyhow::Result<Servers> {
+    let tls = database.tls.as_ref().map(|tls| client_config(tls.ca.as_deref())).transpose().context("store.url")?;
+    Ok(Servers { shown: database.shown.clone(), servers: database.servers.clone(), tls })
 }
 
 /// Its keys; a file is looked at again when the store speaks of a key that is not known.

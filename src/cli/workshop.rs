@@ -9,12 +9,12 @@ use crate::config::Config;
 use crate::consent::Party;
 use crate::model::Token;
 use crate::registry::{Actor, Declared, Registry};
-use crate::store::{SqliteStore, Store};
+use crate::store::Store;
 use crate::token::{Notices, Tokens};
 
 pub(super) struct Workshop {
     pub(super) config: Arc<Config>,
-    pub(super) store: Arc<SqliteStore>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) registry: Registry,
     /// What was declared when it was opened.
     pub(super) declared: Arc<Declared>,
@@ -30,8 +30,8 @@ impl Workshop {
     /// The same of a configuration that has been read.
     pub(super) async fn of(config: Config) -> anyhow::Result<Self> {
         let config = Arc::new(config);
-        let store = Arc::new(store::open(&config)?);
-        let registry = Registry::open(Arc::clone(&config), Arc::clone(&store) as Arc<dyn Store>).await?;
+        let store = store::open(&config).await?;
+        let registry = Registry::open(Arc::clone(&config), Arc::clone(&store)).await?;
         let declared = registry.declared();
         // A command may be what mends it.
         declared.broken.iter().for_each(super::warn);
@@ -48,7 +48,7 @@ impl Workshop {
 
     /// Token life, as the service has it.
     pub(super) fn tokens(&self) -> anyhow::Result<Tokens> {
-        let store = Arc::clone(&self.store) as Arc<dyn Store>;
+        let store = Arc::clone(&self.store);
         let tokens =
             Tokens::new(store, bounds::tokens(&self.config.limits), activity::process_name(), Notices::default());
         let mut declared = Vec::new();

@@ -9,6 +9,7 @@ mod address;
 mod admin;
 mod anonymous;
 mod control;
+mod database;
 mod differences;
 mod digests;
 mod document;
@@ -39,6 +40,7 @@ pub use address::Address;
 pub use admin::Admin;
 pub use anonymous::Anonymous;
 pub use control::Control;
+pub use database::{Database, DatabaseTls};
 pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
 pub use listeners::{Listener, ListenerTls, Newline};
@@ -167,7 +169,7 @@ impl Config {
         let tokens = tokens::read(root, &providers);
         // Where there is no store yet, a token that is not in the file is nowhere.
         // Where the store cannot be told for another mistake, that is said first.
-        let stored = store.as_ref().map_or_else(|| root.has("store"), |store| store.path.exists());
+        let stored = store.as_ref().map_or_else(|| root.has("store"), Store::may_exist);
         let unknown = if stored { Unknown::MayBeStored } else { unknown };
         let accounts = accounts::read(root, &tokens, unknown);
         anonymous::check(root, &accounts, &accounts::places(root), unknown == Unknown::MayBeStored);

@@ -45,7 +45,14 @@ impl Page<'_> {
         }
         self.optional("default_domain", config.default_domain.as_ref());
         self.table(&["store"]);
-        self.text("url", &format!("sqlite:{}", config.store.path.display()));
+        match &config.store.database {
+            Some(database) => {
+                self.text("url", &database.shown);
+                let password = database.servers.first().and_then(tokio_postgres::Config::get_password);
+                self.optional("password", password.map(|_| SECRET));
+            }
+            None => self.text("url", &format!("sqlite:{}", config.store.path.display())),
+        }
         self.text("key", SECRET);
         self.optional("old_key", config.store.old_key.as_ref().map(|_| SECRET));
         self.table(&["log"]);

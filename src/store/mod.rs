@@ -3,26 +3,32 @@
 //! Several processes may have it open at once (the service and the command line). Every write of a token is a
 //! compare-and-swap on its version, so that no one overwrites what another has just saved.
 
+mod changes;
 mod keys;
 mod outline;
+mod postgres;
 mod record;
 mod replica;
 mod row;
 mod seal;
+mod sql;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 mod topic;
 mod trail;
+mod version;
 
 pub use keys::Keys;
 pub use outline::Outline;
+pub use postgres::{PostgresStore, Servers};
 pub use record::{Kind, Record};
 pub use replica::{BEAT, Beat, DEAD, FORGOTTEN, Replica};
 pub use seal::{MalformedKey, Place, Seal, SealError, generate_key};
 pub use sqlite::SqliteStore;
 pub use topic::Topic;
 pub use trail::{Deed, Noted, Use};
+pub use version::Version;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -33,7 +39,7 @@ use chrono::TimeDelta;
 
 use crate::model::TokenState;
 
-/// What a store does; SQLite is one.
+/// What a store does, in SQLite or PostgreSQL.
 pub trait Store: Send + Sync + fmt::Debug {
     /// The state of a token, with the version to save its successor by. A token that was never saved is empty.
     fn token(&self, name: &str) -> Answer<'_, Stored>;
@@ -119,6 +125,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// A replica ends: nobody waits for it.
     fn gone(&self, instance: &str) -> Answer<'_, ()>;
 
+    /// Seals everything with the last key of the ring, and has everyone seal with it from now on. Returns how many values there
+    /// were. Versions grow, so that whoever has read before reads again.
+    fn rekey(&self) -> Answer<'_, usize>;
+
     /// Grows whenever another process may have written this, a token of it was forgotten, or somebody calls [`Store::touch`].
     /// Reading it costs nothing. It may grow for what was not written: that costs who looks at it one read.
     fn changes(&self, of: Topic<'_>) -> u64;
@@ -160,10 +170,6 @@ pub struct Stored {
 /// A token's state, or why it does not open.
 pub type Opened = Result<Stored, StoreError>;
 
-/// Grows with the saves of a token, from a random beginning; 0 before the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Version(pub(crate) i64);
-
 /// What came of a compare-and-swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a conflict means that nothing was saved"]
@@ -183,6 +189,14 @@ pub enum StoreError {
         /// The database file.
         file: String,
         /// What the database said.
+        fault: String,
+    },
+    /// The database cannot be reached, or the connection to it broke.
+    #[error("the store {store} is out of reach: {fault}; what is known goes on meanwhile")]
+    Unreachable {
+        /// The database, as people know it.
+        store: String,
+        /// What became of the connection.
         fault: String,
     },
     /// The schema is of a later program.
@@ -236,15 +250,20 @@ impl StoreError {
     /// Nothing is wrong with what it holds: it could not be asked.
     #[must_use]
     pub const fn is_absence(&self) -> bool {
-        matches!(self, Self::Database { .. } | Self::Late { .. })
+        matches!(self, Self::Database { .. } | Self::Unreachable { .. } | Self::Late { .. })
     }
 }
 
 fn hint(fault: &str) -> &'static str {
     match fault {
-        fault if fault.contains("disk is full") => "; free some space, nothing is lost meanwhile",
+        fault if fault.contains("disk is full") || fault.contains("No space left") => {
+            "; free some space, nothing is lost meanwhile"
+        }
         fault if fault.contains("readonly") => "; check the owner and mode of the file and its directory",
         fault if fault.contains("unable to open") => "; does the directory exist, and may this user write there?",
+        fault if fault.contains("permission denied for schema") => {
+            "; the first start makes the tables: let this role own the database"
+        }
         fault if fault.contains("locked") => "; is another program holding it open?",
         _ => "",
     }

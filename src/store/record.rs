@@ -1,4 +1,5 @@
-use super::{StoreError, Version};
+use super::keys::Keys;
+use super::{Place, SealError, StoreError, Version};
 
 /// What a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,4 +73,19 @@ impl std::fmt::Debug for Record {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Record({} {:?}, {:?})", self.kind.name(), self.name, self.version)
     }
+}
+
+/// Where a record's content belongs. The kind is part of the row's name: a name may occur in several.
+pub(super) fn with_place<T>(kind: Kind, name: &str, work: impl FnOnce(Place<'_>) -> T) -> T {
+    let row = format!("{}\u{1f}{name}", kind.name());
+    work(Place { table: "records", row: &row, column: "content" })
+}
+
+pub(super) fn opened(kind: Kind, name: String, version: i64, content: &[u8], keys: &Keys) -> Record {
+    let opened = with_place(kind, &name, |place| {
+        let content = keys.open(place, content)?;
+        String::from_utf8(content.to_vec()).map(Some).map_err(|_| SealError::Malformed)
+    });
+    let content = opened.map_err(|fault| StoreError::Sealed { what: format!("{} {name:?}", kind.name()), fault });
+    Record { kind, name, version: Version(version), content }
 }

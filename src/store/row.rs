@@ -10,7 +10,7 @@ use super::{Place, SealError, StoreError};
 use crate::model::{AccessToken, Quarantine, Quarantined, TokenState, Trouble, TroubleClass};
 
 /// The columns of a state, in the order of [`COLUMNS`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) access_token: Option<Vec<u8>>,
     pub(super) expires_at: Option<i64>,

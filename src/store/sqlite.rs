@@ -1,5 +1,4 @@
 mod alone;
-mod changes;
 mod follow;
 mod leases;
 mod notices;
@@ -19,14 +18,14 @@ use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
 use self::alone::Alone;
-use self::changes::Changes;
 use self::follow::{Following, WATCH, follow};
 use self::schema::SCHEMA;
+use super::changes::Changes;
 use super::keys::Keys;
 use super::seal::{KeyId, Seal, SealError};
 use super::{
     Answer, Beat, Changed, Deed, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store, StoreError, Stored,
-    Topic, Use, Version,
+    Topic, Use, Version, sql,
 };
 use crate::model::TokenState;
 
@@ -293,6 +292,11 @@ impl Store for SqliteStore {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    fn rekey(&self) -> Answer<'_, usize> {
+        let keys = Arc::clone(&self.keys);
+        self.run(move |connection| rekey::rekey(connection, &keys))
+    }
+
     // The file says that somebody has written, and not what.
     fn changes(&self, _: Topic<'_>) -> u64 {
         self.foreign.count()
@@ -309,7 +313,7 @@ impl Store for SqliteStore {
 
 /// The key that seals now.
 fn sealing(connection: &Connection) -> Result<Option<KeyId>, Fault> {
-    let found: Option<Vec<u8>> = connection.query_row("SELECT key FROM sealing", [], |row| row.get(0)).optional()?;
+    let found: Option<Vec<u8>> = connection.query_row(sql::SEALING, [], |row| row.get(0)).optional()?;
     found.map(|id| KeyId::try_from(id).map_err(|_| Fault::Key(SealError::Malformed))).transpose()
 }
 
@@ -317,12 +321,4 @@ fn sealing(connection: &Connection) -> Result<Option<KeyId>, Fault> {
 fn sealer(connection: &Connection, keys: &Keys) -> Result<Arc<Seal>, Fault> {
     let id = sealing(connection)?.ok_or(SealError::Malformed)?;
     Ok(keys.get(id)?)
-}
-
-/// The version after this one. The first is a random one: what was removed and made again is not taken for what it was.
-fn successor(connection: &Connection, current: Option<i64>) -> rusqlite::Result<i64> {
-    match current {
-        Some(version) => Ok(version + 1),
-        None => connection.query_row("SELECT 1 + (random() & 0x3fffffffffffffff)", [], |row| row.get(0)),
-    }
 }

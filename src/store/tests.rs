@@ -1,5 +1,6 @@
-//! The contract of a store, played against SQLite.
+//! The contract of a store, played against SQLite and PostgreSQL.
 
+mod ground;
 mod keys;
 mod topics;
 mod trail;
@@ -9,6 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use chrono::{DateTime, TimeDelta};
 use secrecy::ExposeSecret as _;
 
+use self::ground::Ground;
 use super::*;
 use crate::model::{AccessToken, Granted, Trouble, TroubleClass};
 
@@ -65,33 +67,114 @@ async fn a_state_comes_back_as_it_was_saved_after_a_restart_too() {
 }
 
 #[tokio::test]
+async fn a_state_comes_back_as_it_was_saved() {
+    for ground in Ground::all().await {
+        let key = generate_key().unwrap();
+        let open = async || ground.open(Keys::new(&key).unwrap()).await.unwrap();
+        let store = open().await;
+        assert!(matches!(store.save("support", Version(0), &state()).await.unwrap(), Saved::Done(_)));
+        drop(store);
+        let store = open().await;
+        let Stored { state: read, version } = store.token("support").await.unwrap();
+        let row = |state: &TokenState| {
+            row::Row::seal("", &TokenState { access: None, ..state.clone() }, &Seal::new(&key).unwrap())
+        };
+        let (one, other) = (row(&read).unwrap(), row(&state()).unwrap());
+        let sealed = |row: row::Row| row::Row { refresh_token: None, quarantined_token: None, ..row };
+        assert_eq!(sealed(one), sealed(other));
+        assert_eq!(read.refresh.as_ref().unwrap().expose_secret(), "refr3sh");
+        let Saved::Done(next) = store.save("support", version, &TokenState::default()).await.unwrap() else { panic!() };
+        let Stored { state: read, version } = store.token("support").await.unwrap();
+        assert!(read.access.is_none() && read.refresh.is_none() && version == next);
+        store.forget("support").await.unwrap();
+        assert_eq!(store.token("support").await.unwrap().version, Version(0));
+        assert_eq!(store.names().await.unwrap(), Vec::<String>::new());
+    }
+}
+
+/// PostgreSQL would order by a language, and SQLite does not.
+#[tokio::test]
+async fn names_come_in_the_order_of_their_octets() {
+    for ground in Ground::all().await {
+        let store = ground.store().await;
+        for name in ["b", "_a", "B", "a", "ä", "Z"] {
+            assert!(matches!(store.save(name, Version(0), &state()).await, Ok(Saved::Done(_))));
+        }
+        assert_eq!(store.names().await.unwrap(), ["B", "Z", "_a", "a", "b", "ä"]);
+    }
+}
+
+#[tokio::test]
 async fn a_save_by_an_old_version_is_a_conflict_and_changes_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("gatepost.db");
-    let key = generate_key().unwrap();
-    let one = SqliteStore::open(&file, Keys::new(&key).unwrap()).unwrap();
-    let other = SqliteStore::open(&file, Keys::new(&key).unwrap()).unwrap();
-    let read = one.token("support").await.unwrap().version;
-    let Saved::Done(next) = other.save("support", read, &state()).await.unwrap() else { panic!("conflict") };
-    assert_eq!(one.save("support", read, &TokenState::default()).await.unwrap(), Saved::Conflict);
-    assert!(one.token("support").await.unwrap().state.refresh.is_some());
-    assert!(matches!(one.save("support", next, &state()).await.unwrap(), Saved::Done(_)));
+    for ground in Ground::all().await {
+        let key = generate_key().unwrap();
+        let one = ground.open(Keys::new(&key).unwrap()).await.unwrap();
+        let other = ground.open(Keys::new(&key).unwrap()).await.unwrap();
+        let read = one.token("support").await.unwrap().version;
+        let Saved::Done(next) = other.save("support", read, &state()).await.unwrap() else { panic!("conflict") };
+        assert_eq!(one.save("support", read, &TokenState::default()).await.unwrap(), Saved::Conflict);
+        assert!(one.token("support").await.unwrap().state.refresh.is_some());
+        assert!(matches!(one.save("support", next, &state()).await.unwrap(), Saved::Done(_)));
+        assert_eq!(other.save("support", next, &state()).await.unwrap(), Saved::Conflict);
+    }
+}
+
+#[tokio::test]
+async fn of_many_who_save_at_once_one_succeeds() {
+    for ground in Ground::all().await {
+        let key = generate_key().unwrap();
+        let mut stores = Vec::new();
+        for _ in 0..4 {
+            stores.push(ground.open(Keys::new(&key).unwrap()).await.unwrap());
+        }
+        let mut read = Version(0);
+        for _ in 0..10 {
+            let saves: Vec<_> = stores.iter().map(|store| store.save("support", read, &state())).collect();
+            let mut done = Vec::new();
+            for save in saves {
+                done.extend(match save.await.unwrap() {
+                    Saved::Done(next) => Some(next),
+                    Saved::Conflict => None,
+                });
+            }
+            assert_eq!(done.len(), 1);
+            read = done[0];
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_lease_has_one_owner_until_it_is_released_or_ends() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&directory.path().join("db"), Keys::new(&generate_key().unwrap()).unwrap()).unwrap();
-    let hour = Duration::from_hours(1);
-    assert!(store.lease("support", "a", hour).await.unwrap());
-    assert!(store.lease("support", "a", hour).await.unwrap(), "an owner may extend");
-    assert!(!store.lease("support", "b", hour).await.unwrap());
-    store.release("support", "b").await.unwrap();
-    assert!(!store.lease("support", "b", hour).await.unwrap(), "only its owner releases it");
-    store.release("support", "a").await.unwrap();
-    assert!(store.lease("support", "b", Duration::ZERO).await.unwrap());
-    assert!(store.lease("support", "a", hour).await.unwrap(), "it had ended");
-    assert!(store.lease("other", "b", hour).await.unwrap());
+    for ground in Ground::all().await {
+        let store = ground.store().await;
+        let hour = Duration::from_hours(1);
+        assert!(store.lease("support", "a", hour).await.unwrap());
+        assert!(store.lease("support", "a", hour).await.unwrap(), "an owner may extend");
+        assert!(!store.lease("support", "b", hour).await.unwrap());
+        store.release("support", "b").await.unwrap();
+        assert!(!store.lease("support", "b", hour).await.unwrap(), "only its owner releases it");
+        store.release("support", "a").await.unwrap();
+        assert!(store.lease("support", "b", Duration::ZERO).await.unwrap());
+        assert!(store.lease("support", "a", hour).await.unwrap(), "it had ended");
+        assert!(store.lease("other", "b", hour).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn people_are_told_once_until_it_is_over() {
+    for ground in Ground::all().await {
+        let store = ground.store().await;
+        assert!(store.announce("support", "ends:1").await.unwrap());
+        assert!(!store.announce("support", "ends:1").await.unwrap());
+        assert!(
+            store.announce("support", "ends:2").await.unwrap() && store.announce("support", "x_nds").await.unwrap()
+        );
+        assert!(!store.withdraw("support", "e_ds").await.unwrap() && !store.withdraw("other", "ends").await.unwrap());
+        assert!(store.withdraw("support", "ends:").await.unwrap());
+        assert!(
+            store.announce("support", "ends:2").await.unwrap() && !store.announce("support", "x_nds").await.unwrap()
+        );
+    }
 }
 
 #[tokio::test]
@@ -116,39 +199,42 @@ async fn another_key_a_later_schema_and_a_wrong_path_say_so_and_touch_nothing() 
 
 #[tokio::test]
 async fn a_value_moved_to_another_row_or_column_does_not_open() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("gatepost.db");
-    let store = SqliteStore::open(&file, Keys::new(&generate_key().unwrap()).unwrap()).unwrap();
-    for name in ["a", "b", "c"] {
-        assert!(matches!(store.save(name, Version(0), &state()).await, Ok(Saved::Done(_))));
+    for ground in Ground::all().await {
+        let store = ground.store().await;
+        for name in ["a", "b", "c"] {
+            assert!(matches!(store.save(name, Version(0), &state()).await, Ok(Saved::Done(_))));
+        }
+        ground
+            .alter(
+                "UPDATE tokens SET refresh_token = (SELECT refresh_token FROM tokens WHERE name = 'b') WHERE name = 'a';
+                UPDATE tokens SET access_token = refresh_token WHERE name = 'b';
+                UPDATE tokens SET trouble_class = 'odd' WHERE name = 'c'",
+            )
+            .await;
+        for name in ["a", "b"] {
+            assert!(store.token(name).await.unwrap_err().to_string().contains("altered or moved"));
+        }
+        assert!(store.token("c").await.unwrap_err().to_string().contains("inconsistent"));
     }
-    let raw = rusqlite::Connection::open(&file).unwrap();
-    raw.execute(
-        "UPDATE tokens SET refresh_token = (SELECT refresh_token FROM tokens WHERE name = 'b') WHERE name = 'a'",
-        [],
-    )
-    .unwrap();
-    raw.execute("UPDATE tokens SET access_token = refresh_token WHERE name = 'b'", []).unwrap();
-    raw.execute("UPDATE tokens SET trouble_class = 'odd' WHERE name = 'c'", []).unwrap();
-    for name in ["a", "b"] {
-        assert!(store.token(name).await.unwrap_err().to_string().contains("altered or moved"));
-    }
-    assert!(store.token("c").await.unwrap_err().to_string().contains("inconsistent"));
 }
 
 #[tokio::test]
 async fn a_record_that_is_made_anew_is_no_earlier_one() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&directory.path().join("db"), Keys::new(&generate_key().unwrap()).unwrap()).unwrap();
-    let put = async |record: Record, content: Option<&str>| store.put(record.with(content.map(Into::into)), None).await;
-    let fresh = store.record(Kind::Account, "a").await.unwrap();
-    let Ok(Saved::Done(first)) = put(fresh, Some("{}")).await else { panic!("conflict") };
-    let old = store.record(Kind::Account, "a").await.unwrap();
-    assert_eq!(old.version, first);
-    assert!(matches!(put(old.clone(), None).await, Ok(Saved::Done(_))));
-    let gone = store.record(Kind::Account, "a").await.unwrap();
-    assert!(matches!(put(gone, Some("[]")).await, Ok(Saved::Done(_))));
-    assert!(matches!(put(old, Some("{}")).await, Ok(Saved::Conflict)));
+    for ground in Ground::all().await {
+        let store = ground.store().await;
+        let put =
+            async |record: Record, content: Option<&str>| store.put(record.with(content.map(Into::into)), None).await;
+        let fresh = store.record(Kind::Account, "a").await.unwrap();
+        assert!(matches!(put(fresh.clone(), None).await, Ok(Saved::Done(_))), "none is left none");
+        let Ok(Saved::Done(first)) = put(fresh.clone(), Some("{}")).await else { panic!("conflict") };
+        assert!(matches!(put(fresh, None).await, Ok(Saved::Conflict)));
+        let old = store.record(Kind::Account, "a").await.unwrap();
+        assert_eq!(old.version, first);
+        assert!(matches!(put(old.clone(), None).await, Ok(Saved::Done(_))));
+        let gone = store.record(Kind::Account, "a").await.unwrap();
+        assert!(matches!(put(gone, Some("[]")).await, Ok(Saved::Done(_))));
+        assert!(matches!(put(old, Some("{}")).await, Ok(Saved::Conflict)));
+    }
 }
 
 #[tokio::test]

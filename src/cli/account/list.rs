@@ -5,7 +5,7 @@ use super::super::say;
 use super::super::table::Table;
 use super::super::workshop::Workshop;
 use crate::model::{Account, Password, SenderPolicy};
-use crate::store::{Kind, Store as _};
+use crate::store::Kind;
 
 /// Prints every account, also those of the store that cannot be used; a pattern's members one by one.
 pub(super) async fn list(shop: &Workshop, as_json: bool) -> anyhow::Result<()> {

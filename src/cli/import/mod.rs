@@ -18,7 +18,7 @@ use super::workshop::{Workshop, block_on};
 use crate::clock;
 use crate::config::as_toml;
 use crate::model::{AccessToken, Token, TokenState};
-use crate::store::{Store as _, Version};
+use crate::store::Version;
 use crate::token::{TokenError, update};
 
 #[derive(Debug, Subcommand)]

@@ -14,7 +14,7 @@ use crate::cli::workshop::{Workshop, actor};
 use crate::config::Settings;
 use crate::model::AccessToken;
 use crate::registry::ChangeError;
-use crate::store::{Kind, Store as _};
+use crate::store::Kind;
 
 /// What these imports have in common.
 #[derive(Debug, Args)]

@@ -35,7 +35,7 @@ fn keys(key: &SecretString) -> Vec<&str> {
 /// The key stands in a file, which is rewritten.
 fn in_file(file: &ConfigFile, config: &Config, lock: &KeyFile, keep_old: Option<&Path>) -> anyhow::Result<()> {
     // A wrong key shows itself here, before anything is changed.
-    drop(store::open(config)?);
+    drop(block_on(store::open(config))?);
     let begun = keys(&config.store.key);
     if let [old] = begun.as_slice() {
         if keep_old.is_none() && prompt::is_terminal() {
@@ -74,8 +74,7 @@ fn configured(config: &Config, keep_old: Option<&Path>) -> anyhow::Result<()> {
 }
 
 fn seal(config: &Config) -> anyhow::Result<usize> {
-    let store = store::open(config)?;
-    block_on(async { Ok(store.rekey().await?) })
+    block_on(async { Ok(store::open(config).await?.rekey().await?) })
 }
 
 /// Keeps the old key. After a crash it may be there already.

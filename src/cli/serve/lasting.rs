@@ -20,7 +20,7 @@ use crate::lifecycle::Busy;
 use crate::registry::Registry;
 use crate::replicas::Replicas;
 use crate::session::{Crowd, Seen};
-use crate::store::{SqliteStore, Store};
+use crate::store::Store;
 use crate::submit::gate::Gate;
 use crate::submit::kept::Kept;
 use crate::token::Tokens;
@@ -29,7 +29,7 @@ use crate::upstream::{Reach, Roads};
 /// State, and what is known and under way: shared by all configurations that are served one after the other.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Lasting {
-    pub(super) store: Arc<SqliteStore>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) registry: Arc<Registry>,
     pub(super) tokens: Tokens,
     /// Who else serves.
@@ -67,18 +67,18 @@ pub(in crate::cli) struct Lasting {
 impl Lasting {
     /// Opens the store, and reads what is declared there and in the file.
     pub(super) async fn open(config: &Arc<Config>, activity: Arc<Activity>) -> anyhow::Result<Self> {
-        let store = Arc::new(store::open(config)?);
-        let registry = Registry::open(Arc::clone(config), Arc::clone(&store) as Arc<dyn Store>).await?;
-        let (notices, notifier) = notify::channel(Arc::clone(&store) as Arc<dyn Store>);
+        let store = store::open(config).await?;
+        let registry = Registry::open(Arc::clone(config), Arc::clone(&store)).await?;
+        let (notices, notifier) = notify::channel(Arc::clone(&store));
         let limits = &config.limits;
         let name = activity::process_name();
-        let tokens = Tokens::new(Arc::clone(&store) as Arc<dyn Store>, bounds::tokens(limits), name, notices);
+        let tokens = Tokens::new(Arc::clone(&store), bounds::tokens(limits), name, notices);
         let (registry, busy) = (Arc::new(registry), Busy::default());
         let gate = Arc::new(Gate::new(bounds::gate(limits)));
         let replicas = Replicas::new(Arc::clone(&store) as Arc<dyn Store>, replica(config));
         let replicas = Arc::new(replicas);
         let health = Arc::new(Health::new(Sources {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: Arc::clone(&store),
             registry: Arc::clone(&registry),
             activity: Arc::clone(&activity),
             gate: Arc::clone(&gate),

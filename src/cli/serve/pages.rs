@@ -22,7 +22,6 @@ use crate::consent::{Devices, Find, Party};
 use crate::doctor::{Doctor, Rounds};
 use crate::model::Token;
 use crate::net::{Address, Listener};
-use crate::store::Store;
 
 /// The pages and where they are.
 #[derive(Default)]
@@ -104,7 +103,7 @@ fn desk(admin: &config::Admin, generation: &Generation, lasting: &Lasting, befor
         let porter = Arc::new(before.porter.with(admin));
         return Desk { config, porter, certificate, hostname, ..before.clone() };
     }
-    let store = || Arc::clone(&lasting.store) as Arc<dyn Store>;
+    let store = || Arc::clone(&lasting.store);
     let (find, doctor) = (find(lasting), doctor(lasting));
     let (busy, stop) = (lasting.busy.clone(), lasting.closing.clone());
     Desk {

@@ -17,7 +17,6 @@ use crate::control::Control;
 use crate::lifecycle::{Caught, Panicked, kept, systemd};
 use crate::net::{Accepted, Peer};
 use crate::session::{self, Member};
-use crate::store::Store;
 
 /// All that does not belong to a socket.
 pub(super) fn background(live: &Arc<Live>) {
@@ -40,7 +39,7 @@ pub(super) fn background(live: &Arc<Live>) {
         Box::pin(Arc::clone(&live.generation.load().service).watch_passwords(declared, end))
     });
     keep("password uses", |live, end| {
-        let store = Arc::clone(&live.lasting.store) as Arc<dyn Store>;
+        let store = Arc::clone(&live.lasting.store);
         Box::pin(Arc::clone(&live.lasting.activity).keep(store, end))
     });
     keep("replicas", |live, end| {

@@ -19,7 +19,7 @@ use super::{ConfigFile, prompt, say};
 use crate::lifecycle::StopSignal;
 use crate::model::Grant;
 use crate::registry::ChangeError;
-use crate::store::{Kind, Store as _, Version};
+use crate::store::{Kind, Version};
 use crate::token::import;
 
 #[derive(Debug, Subcommand)]

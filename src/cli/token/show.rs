@@ -8,7 +8,6 @@ use super::super::workshop::Workshop;
 use super::state::{State, time};
 use crate::clock;
 use crate::model::{Deadline, Token, TokenState, deadlines, next_refresh, not_granted};
-use crate::store::Store as _;
 
 pub(super) async fn show(shop: &Workshop, name: &str, mailbox: Option<&str>, as_json: bool) -> anyhow::Result<()> {
     let token = shop.declared.find(name)?;

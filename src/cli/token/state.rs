@@ -4,7 +4,6 @@ use serde_json::json;
 use super::super::workshop::Workshop;
 use crate::clock;
 use crate::model::{AccessToken, Standing, Token, TokenState, Trouble, TroubleClass};
-use crate::store::Store as _;
 
 /// What is told of a token; nothing of it is secret.
 pub(super) struct State {

@@ -5,15 +5,14 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::super::keys::Keys;
-use super::super::seal::SealError;
-use super::super::{Kind, Place, Record, Saved, StoreError, Version};
-use super::{Fault, sealer, successor};
+use super::super::record::{opened, with_place};
+use super::super::version::Step;
+use super::super::{Kind, Record, Saved, Version, sql};
+use super::{Fault, sealer};
 
 /// All of a kind that have not ended.
 pub(super) fn all(connection: &Connection, kind: Kind, keys: &Keys) -> Result<Vec<Record>, Fault> {
-    let query = "SELECT name, version, content FROM records
-        WHERE kind = ?1 AND (ends_at IS NULL OR ends_at > unixepoch('subsec')) ORDER BY name";
-    let mut statement = connection.prepare_cached(query)?;
+    let mut statement = connection.prepare_cached(sql::RECORDS)?;
     let rows = statement.query_map([kind.name()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let read = |row: rusqlite::Result<(String, i64, Vec<u8>)>| {
         let (name, version, content) = row?;
@@ -43,10 +42,8 @@ pub(super) fn some(
 }
 
 pub(super) fn one(connection: &Connection, kind: Kind, name: String, keys: &Keys) -> Result<Record, Fault> {
-    let query = "SELECT version, content FROM records
-        WHERE kind = ?1 AND name = ?2 AND (ends_at IS NULL OR ends_at > unixepoch('subsec'))";
     let found = connection
-        .prepare_cached(query)?
+        .prepare_cached(sql::RECORD)?
         .query_row([kind.name(), &name], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))
         .optional()?;
     Ok(match found {
@@ -63,40 +60,25 @@ pub(super) fn put(
 ) -> Result<Saved, Fault> {
     let Record { kind, name, version, content } = record;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute("DELETE FROM records WHERE ends_at <= unixepoch('subsec')", [])?;
-    let query = "SELECT version FROM records WHERE kind = ?1 AND name = ?2";
-    let current: Option<i64> = transaction.query_row(query, [kind.name(), &name], |row| row.get(0)).optional()?;
-    if current.unwrap_or_default() != version.0 {
-        return Ok(Saved::Conflict);
-    }
-    let next = successor(&transaction, current)?;
-    match content? {
-        None => drop(transaction.execute("DELETE FROM records WHERE kind = ?1 AND name = ?2", [kind.name(), &name])?),
-        Some(content) => {
+    transaction.execute("DELETE FROM records WHERE ends_at <= now_s()", [])?;
+    let (next, step) = version.next()?;
+    let changed = match (content?, step) {
+        (None, Step::First) => usize::from(!transaction.prepare(sql::RECORD)?.exists([kind.name(), &name])?),
+        (None, Step::Later) => transaction.execute(sql::REMOVE_RECORD, params![kind.name(), name, version.0])?,
+        (Some(content), step) => {
             let seal = sealer(&transaction, keys)?;
             let sealed = with_place(kind, &name, |place| seal.seal(place, content.as_bytes()))?;
-            transaction.execute(
-                "INSERT OR REPLACE INTO records (kind, name, version, ends_at, content)
-                 VALUES (?1, ?2, ?3, unixepoch('subsec') + ?4, ?5)",
-                params![kind.name(), name, next, life.map(|life| life.as_secs_f64()), sealed],
-            )?;
+            let life = life.map(|life| life.as_secs_f64());
+            match step {
+                Step::First => {
+                    transaction.execute(sql::INSERT_RECORD, params![kind.name(), name, next.0, sealed, life])?
+                }
+                Step::Later => {
+                    transaction.execute(sql::UPDATE_RECORD, params![sealed, life, kind.name(), name, version.0])?
+                }
+            }
         }
-    }
+    };
     transaction.commit()?;
-    Ok(Saved::Done(Version(next)))
-}
-
-/// Where a record's content belongs. The kind is part of the row's name: a name may occur in several.
-pub(super) fn with_place<T>(kind: Kind, name: &str, work: impl FnOnce(Place<'_>) -> T) -> T {
-    let row = format!("{}\u{1f}{name}", kind.name());
-    work(Place { table: "records", row: &row, column: "content" })
-}
-
-pub(super) fn opened(kind: Kind, name: String, version: i64, content: &[u8], keys: &Keys) -> Record {
-    let opened = with_place(kind, &name, |place| {
-        let content = keys.open(place, content)?;
-        String::from_utf8(content.to_vec()).map(Some).map_err(|_| SealError::Malformed)
-    });
-    let content = opened.map_err(|fault| StoreError::Sealed { what: format!("{} {name:?}", kind.name()), fault });
-    Record { kind, name, version: Version(version), content }
+    Ok(if changed == 1 { Saved::Done(next) } else { Saved::Conflict })
 }

@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::super::keys::Keys;
 use super::super::seal::{SealError, sealed_by};
+use super::super::sql;
 use super::{Fault, sealing};
+use crate::clock;
 
 /// Schema steps; the number of a step is the schema it leads to.
 const MIGRATIONS: [&str; 4] = [
@@ -28,8 +32,17 @@ pub(super) fn open(path: &Path, keys: &Keys) -> Result<Connection, Fault> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    define_clock(&connection)?;
     prepare(&mut connection, keys)?;
     Ok(connection)
+}
+
+/// What PostgreSQL has in its schema.
+fn define_clock(connection: &Connection) -> rusqlite::Result<()> {
+    let own = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("now_ms", 0, own, |_| Ok(clock::now().timestamp_millis()))?;
+    let seconds = |now: DateTime<Utc>| Duration::from_micros(u64::try_from(now.timestamp_micros()).unwrap_or_default());
+    connection.create_scalar_function("now_s", 0, own, move |_| Ok(seconds(clock::now()).as_secs_f64()))
 }
 
 /// Brings the schema up to date and finds the key, in one: keys that do not open the store leave it as it was. A store that is
@@ -48,14 +61,12 @@ fn agree(connection: &Connection, keys: &Keys) -> Result<(), Fault> {
         keys.get(id)?;
         return Ok(());
     }
-    let query = "SELECT coalesce(access_token, refresh_token, quarantined_token) FROM tokens
-        WHERE coalesce(access_token, refresh_token, quarantined_token) IS NOT NULL LIMIT 1";
-    let sealed: Option<Vec<u8>> = connection.query_row(query, [], |row| row.get(0)).optional()?;
+    let sealed: Option<Vec<u8>> = connection.query_row(sql::ANY_SEALED, [], |row| row.get(0)).optional()?;
     let id = match sealed {
         Some(envelope) => keys.get(sealed_by(&envelope)?)?.id(),
         None => keys.first().ok_or(SealError::OtherKey)?,
     };
-    connection.execute("INSERT INTO sealing (one, key) VALUES (1, ?1)", [id])?;
+    connection.execute(sql::TAKE_KEY, [id])?;
     Ok(())
 }
 
@@ -86,8 +97,9 @@ mod tests {
     #[test]
     fn what_has_ended_is_found_without_reading_the_rest() {
         let connection = Connection::open_in_memory().unwrap();
+        define_clock(&connection).unwrap();
         assert!(migrate(&connection).is_ok());
-        let query = "EXPLAIN QUERY PLAN DELETE FROM records WHERE ends_at <= unixepoch('subsec')";
+        let query = "EXPLAIN QUERY PLAN DELETE FROM records WHERE ends_at <= now_s()";
         let plan: String = connection.query_row(query, [], |row| row.get(3)).unwrap();
         assert!(plan.contains("INDEX records_ending"), "{plan}");
     }

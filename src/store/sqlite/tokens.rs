@@ -3,20 +3,20 @@
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::super::keys::Keys;
-use super::super::row::{COLUMNS, OUTLINE, Row};
-use super::super::{Opened, Outline, Saved, Stored, Version};
-use super::{Fault, sealer, successor};
+use super::super::row::{OUTLINE, Row};
+use super::super::version::Step;
+use super::super::{Opened, Outline, Saved, Stored, Version, sql};
+use super::{Fault, sealer};
 use crate::model::TokenState;
 
 pub(super) fn one(connection: &Connection, name: &str, keys: &Keys) -> Result<Stored, Fault> {
-    let query = format!("SELECT version, {COLUMNS} FROM tokens WHERE name = ?1");
-    let found = connection.prepare_cached(&query)?.query_row([name], read).optional()?;
+    let found = connection.prepare_cached(&sql::TOKEN)?.query_row([name], read).optional()?;
     let Some((version, row)) = found else { return Ok(Stored::default()) };
     Ok(Stored { state: row.open(name, keys)?, version: Version(version) })
 }
 
 pub(super) fn names(connection: &Connection) -> Result<Vec<String>, Fault> {
-    let mut statement = connection.prepare("SELECT name FROM tokens ORDER BY name")?;
+    let mut statement = connection.prepare(sql::TOKEN_NAMES)?;
     let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(names)
 }
@@ -35,8 +35,7 @@ pub(super) fn outlines(connection: &Connection) -> Result<Vec<(String, Outline)>
 
 /// All at once; one that does not open spoils no other.
 pub(super) fn all(connection: &Connection, keys: &Keys) -> Result<Vec<(String, Opened)>, Fault> {
-    let query = format!("SELECT version, {COLUMNS}, name FROM tokens ORDER BY name");
-    let mut statement = connection.prepare_cached(&query)?;
+    let mut statement = connection.prepare_cached(&sql::TOKENS)?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, String>("name")?, read(row)?)))?;
     let stored = |row: rusqlite::Result<(String, (i64, Row))>| {
         let (name, (version, row)) = row?;
@@ -54,22 +53,19 @@ pub(super) fn swap(
     keys: &Keys,
 ) -> Result<Saved, Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let query = "SELECT version FROM tokens WHERE name = ?1";
-    let current: Option<i64> = transaction.query_row(query, [name], |row| row.get(0)).optional()?;
-    if current.unwrap_or_default() != read.0 {
-        return Ok(Saved::Conflict);
-    }
     let row = Row::seal(name, state, sealer(&transaction, keys)?.as_ref())?;
-    let next = successor(&transaction, current)?;
-    write(&transaction, name, next, &row)?;
+    let (next, changed) = match read.next()? {
+        (next, Step::First) => (next, write(&transaction, &sql::INSERT_TOKEN, name, next, &row)?),
+        (next, Step::Later) => (next, write(&transaction, &sql::UPDATE_TOKEN, name, read, &row)?),
+    };
     transaction.commit()?;
-    Ok(Saved::Done(Version(next)))
+    Ok(if changed == 1 { Saved::Done(next) } else { Saved::Conflict })
 }
 
 pub(super) fn forget(connection: &mut Connection, name: &str) -> Result<(), Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute("DELETE FROM tokens WHERE name = ?1", [name])?;
-    transaction.execute("DELETE FROM notices WHERE token = ?1", [name])?;
+    transaction.execute(sql::FORGET_TOKEN, [name])?;
+    transaction.execute(sql::FORGET_NOTICES, [name])?;
     Ok(transaction.commit()?)
 }
 
@@ -95,29 +91,32 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Row)> {
     Ok((row.get(0)?, columns))
 }
 
-pub(super) fn write(connection: &Connection, name: &str, version: i64, row: &Row) -> rusqlite::Result<usize> {
-    let places = (1..=18).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ");
-    connection.execute(
-        &format!("INSERT OR REPLACE INTO tokens (name, version, {COLUMNS}) VALUES ({places})"),
-        params![
-            name,
-            version,
-            row.access_token,
-            row.expires_at,
-            row.refresh_token,
-            row.quarantined_token,
-            row.scopes,
-            row.bound_to,
-            row.identity,
-            row.authorized_at,
-            row.refresh_ends_at,
-            row.refreshed_at,
-            row.trouble_class,
-            row.trouble_summary,
-            row.trouble_remedy,
-            row.trouble_since,
-            row.trouble_failures,
-            row.retry_at,
-        ],
-    )
+/// By a statement that takes the columns, a name and a version.
+pub(super) fn write(
+    connection: &Connection,
+    statement: &str,
+    name: &str,
+    version: Version,
+    row: &Row,
+) -> rusqlite::Result<usize> {
+    connection.prepare_cached(statement)?.execute(params![
+        row.access_token,
+        row.expires_at,
+        row.refresh_token,
+        row.quarantined_token,
+        row.scopes,
+        row.bound_to,
+        row.identity,
+        row.authorized_at,
+        row.refresh_ends_at,
+        row.refreshed_at,
+        row.trouble_class,
+        row.trouble_summary,
+        row.trouble_remedy,
+        row.trouble_since,
+        row.trouble_failures,
+        row.retry_at,
+        name,
+        version.0,
+    ])
 }

@@ -2,12 +2,6 @@
 
 use super::*;
 
-fn store() -> (SqliteStore, tempfile::TempDir) {
-    let directory = tempfile::tempdir().unwrap();
-    let keys = Keys::new(&generate_key().unwrap()).unwrap();
-    (SqliteStore::open(&directory.path().join("gatepost.db"), keys).unwrap(), directory)
-}
-
 fn deed(subject: &str) -> Deed {
     Deed {
         at: DateTime::from_timestamp_millis(1_800_000_000_123).unwrap(),
@@ -21,42 +15,70 @@ fn deed(subject: &str) -> Deed {
 
 #[tokio::test]
 async fn the_trail_is_read_from_its_end_in_pieces() {
-    let (store, _directory) = store();
-    for subject in ["a", "b", "c"] {
-        store.note(deed(subject)).await.unwrap();
+    for ground in Ground::all().await {
+        let store = ground.store().await;
+        for subject in ["a", "b", "c"] {
+            store.note(deed(subject)).await.unwrap();
+        }
+        let last = store.deeds(None, 2).await.unwrap();
+        assert_eq!(last.iter().map(|noted| noted.deed.clone()).collect::<Vec<_>>(), [deed("c"), deed("b")]);
+        let rest = store.deeds(Some(last[1].id), 2).await.unwrap();
+        assert_eq!(rest.iter().map(|noted| noted.deed.clone()).collect::<Vec<_>>(), [deed("a")]);
     }
-    let last = store.deeds(None, 2).await.unwrap();
-    assert_eq!(last.iter().map(|noted| noted.deed.clone()).collect::<Vec<_>>(), [deed("c"), deed("b")]);
-    let rest = store.deeds(Some(last[1].id), 2).await.unwrap();
-    assert_eq!(rest.iter().map(|noted| noted.deed.clone()).collect::<Vec<_>>(), [deed("a")]);
 }
 
 #[tokio::test]
 async fn of_several_uses_the_latest_counts_and_nothing_takes_one_back() {
-    let (store, _directory) = store();
-    let at = |seconds| DateTime::from_timestamp(seconds, 0);
-    let used = |login, message| Use { account: "evmail".into(), password: String::new(), login, message };
-    store.used(vec![used(at(20), None)]).await.unwrap();
-    store.used(vec![used(at(10), at(5)), Use { password: "scanner".into(), ..used(at(1), None) }]).await.unwrap();
-    store.used(vec![used(None, at(7))]).await.unwrap();
-    let mut all = store.uses().await.unwrap();
-    all.sort_by(|one, other| one.password.cmp(&other.password));
-    assert_eq!(all, [used(at(20), at(7)), Use { password: "scanner".into(), ..used(at(1), None) }]);
-    store.unused("evmail").await.unwrap();
-    assert_eq!(store.uses().await.unwrap(), []);
+    for ground in Ground::all().await {
+        let store = ground.store().await;
+        let at = |seconds| DateTime::from_timestamp(seconds, 0);
+        let used = |login, message| Use { account: "evmail".into(), password: String::new(), login, message };
+        store.used(vec![used(at(20), None)]).await.unwrap();
+        store.used(vec![used(at(10), at(5)), Use { password: "scanner".into(), ..used(at(1), None) }]).await.unwrap();
+        store.used(vec![used(None, at(7))]).await.unwrap();
+        let mut all = store.uses().await.unwrap();
+        all.sort_by(|one, other| one.password.cmp(&other.password));
+        assert_eq!(all, [used(at(20), at(7)), Use { password: "scanner".into(), ..used(at(1), None) }]);
+        store.unused("evmail").await.unwrap();
+        assert_eq!(store.uses().await.unwrap(), []);
+    }
 }
 
 #[tokio::test]
 async fn all_states_come_at_once_and_one_that_does_not_open_spoils_no_other() {
-    let (store, directory) = store();
-    for name in ["one", "other"] {
-        let _ = store.save(name, Version::default(), &state()).await.unwrap();
+    for ground in Ground::all().await {
+        let store = ground.store().await;
+        for name in ["one", "other"] {
+            let _ = store.save(name, Version::default(), &state()).await.unwrap();
+        }
+        let damage = ground.octets(&[0]);
+        ground.alter(&format!("UPDATE tokens SET refresh_token = {damage} WHERE name = 'one'")).await;
+        let states = store.states().await.unwrap();
+        assert_eq!(
+            states.iter().map(|(name, state)| (name.as_str(), state.is_ok())).collect::<Vec<_>>(),
+            [("one", false), ("other", true)]
+        );
     }
-    let raw = rusqlite::Connection::open(directory.path().join("gatepost.db")).unwrap();
-    raw.execute("UPDATE tokens SET refresh_token = x'00' WHERE name = 'one'", []).unwrap();
-    let states = store.states().await.unwrap();
-    assert_eq!(
-        states.iter().map(|(name, state)| (name.as_str(), state.is_ok())).collect::<Vec<_>>(),
-        [("one", false), ("other", true)]
-    );
+}
+
+#[tokio::test]
+async fn a_replica_is_there_from_its_first_beat_until_it_is_gone() {
+    for ground in Ground::all().await {
+        let store = ground.store().await;
+        let beat = |facts: &str| Beat {
+            name: "one".into(),
+            instance: "one-1".into(),
+            version: "0.1.0".into(),
+            facts: facts.into(),
+        };
+        store.beat(beat("{}")).await.unwrap();
+        store.beat(beat("{\"sessions\":1}")).await.unwrap();
+        let all = store.replicas().await.unwrap();
+        assert_eq!(all.iter().map(|replica| replica.beat.clone()).collect::<Vec<_>>(), [beat("{\"sessions\":1}")]);
+        assert!(all[0].is_live() && all[0].age >= all[0].silent);
+        store.gone("other").await.unwrap();
+        assert_eq!(store.replicas().await.unwrap().len(), 1);
+        store.gone("one-1").await.unwrap();
+        assert_eq!(store.replicas().await.unwrap(), []);
+    }
 }

@@ -352,6 +352,10 @@ impl Store for FullDisk {
         self.store.gone(instance)
     }
 
+    fn rekey(&self) -> Answer<'_, usize> {
+        full()
+    }
+
     fn changes(&self, of: Topic<'_>) -> u64 {
         self.store.changes(of)
     }

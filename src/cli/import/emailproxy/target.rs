@@ -8,7 +8,7 @@ use anyhow::ensure;
 use crate::cli::ConfigFile;
 use crate::cli::workshop::Workshop;
 use crate::config::Address;
-use crate::store::{Kind, Store as _, Version};
+use crate::store::{Kind, Version};
 
 /// Where an import goes.
 pub(super) enum Target {

@@ -13,7 +13,7 @@ use crate::cli::import::keep;
 use crate::cli::key;
 use crate::cli::workshop::{Workshop, actor};
 use crate::config::Config;
-use crate::store::{Kind, Store as _, generate_key};
+use crate::store::{Kind, generate_key};
 
 /// What was made on the way: taken back unless all is done.
 #[derive(Default)]

@@ -1,0 +1,139 @@
+//! One connection, to the server that takes writes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use deadpool_postgres::ClientWrapper;
+use tokio::time::timeout;
+use tokio_postgres::config::Host;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, NoTls, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_rustls::rustls::ClientConfig;
+
+use super::fault::{Fault, text};
+use super::outage::Outage;
+
+/// Where a database is, and how it is spoken to.
+#[derive(Clone)]
+pub struct Servers {
+    /// As people know it, without a password.
+    pub shown: String,
+    /// The servers, any of which may be the one that takes writes.
+    pub servers: Vec<Config>,
+    /// How they are known; none speaks in clear.
+    pub tls: Option<Arc<ClientConfig>>,
+}
+
+/// A password is in it.
+impl fmt::Debug for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Servers({})", self.shown)
+    }
+}
+
+/// How long one server may take, all in all, until it can be asked.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// What holds for all that is done on a connection. A write is durable before its answer, whatever the server's default; nobody
+/// else's lock is waited for longer than a caller waits for the store; what a dead replica had begun ends soon.
+const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '5s'; SET lock_timeout = '4s';
+    SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = warning; SHOW transaction_read_only";
+
+/// Connects for the pool.
+#[derive(Debug)]
+pub(super) struct Primary {
+    servers: Servers,
+    /// The server that took writes when it was last asked.
+    last: AtomicUsize,
+    outage: Arc<Outage>,
+}
+
+impl Primary {
+    pub(super) const fn new(servers: Servers, outage: Arc<Outage>) -> Self {
+        Self { servers, last: AtomicUsize::new(0), outage }
+    }
+
+    /// To the first that takes writes.
+    async fn connect(&self) -> Result<ClientWrapper, Fault> {
+        let (count, last) = (self.servers.servers.len(), self.last.load(Ordering::Relaxed));
+        let mut faults = Vec::new();
+        for at in (0..count).map(|step| (last + step) % count) {
+            let server = &self.servers.servers[at];
+            let fault = match timeout(CONNECT, one(server, self.servers.tls.as_ref())).await {
+                Ok(Ok(client)) => {
+                    self.last.store(at, Ordering::Relaxed);
+                    return Ok(client);
+                }
+                Ok(Err(Fault::Unreachable(fault))) => fault,
+                Ok(Err(Fault::Postgres(fault))) => text(&fault),
+                Ok(Err(fault)) => return Err(fault),
+                Err(_) => format!("no answer within {} s", CONNECT.as_secs()),
+            };
+            faults.push(if count > 1 { format!("{}: {fault}", name(server)) } else { fault });
+        }
+        Err(Fault::Unreachable(faults.join("; ")))
+    }
+}
+
+fn name(server: &Config) -> String {
+    let port = server.get_ports().first().copied().unwrap_or(5432);
+    match server.get_hosts().first() {
+        Some(Host::Tcp(host)) => format!("{host}:{port}"),
+        Some(Host::Unix(path)) => path.display().to_string(),
+        None => format!("port {port}"),
+    }
+}
+
+async fn one(server: &Config, tls: Option<&Arc<ClientConfig>>) -> Result<ClientWrapper, Fault> {
+    let client = match tls {
+        None => over(server, NoTls).await?,
+        Some(tls) => over(server, MakeRustlsConnect::new(ClientConfig::clone(tls))).await?,
+    };
+    let answers = client.simple_query(SESSION).await?;
+    let read_only = answers.iter().any(|answer| match answer {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0) == Some("on"),
+        _ => false,
+    });
+    if read_only {
+        return Err(Fault::Unreachable("takes no writes: it is a standby, or was made read-only".into()));
+    }
+    Ok(client)
+}
+
+async fn over<T>(server: &Config, tls: T) -> Result<ClientWrapper, tokio_postgres::Error>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let (client, connection): (Client, _) = server.connect(tls).await?;
+    // Whatever ends it, whoever has asked is told.
+    let task = tokio::spawn(async move { drop(connection.await) });
+    Ok(ClientWrapper::new(client, task))
+}
+
+impl Manager for Primary {
+    type Type = ClientWrapper;
+    type Error = Fault;
+
+    async fn create(&self) -> Result<ClientWrapper, Fault> {
+        self.outage.may_connect()?;
+        let connected = self.connect().await;
+        match &connected {
+            Ok(_) => self.outage.over(),
+            Err(Fault::Unreachable(fault)) => self.outage.failed(fault),
+            Err(_) => {}
+        }
+        connected
+    }
+
+    async fn recycle(&self, client: &mut ClientWrapper, metrics: &Metrics) -> RecycleResult<Fault> {
+        if client.is_closed() || self.outage.is_older(metrics.created) {
+            return Err(RecycleError::message("it is closed"));
+        }
+        Ok(())
+    }
+}

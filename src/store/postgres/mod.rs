@@ -1,0 +1,179 @@
+//! The store that several replicas share: a PostgreSQL database.
+//!
+//! Whatever happens to the database, no request waits longer than [`pool`] allows, and what was saved is durable there: a
+//! rotated refresh token exists nowhere else. A write whose answer was lost with its connection is looked for before anything
+//! is said of it.
+
+mod connect;
+mod fault;
+mod leases;
+mod link;
+mod notices;
+mod outage;
+mod pool;
+mod records;
+mod rekey;
+mod replicas;
+mod schema;
+mod tokens;
+mod trail;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::connect::Servers;
+use self::pool::Pool;
+use super::changes::Changes;
+use super::keys::Keys;
+use super::{
+    Answer, Beat, Changed, Deed, Kind, Noted, Opened, Record, Replica, Saved, Store, StoreError, Stored, Topic, Use,
+    Version,
+};
+use crate::model::TokenState;
+
+/// A PostgreSQL database, which any number of processes on any number of machines have open.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: Arc<Pool>,
+    keys: Arc<Keys>,
+    foreign: Arc<Changes>,
+}
+
+impl PostgresStore {
+    /// Connects, brings the schema up to date, and finds the key that the store is sealed with.
+    pub async fn open(servers: Servers, keys: Keys) -> Result<Self, StoreError> {
+        let (pool, keys) = (Arc::new(Pool::new(servers)?), Arc::new(keys));
+        let ring = Arc::clone(&keys);
+        pool.long(ring, |mut link, ring| async move { schema::prepare(&mut link, &ring).await }).await?;
+        Ok(Self { pool, keys, foreign: Arc::default() })
+    }
+}
+
+impl Store for PostgresStore {
+    fn token(&self, name: &str) -> Answer<'_, Stored> {
+        self.pool.repeatable((name.to_owned(), Arc::clone(&self.keys)), |mut link, with| async move {
+            tokens::one(&mut link, &with.0, &with.1).await
+        })
+    }
+
+    fn states(&self) -> Answer<'_, Vec<(String, Opened)>> {
+        self.pool.long(Arc::clone(&self.keys), |mut link, with| async move { tokens::all(&mut link, &with).await })
+    }
+
+    fn names(&self) -> Answer<'_, Vec<String>> {
+        self.pool.long((), |mut link, _| async move { tokens::names(&mut link).await })
+    }
+
+    fn save(&self, name: &str, read: Version, state: &TokenState) -> Answer<'_, Saved> {
+        self.pool
+            .repeatable(tokens::Save::new(name, read, state, Arc::clone(&self.keys)), |mut link, with| async move {
+                with.perform(&mut link).await
+            })
+    }
+
+    fn forget(&self, name: &str) -> Answer<'_, ()> {
+        let with = (name.to_owned(), Arc::clone(&self.foreign));
+        self.pool.repeatable(with, |mut link, with| async move {
+            tokens::forget(&mut link, &with.0).await?;
+            with.1.add();
+            Ok(())
+        })
+    }
+
+    fn records(&self, kind: Kind) -> Answer<'_, Vec<Record>> {
+        self.pool.long((kind, Arc::clone(&self.keys)), |mut link, with| async move {
+            records::all(&mut link, with.0, &with.1).await
+        })
+    }
+
+    fn record(&self, kind: Kind, name: &str) -> Answer<'_, Record> {
+        self.pool.repeatable((kind, name.to_owned(), Arc::clone(&self.keys)), |mut link, with| async move {
+            records::one(&mut link, with.0, &with.1, &with.2).await
+        })
+    }
+
+    fn put(&self, record: Record, life: Option<Duration>) -> Answer<'_, Saved> {
+        self.pool.repeatable(records::Put::new(record, life, Arc::clone(&self.keys)), |mut link, with| async move {
+            with.perform(&mut link).await
+        })
+    }
+
+    fn announce(&self, token: &str, notice: &str) -> Answer<'_, bool> {
+        self.pool.once([token.to_owned(), notice.to_owned()], |mut link, with| async move {
+            notices::announce(&mut link, &with).await
+        })
+    }
+
+    fn withdraw(&self, token: &str, beginning: &str) -> Answer<'_, bool> {
+        self.pool.once([token.to_owned(), beginning.to_owned()], |mut link, with| async move {
+            notices::withdraw(&mut link, &with).await
+        })
+    }
+
+    fn note(&self, deed: Deed) -> Answer<'_, ()> {
+        self.pool.once(deed, |mut link, with| async move { trail::note(&mut link, &with).await })
+    }
+
+    fn deeds(&self, before: Option<i64>, most: usize) -> Answer<'_, Vec<Noted>> {
+        self.pool.repeatable((before, i64::try_from(most).unwrap_or(i64::MAX)), |mut link, with| async move {
+            trail::deeds(&mut link, with.0, with.1).await
+        })
+    }
+
+    fn uses(&self) -> Answer<'_, Vec<Use>> {
+        self.pool.long((), |mut link, _| async move { trail::uses(&mut link).await })
+    }
+
+    fn used(&self, uses: Vec<Use>) -> Answer<'_, ()> {
+        self.pool.repeatable(uses, |mut link, with| async move { trail::used(&mut link, &with).await })
+    }
+
+    fn unused(&self, account: &str) -> Answer<'_, ()> {
+        self.pool.repeatable(account.to_owned(), |mut link, with| async move { trail::unused(&mut link, &with).await })
+    }
+
+    fn lease(&self, token: &str, owner: &str, length: Duration) -> Answer<'_, bool> {
+        self.pool.repeatable((token.to_owned(), owner.to_owned(), length), |mut link, with| async move {
+            leases::take(&mut link, &with.0, &with.1, with.2).await
+        })
+    }
+
+    fn release(&self, token: &str, owner: &str) -> Answer<'_, ()> {
+        self.pool.repeatable((token.to_owned(), owner.to_owned()), |mut link, with| async move {
+            leases::release(&mut link, &with.0, &with.1).await
+        })
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn beat(&self, beat: Beat) -> Answer<'_, ()> {
+        self.pool.repeatable(beat, |mut link, with| async move { replicas::beat(&mut link, &with).await })
+    }
+
+    fn replicas(&self) -> Answer<'_, Vec<Replica>> {
+        self.pool.repeatable((), |mut link, _| async move { replicas::all(&mut link).await })
+    }
+
+    fn gone(&self, instance: &str) -> Answer<'_, ()> {
+        let with = instance.to_owned();
+        self.pool.repeatable(with, |mut link, with| async move { replicas::gone(&mut link, &with).await })
+    }
+
+    fn rekey(&self) -> Answer<'_, usize> {
+        self.pool.long(Arc::clone(&self.keys), |mut link, with| async move { rekey::rekey(&mut link, &with).await })
+    }
+
+    fn changes(&self, _: Topic<'_>) -> u64 {
+        self.foreign.count()
+    }
+
+    fn changed(&self, _: Topic<'_>, seen: u64) -> Changed<'_> {
+        Box::pin(self.foreign.other_than(seen))
+    }
+
+    fn touch(&self, _: Topic<'_>) {
+        self.foreign.add();
+    }
+}

@@ -1,0 +1,13 @@
+//! What people have been told. A row is a token's state and a notice.
+
+use super::super::sql;
+use super::fault::Fault;
+use super::link::Link;
+
+pub(super) async fn announce(link: &mut Link, [token, notice]: &[String; 2]) -> Result<bool, Fault> {
+    Ok(link.execute(sql::ANNOUNCE, &[token, notice]).await? == 1)
+}
+
+pub(super) async fn withdraw(link: &mut Link, [token, beginning]: &[String; 2]) -> Result<bool, Fault> {
+    Ok(link.execute(sql::WITHDRAW, &[token, beginning]).await? > 0)
+}

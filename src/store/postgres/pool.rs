@@ -1,0 +1,170 @@
+//! How long anything may take, and what is done again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::Runtime;
+use deadpool::managed::{self, PoolError, QueueMode, TimeoutType};
+use tokio::time::{sleep, timeout};
+
+use super::super::{Answer, StoreError};
+use super::connect::{Primary, Servers};
+use super::fault::Fault;
+use super::link::Link;
+use super::outage::Outage;
+
+/// Connections at most: a replica needs the database seldom, and the database has to do with many replicas.
+const CONNECTIONS: usize = 8;
+/// How long a free one is waited for.
+const WAIT: Duration = Duration::from_secs(3);
+/// How long anything may take, with the wait.
+const BOUND: Duration = Duration::from_secs(7);
+/// The same for what reads or writes everything.
+const LONG: Duration = Duration::from_mins(2);
+
+/// Between two looks whether the database is back, when nobody asks for anything.
+const LOOK: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    connections: managed::Pool<Primary>,
+    outage: Arc<Outage>,
+    shown: Arc<str>,
+}
+
+impl Pool {
+    pub(super) fn new(servers: Servers) -> Result<Self, StoreError> {
+        let shown: Arc<str> = servers.shown.as_str().into();
+        let outage = Arc::new(Outage::new(servers.shown.clone()));
+        let connections = managed::Pool::builder(Primary::new(servers, Arc::clone(&outage)))
+            .max_size(CONNECTIONS)
+            .wait_timeout(Some(WAIT))
+            .queue_mode(QueueMode::Lifo)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|fault| StoreError::Database { file: shown.to_string(), fault: fault.to_string() })?;
+        Ok(Self { connections, outage, shown })
+    }
+
+    async fn link(&self) -> Result<Link, Fault> {
+        match self.connections.get().await {
+            Ok(object) => Ok(Link::new(object)),
+            Err(PoolError::Backend(fault)) => Err(fault),
+            Err(PoolError::Timeout(TimeoutType::Wait)) => {
+                Err(Fault::Unreachable(format!("all {CONNECTIONS} connections are busy")))
+            }
+            Err(_) => Err(Fault::Unreachable("no connection is to be had".into())),
+        }
+    }
+
+    /// What changes nothing, or comes to the same end when it is done twice: once more after its connection broke.
+    pub(super) fn repeatable<T, C, F>(
+        self: &Arc<Self>,
+        with: C,
+        work: impl Fn(Link, Arc<C>) -> F + Send + Sync + 'static,
+    ) -> Answer<'static, T>
+    where
+        T: Send + 'static,
+        C: Send + Sync + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        self.run(BOUND, 2, with, work)
+    }
+
+    /// What would be another thing the second time.
+    pub(super) fn once<T, C, F>(
+        self: &Arc<Self>,
+        with: C,
+        work: impl Fn(Link, Arc<C>) -> F + Send + Sync + 'static,
+    ) -> Answer<'static, T>
+    where
+        T: Send + 'static,
+        C: Send + Sync + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        self.run(BOUND, 1, with, work)
+    }
+
+    /// What reads or writes everything.
+    pub(super) fn long<T, C, F>(
+        self: &Arc<Self>,
+        with: C,
+        work: impl Fn(Link, Arc<C>) -> F + Send + Sync + 'static,
+    ) -> Answer<'static, T>
+    where
+        T: Send + 'static,
+        C: Send + Sync + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        self.run(LONG, 2, with, work)
+    }
+
+    /// In a task of its own: what is under way comes to its end, also when nobody waits for it any more.
+    fn run<T, C, F>(
+        self: &Arc<Self>,
+        bound: Duration,
+        times: usize,
+        with: C,
+        work: impl Fn(Link, Arc<C>) -> F + Send + Sync + 'static,
+    ) -> Answer<'static, T>
+    where
+        T: Send + 'static,
+        C: Send + Sync + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        let (pool, with) = (Arc::clone(self), Arc::new(with));
+        let task = tokio::spawn(async move {
+            let tried = pool.tries(times, &with, &work);
+            let Ok(done) = timeout(bound, tried).await else {
+                pool.outage.distrust();
+                return Err(StoreError::Late { seconds: bound.as_secs() });
+            };
+            done.map_err(|fault| fault.of(&pool.shown))
+        });
+        Box::pin(async move { task.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+
+    async fn tries<T, C, F>(
+        self: &Arc<Self>,
+        times: usize,
+        with: &Arc<C>,
+        work: &impl Fn(Link, Arc<C>) -> F,
+    ) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let mut left = times;
+        loop {
+            left -= 1;
+            let link = self.link().await.inspect_err(|_| self.look_out())?;
+            match work(link, Arc::clone(with)).await {
+                Err(fault) if fault.is_broken() => {
+                    if fault.is_read_only() {
+                        self.outage.distrust();
+                    }
+                    if left == 0 {
+                        return Err(fault);
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Has somebody see to it that it is noticed when the database is back.
+    fn look_out(self: &Arc<Self>) {
+        if self.outage.looks_out() {
+            return;
+        }
+        let pool = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                sleep(LOOK).await;
+                let Some(pool) = pool.upgrade() else { return };
+                if pool.link().await.is_ok() {
+                    return pool.outage.looked_out();
+                }
+            }
+        });
+    }
+}
