@@ -92,6 +92,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// What was told and begins so is over. `false`: nothing was told.
     fn withdraw(&self, token: &str, beginning: &str) -> Answer<'_, bool>;
 
+    /// Everything that people were told and that is not over: tokens and notices.
+    fn announced(&self) -> Answer<'_, Vec<(String, String)>>;
+
     /// Adds to the trail of what administrators did; it is bounded, and the oldest goes first.
     fn note(&self, deed: Deed) -> Answer<'_, ()>;
 

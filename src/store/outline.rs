@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::row::Row;
-use super::{Opened, Version};
+use super::{Opened, Stored, Version};
 use crate::model::{AccessToken, TokenState, Trouble, TroubleClass};
 
 /// What can be told of a token's state without opening it: when it is due, and how it is. A hundred thousand of them are read
@@ -64,8 +64,19 @@ impl Outline {
         self.trouble.is_some_and(|(class, ..)| class == TroubleClass::Ended)
     }
 
-    /// Of a row whose sealed columns may have been left empty. A row that is no state has none: it is looked at itself.
-    pub(super) fn of_row(version: i64, row: Row) -> Option<Self> {
+    /// One that says nothing, so that the token is looked at itself.
+    const UNSOUND: Self = Self {
+        version: Version(0),
+        expires_at: None,
+        refresh: true,
+        authorized_at: None,
+        refresh_ends_at: None,
+        refreshed_at: None,
+        trouble: None,
+    };
+
+    /// Of a row whose sealed columns may have been left empty.
+    pub(super) fn of_row(version: i64, row: Row) -> Self {
         let time = |at: Option<i64>| at.and_then(DateTime::from_timestamp_millis);
         let (access, refresh) = (row.access_token.is_some(), row.refresh_token.is_some());
         let outline = Self {
@@ -77,16 +88,21 @@ impl Outline {
             refreshed_at: time(row.refreshed_at),
             trouble: None,
         };
-        let trouble = row.trouble().ok()?.map(|trouble| (trouble.class, trouble.since, trouble.retry_at));
-        (access == outline.expires_at.is_some()).then_some(Self { trouble, ..outline })
+        match row.trouble() {
+            Ok(trouble) if access == outline.expires_at.is_some() => {
+                let trouble = trouble.map(|trouble| (trouble.class, trouble.since, trouble.retry_at));
+                Self { trouble, ..outline }
+            }
+            _ => Self::UNSOUND,
+        }
     }
 
-    /// Of all states that open.
+    /// Of all states.
     pub(super) fn all(states: Vec<(String, Opened)>) -> Vec<(String, Self)> {
         let outlined = |(name, opened): (String, Opened)| {
-            let stored = opened.ok()?;
-            Some((name, Self::of(stored.version, &stored.state)))
+            let of = |stored: Stored| Self::of(stored.version, &stored.state);
+            (name, opened.map_or(Self::UNSOUND, of))
         };
-        states.into_iter().filter_map(outlined).collect()
+        states.into_iter().map(outlined).collect()
     }
 }

@@ -243,6 +243,10 @@ impl Store for SqliteStore {
         self.run(move |connection| notices::withdraw(connection, row))
     }
 
+    fn announced(&self) -> Answer<'_, Vec<(String, String)>> {
+        self.run(|connection| notices::all(connection))
+    }
+
     fn note(&self, deed: Deed) -> Answer<'_, ()> {
         self.run(move |connection| trail::note(connection, &deed))
     }

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use tokio::time::Instant;
 
 use super::error::TokenError;
 use super::flight::Pending;
+use super::heard::Told;
 use super::life::Shared;
 use super::want::{Want, suitable};
 use crate::model::{AccessToken, Grant, Token, TokenState};
 use crate::oauth::Http;
-use crate::store::{Store, Topic};
+use crate::store::{Outline, Store, Topic, Version};
 
 /// One state of a token, and whatever is under way for it.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(super) struct Entry {
     /// The name of its state in the store.
     pub(super) name: String,
     cached: ArcSwapOption<Cached>,
+    told: ArcSwapOption<Told>,
     /// The settings are new: what people had to mend may be mended, and is tried once without waiting.
     fresh: AtomicBool,
     /// Outlives a change of the settings.
@@ -51,8 +53,16 @@ struct Distrusted {
 #[derive(Debug)]
 struct Cached {
     state: TokenState,
-    /// The store's count of changes of it when this was read.
-    changes: u64,
+    /// None: the store does not have it.
+    version: Option<Version>,
+    /// The store's count of changes of it when this was what it had.
+    changes: AtomicU64,
+}
+
+impl Cached {
+    fn is_of(&self, changes: u64) -> bool {
+        self.changes.load(Ordering::Relaxed) == changes
+    }
 }
 
 /// A flight, and what it was started for.
@@ -80,6 +90,7 @@ impl Entry {
             http: http.clone(),
             user: user.to_owned(),
             cached: ArcSwapOption::empty(),
+            told: ArcSwapOption::empty(),
             fresh: AtomicBool::new(true),
             under_way: Arc::default(),
         }
@@ -106,7 +117,7 @@ impl Entry {
     /// The cached token, if it is what is wanted. Reads no store and waits for no lock.
     pub(super) fn cached_token(&self, want: &Want, shared: &Shared, now: DateTime<Utc>) -> Option<AccessToken> {
         let cached = self.cached.load();
-        let cached = cached.as_ref().filter(|cached| cached.changes == self.changes(shared.store.as_ref()))?;
+        let cached = cached.as_ref().filter(|cached| cached.is_of(self.changes(shared.store.as_ref())))?;
         suitable(&cached.state, &self.token, want, now)
     }
 
@@ -115,8 +126,18 @@ impl Entry {
         suitable(&self.cached.load().as_ref()?.state, &self.token, want, now)
     }
 
-    pub(super) fn cache(&self, state: &TokenState, changes: u64) {
-        self.cached.store(Some(Arc::new(Cached { state: state.clone(), changes })));
+    pub(super) fn cache(&self, state: &TokenState, version: Option<Version>, changes: u64) {
+        self.cached.store(Some(Arc::new(Cached { state: state.clone(), version, changes: changes.into() })));
+    }
+
+    /// What the store said of it at this count of its changes. Whether people may have to be told something.
+    pub(super) fn hear(&self, outline: Outline, changes: u64) -> bool {
+        let cached = self.cached.load();
+        if let Some(same) = cached.as_ref().filter(|cached| cached.version == Some(outline.version)) {
+            same.changes.fetch_max(changes, Ordering::Relaxed);
+        }
+        let told = self.told.swap(Some(Arc::new(Told { outline, changes })));
+        Told::concerns(told.map(|told| told.outline), &outline)
     }
 
     /// Grows when others change its state.
@@ -126,14 +147,18 @@ impl Entry {
 
     /// When the token has to be looked at, so far ahead of its expiry. `None`: not before someone gives a grant.
     pub(super) fn due(&self, ahead: TimeDelta, store: &dyn Store, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let cached = self.cached.load();
         if self.token.disabled || matches!(self.token.grant, Grant::AppPassword(_)) {
             return None;
         }
-        let Some(cached) = cached.as_ref().filter(|cached| cached.changes == self.changes(store)) else {
-            return Some(now);
-        };
-        let state = &cached.state;
+        let (cached, told, changes) = (self.cached.load(), self.told.load(), self.changes(store));
+        match (cached.as_ref().filter(|cached| cached.is_of(changes)), told.as_ref()) {
+            (Some(cached), _) => self.due_by(&cached.state, ahead, now),
+            (None, Some(told)) if told.changes == changes => self.due_by(&told.outline.blank(), ahead, now),
+            _ => Some(now),
+        }
+    }
+
+    fn due_by(&self, state: &TokenState, ahead: TimeDelta, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let moved = !self.token.owns(state);
         if self.token.grant.lives_by_refresh() && (state.refresh.is_none() || moved) {
             return None;

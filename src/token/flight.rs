@@ -83,7 +83,7 @@ async fn look(shared: &Shared, entry: &Entry, want: &Want) -> Result<Look, Token
     // Counted before the read: a change that comes in between is noticed, at the worst twice.
     let changes = entry.changes(shared.store.as_ref());
     let stored = in_time(shared.store.token(&entry.name)).await?;
-    entry.cache(&stored.state, changes);
+    entry.cache(&stored.state, Some(stored.version), changes);
     let brought = suitable(&stored.state, &entry.token, want, shared.now());
     Ok(Look { stored, brought })
 }
@@ -150,7 +150,7 @@ async fn keep(shared: &Shared, entry: &Entry, state: &TokenState, pending: Pendi
     let (access, rotated) = (pending.granted.access.clone(), pending.granted.refresh.is_some());
     if !rotated {
         // Nothing of it has to be kept, so it serves even while the store cannot be written.
-        entry.cache(&succeed(state.clone(), &pending), entry.changes(shared.store.as_ref()));
+        entry.cache(&succeed(state.clone(), &pending), None, entry.changes(shared.store.as_ref()));
     }
     *entry.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
     let saved = save_pending(shared, entry).await;
@@ -229,12 +229,12 @@ async fn save_grant(shared: &Shared, entry: &Entry, pending: &Pending) -> Result
         let Stored { state, version } = in_time(shared.store.token(&entry.name)).await?;
         if pending.used.is_some() && version == Version::default() {
             // It was forgotten meanwhile: the administrator's word.
-            entry.cache(&state, changes);
+            entry.cache(&state, Some(version), changes);
             return Ok(());
         }
         let next = succeed(state, pending);
-        if let Saved::Done(_) = in_time(shared.store.save(&entry.name, version, &next)).await? {
-            entry.cache(&next, changes);
+        if let Saved::Done(saved) = in_time(shared.store.save(&entry.name, version, &next)).await? {
+            entry.cache(&next, Some(saved), changes);
             return Ok(());
         }
     }
@@ -281,7 +281,7 @@ async fn note_failure(shared: &Shared, entry: &Entry, stored: Stored, refusal: &
     let next = stored.state.failed(trouble);
     let changes = entry.changes(shared.store.as_ref());
     match in_time(shared.store.save(name, stored.version, &next)).await {
-        Ok(Saved::Done(_)) => entry.cache(&next, changes),
+        Ok(Saved::Done(saved)) => entry.cache(&next, Some(saved), changes),
         // Someone has saved meanwhile, and knows better: nobody is called for what is over.
         Ok(Saved::Conflict) => return answer,
         Err(fault) => warn!(token = name, error = %fault, "store.failed"),

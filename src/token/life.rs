@@ -12,6 +12,7 @@ use super::entries::Entries;
 use super::entry::{Entry, Flight, Landing};
 use super::error::TokenError;
 use super::flight::{fly, save_pending};
+use super::heard::Heard;
 use super::notice::Notices;
 use super::want::Want;
 use crate::clock;
@@ -46,6 +47,7 @@ pub(super) struct Shared {
     declared: ArcSwap<HashMap<String, Declared>>,
     /// When something is due may be another time than before.
     pub(super) moved: Notify,
+    pub(super) heard: Heard,
     flights: Busy,
 }
 
@@ -60,8 +62,11 @@ impl Tokens {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, settings: TokenSettings, owner: String, notices: Notices) -> Self {
         let (entries, declared) = (Entries::new(), ArcSwap::default());
-        let (settings, moved) = (ArcSwap::from_pointee(settings), Notify::new());
-        Self(Arc::new(Shared { store, settings, owner, notices, entries, declared, moved, flights: Busy::default() }))
+        let (settings, moved, heard) = (ArcSwap::from_pointee(settings), Notify::new(), Heard::default());
+        let flights = Busy::default();
+        let shared = Arc::new(Shared { store, settings, owner, notices, entries, declared, moved, heard, flights });
+        shared.listen();
+        Self(shared)
     }
 
     /// These times from now on.
@@ -217,6 +222,11 @@ impl Shared {
 
     pub(super) fn ahead(&self) -> TimeDelta {
         TimeDelta::from_std(self.settings().ahead).unwrap_or(TimeDelta::zero())
+    }
+
+    /// The entry of a state's name.
+    pub(super) fn entry_of(&self, name: &str) -> Option<Arc<Entry>> {
+        self.entries.get(name)
     }
 
     pub(super) fn entries(&self) -> Vec<Arc<Entry>> {

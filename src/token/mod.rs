@@ -10,6 +10,7 @@ mod entries;
 mod entry;
 mod error;
 mod flight;
+mod heard;
 mod lease;
 mod life;
 mod notice;

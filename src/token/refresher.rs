@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::entry::Entry;
 use super::life::{Shared, Tokens};
@@ -32,6 +33,10 @@ impl Tokens {
         loop {
             let (now, store) = (self.shared().now(), self.shared().store.as_ref());
             let changes = store.changes(Topic::Tokens);
+            // Where it cannot be learned, each is looked at by itself.
+            if let Err(fault) = self.shared().learn().await {
+                warn!(error = %fault, "store.failed");
+            }
             let mut next = now + LONGEST;
             for entry in &self.shared().entries() {
                 let ahead = staggered(self.shared(), &entry.name);
@@ -44,6 +49,7 @@ impl Tokens {
                     under_way.spawn(refresh(self.clone(), Arc::clone(entry), ahead, Arc::clone(places)));
                 }
             }
+            self.shared().heard.sleeps_until(next);
             let wait = (next - self.shared().now()).clamp(SHORTEST, LONGEST).to_std().unwrap_or(Duration::from_secs(1));
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -67,7 +73,7 @@ impl Tokens {
 }
 
 /// Each process has another order, so that a token that falls due is refreshed by one while the others need not even ask.
-fn staggered(shared: &Shared, name: &str) -> TimeDelta {
+pub(super) fn staggered(shared: &Shared, name: &str) -> TimeDelta {
     let ahead = spread(shared.ahead(), name);
     let place =
         name.bytes().chain(shared.owner.bytes()).fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));

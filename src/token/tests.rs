@@ -277,7 +277,7 @@ async fn lenient_answers() {
         assert!((life - 5..=life).contains(&left), "{body}: {left}");
         assert_eq!(material(&store).await.0, some("r1"));
         expire(&store).await;
-        tokens.shared().entries().iter().for_each(|entry| entry.cache(&TokenState::default(), 0));
+        tokens.shared().entries().iter().for_each(|entry| entry.cache(&TokenState::default(), None, 0));
     }
 }
 

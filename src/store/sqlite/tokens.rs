@@ -28,9 +28,9 @@ pub(super) fn outlines(connection: &Connection) -> Result<Vec<(String, Outline)>
     let rows = statement.query_map([], |row| Ok((row.get::<_, String>("name")?, read(row)?)))?;
     let outlined = |row: rusqlite::Result<(String, (i64, Row))>| {
         let (name, (version, row)) = row?;
-        Ok(Outline::of_row(version, row).map(|outline| (name, outline)))
+        Ok((name, Outline::of_row(version, row)))
     };
-    rows.map(outlined).filter_map(Result::transpose).collect()
+    rows.map(outlined).collect()
 }
 
 /// All at once; one that does not open spoils no other.

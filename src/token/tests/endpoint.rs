@@ -303,6 +303,10 @@ impl Store for FullDisk {
         full()
     }
 
+    fn announced(&self) -> Answer<'_, Vec<(String, String)>> {
+        self.store.announced()
+    }
+
     fn note(&self, _: Deed) -> Answer<'_, ()> {
         full()
     }
