@@ -16,6 +16,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 mod topic;
+mod topics;
 mod trail;
 mod version;
 

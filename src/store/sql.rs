@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::row::COLUMNS;
+use super::row::{COLUMNS, OUTLINE};
 
 pub(super) const SEALING: &str = "SELECT key FROM sealing";
 
@@ -25,6 +25,8 @@ pub(super) static TOKEN: LazyLock<String> =
 
 pub(super) static TOKENS: LazyLock<String> =
     LazyLock::new(|| format!("SELECT version, {COLUMNS}, name FROM tokens ORDER BY name"));
+
+pub(super) static OUTLINES: LazyLock<String> = LazyLock::new(|| format!("SELECT version, {OUTLINE}, name FROM tokens"));
 
 /// Takes the columns, the name and the first version.
 pub(super) static INSERT_TOKEN: LazyLock<String> = LazyLock::new(|| {
@@ -51,6 +53,9 @@ fn columns() -> impl Iterator<Item = &'static str> {
 pub(super) const RECORDS: &str = "SELECT name, version, content FROM records
     WHERE kind = $1 AND (ends_at IS NULL OR ends_at > now_s()) ORDER BY name";
 
+pub(super) const VERSIONS: &str = "SELECT name, version FROM records
+    WHERE kind = $1 AND (ends_at IS NULL OR ends_at > now_s()) ORDER BY name";
+
 pub(super) const RECORD: &str = "SELECT version, content FROM records
     WHERE kind = $1 AND name = $2 AND (ends_at IS NULL OR ends_at > now_s())";
 
@@ -71,6 +76,8 @@ pub(super) const RESEAL_RECORD: &str = "UPDATE records SET content = $1, version
     WHERE kind = $2 AND name = $3 AND version = $4";
 
 pub(super) const ANNOUNCE: &str = "INSERT INTO notices (token, notice) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+
+pub(super) const ANNOUNCED: &str = "SELECT token, notice FROM notices";
 
 /// The notice may be the beginning of several.
 pub(super) const WITHDRAW: &str = "DELETE FROM notices

@@ -1,16 +1,18 @@
 //! One connection, to the server that takes writes.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
+use tokio::sync::oneshot::{self, Receiver};
 use tokio::time::timeout;
 use tokio_postgres::config::Host;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::rustls::ClientConfig;
 
@@ -35,35 +37,48 @@ impl fmt::Debug for Servers {
     }
 }
 
+/// What hears notices.
+pub(super) type Hear = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// How long one server may take, all in all, until it can be asked.
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// What holds for all that is done on a connection. A write is durable before its answer, whatever the server's default; nobody
 /// else's lock is waited for longer than a caller waits for the store; what a dead replica had begun ends soon.
 const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '5s'; SET lock_timeout = '4s';
-    SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = warning; SHOW transaction_read_only";
+    SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = warning; SET gatepost.writer = '{writer}'; SHOW transaction_read_only";
 
 /// Connects for the pool.
 #[derive(Debug)]
 pub(super) struct Primary {
     servers: Servers,
+    /// What is done on each connection first.
+    session: String,
     /// The server that took writes when it was last asked.
     last: AtomicUsize,
     outage: Arc<Outage>,
 }
 
 impl Primary {
-    pub(super) const fn new(servers: Servers, outage: Arc<Outage>) -> Self {
-        Self { servers, last: AtomicUsize::new(0), outage }
+    /// `writer` marks what this process writes, in the news that others hear.
+    pub(super) fn new(servers: Servers, writer: &str, outage: Arc<Outage>) -> Self {
+        Self { servers, session: SESSION.replace("{writer}", writer), last: AtomicUsize::new(0), outage }
+    }
+
+    /// A connection that hears notices, and what comes when it has ended.
+    pub(super) async fn listener(&self, hear: Hear) -> Result<(ClientWrapper, Receiver<()>), Fault> {
+        let (alive, ended) = oneshot::channel();
+        let client = self.connect(Some(Listener { hear, _alive: Arc::new(alive) })).await?;
+        Ok((client, ended))
     }
 
     /// To the first that takes writes.
-    async fn connect(&self) -> Result<ClientWrapper, Fault> {
+    async fn connect(&self, listener: Option<Listener>) -> Result<ClientWrapper, Fault> {
         let (count, last) = (self.servers.servers.len(), self.last.load(Ordering::Relaxed));
         let mut faults = Vec::new();
         for at in (0..count).map(|step| (last + step) % count) {
             let server = &self.servers.servers[at];
-            let fault = match timeout(CONNECT, one(server, self.servers.tls.as_ref())).await {
+            let fault = match timeout(CONNECT, self.one(server, listener.clone())).await {
                 Ok(Ok(client)) => {
                     self.last.store(at, Ordering::Relaxed);
                     return Ok(client);
@@ -77,6 +92,29 @@ impl Primary {
         }
         Err(Fault::Unreachable(faults.join("; ")))
     }
+
+    async fn one(&self, server: &Config, listener: Option<Listener>) -> Result<ClientWrapper, Fault> {
+        let client = match &self.servers.tls {
+            None => over(server, NoTls, listener).await?,
+            Some(tls) => over(server, MakeRustlsConnect::new(ClientConfig::clone(tls)), listener).await?,
+        };
+        let answers = client.simple_query(&self.session).await?;
+        let read_only = answers.iter().any(|answer| match answer {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0) == Some("on"),
+            _ => false,
+        });
+        if read_only {
+            return Err(Fault::Unreachable("takes no writes: it is a standby, or was made read-only".into()));
+        }
+        Ok(client)
+    }
+}
+
+/// What hears the notices of a connection, until that has ended.
+#[derive(Clone)]
+struct Listener {
+    hear: Hear,
+    _alive: Arc<oneshot::Sender<()>>,
 }
 
 fn name(server: &Config) -> String {
@@ -88,30 +126,20 @@ fn name(server: &Config) -> String {
     }
 }
 
-async fn one(server: &Config, tls: Option<&Arc<ClientConfig>>) -> Result<ClientWrapper, Fault> {
-    let client = match tls {
-        None => over(server, NoTls).await?,
-        Some(tls) => over(server, MakeRustlsConnect::new(ClientConfig::clone(tls))).await?,
-    };
-    let answers = client.simple_query(SESSION).await?;
-    let read_only = answers.iter().any(|answer| match answer {
-        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0) == Some("on"),
-        _ => false,
-    });
-    if read_only {
-        return Err(Fault::Unreachable("takes no writes: it is a standby, or was made read-only".into()));
-    }
-    Ok(client)
-}
-
-async fn over<T>(server: &Config, tls: T) -> Result<ClientWrapper, tokio_postgres::Error>
+async fn over<T>(server: &Config, tls: T, listener: Option<Listener>) -> Result<ClientWrapper, tokio_postgres::Error>
 where
     T: MakeTlsConnect<Socket>,
     T::Stream: Send + 'static,
 {
-    let (client, connection): (Client, _) = server.connect(tls).await?;
+    let (client, mut connection): (Client, _) = server.connect(tls).await?;
     // Whatever ends it, whoever has asked is told.
-    let task = tokio::spawn(async move { drop(connection.await) });
+    let task = tokio::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            if let (AsyncMessage::Notification(notice), Some(listener)) = (message, &listener) {
+                (listener.hear)(notice.payload());
+            }
+        }
+    });
     Ok(ClientWrapper::new(client, task))
 }
 
@@ -121,7 +149,7 @@ impl Manager for Primary {
 
     async fn create(&self) -> Result<ClientWrapper, Fault> {
         self.outage.may_connect()?;
-        let connected = self.connect().await;
+        let connected = self.connect(None).await;
         match &connected {
             Ok(_) => self.outage.over(),
             Err(Fault::Unreachable(fault)) => self.outage.failed(fault),

@@ -8,6 +8,7 @@ mod connect;
 mod fault;
 mod leases;
 mod link;
+mod news;
 mod notices;
 mod outage;
 mod pool;
@@ -16,18 +17,19 @@ mod rekey;
 mod replicas;
 mod schema;
 mod tokens;
+mod told;
 mod trail;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::connect::Servers;
+use self::news::News;
 use self::pool::Pool;
-use super::changes::Changes;
 use super::keys::Keys;
 use super::{
-    Answer, Beat, Changed, Deed, Kind, Noted, Opened, Record, Replica, Saved, Store, StoreError, Stored, Topic, Use,
-    Version,
+    Answer, Beat, Changed, Deed, Hearer, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store, StoreError,
+    Stored, Topic, Use, Version,
 };
 use crate::model::TokenState;
 
@@ -36,16 +38,17 @@ use crate::model::TokenState;
 pub struct PostgresStore {
     pool: Arc<Pool>,
     keys: Arc<Keys>,
-    foreign: Arc<Changes>,
+    news: Arc<News>,
 }
 
 impl PostgresStore {
     /// Connects, brings the schema up to date, and finds the key that the store is sealed with.
     pub async fn open(servers: Servers, keys: Keys) -> Result<Self, StoreError> {
-        let (pool, keys) = (Arc::new(Pool::new(servers)?), Arc::new(keys));
+        let news = Arc::new(News::new(mark()?));
+        let (pool, keys) = (Arc::new(Pool::new(servers, &news.writer)?), Arc::new(keys));
         let ring = Arc::clone(&keys);
         pool.long(ring, |mut link, ring| async move { schema::prepare(&mut link, &ring).await }).await?;
-        Ok(Self { pool, keys, foreign: Arc::default() })
+        Ok(Self { pool, keys, news })
     }
 }
 
@@ -60,6 +63,10 @@ impl Store for PostgresStore {
         self.pool.long(Arc::clone(&self.keys), |mut link, with| async move { tokens::all(&mut link, &with).await })
     }
 
+    fn outlines(&self) -> Answer<'_, Vec<(String, Outline)>> {
+        self.pool.long((), |mut link, _| async move { tokens::outlines(&mut link).await })
+    }
+
     fn names(&self) -> Answer<'_, Vec<String>> {
         self.pool.long((), |mut link, _| async move { tokens::names(&mut link).await })
     }
@@ -72,10 +79,10 @@ impl Store for PostgresStore {
     }
 
     fn forget(&self, name: &str) -> Answer<'_, ()> {
-        let with = (name.to_owned(), Arc::clone(&self.foreign));
+        let with = (name.to_owned(), Arc::clone(&self.news));
         self.pool.repeatable(with, |mut link, with| async move {
             tokens::forget(&mut link, &with.0).await?;
-            with.1.add();
+            with.1.touch(Topic::Token(&with.0));
             Ok(())
         })
     }
@@ -83,6 +90,16 @@ impl Store for PostgresStore {
     fn records(&self, kind: Kind) -> Answer<'_, Vec<Record>> {
         self.pool.long((kind, Arc::clone(&self.keys)), |mut link, with| async move {
             records::all(&mut link, with.0, &with.1).await
+        })
+    }
+
+    fn versions(&self, kind: Kind) -> Answer<'_, Vec<(String, Version)>> {
+        self.pool.long(kind, |mut link, kind| async move { records::versions(&mut link, *kind).await })
+    }
+
+    fn some_records(&self, kind: Kind, names: Vec<String>) -> Answer<'_, Vec<Record>> {
+        self.pool.long((kind, names, Arc::clone(&self.keys)), |mut link, with| async move {
+            records::some(&mut link, with.0, &with.1, &with.2).await
         })
     }
 
@@ -108,6 +125,10 @@ impl Store for PostgresStore {
         self.pool.once([token.to_owned(), beginning.to_owned()], |mut link, with| async move {
             notices::withdraw(&mut link, &with).await
         })
+    }
+
+    fn announced(&self) -> Answer<'_, Vec<(String, String)>> {
+        self.pool.long((), |mut link, _| async move { notices::all(&mut link).await })
     }
 
     fn note(&self, deed: Deed) -> Answer<'_, ()> {
@@ -165,15 +186,27 @@ impl Store for PostgresStore {
         self.pool.long(Arc::clone(&self.keys), |mut link, with| async move { rekey::rekey(&mut link, &with).await })
     }
 
-    fn changes(&self, _: Topic<'_>) -> u64 {
-        self.foreign.count()
+    fn changes(&self, of: Topic<'_>) -> u64 {
+        self.news.topics.count(of)
     }
 
-    fn changed(&self, _: Topic<'_>, seen: u64) -> Changed<'_> {
-        Box::pin(self.foreign.other_than(seen))
+    fn changed(&self, of: Topic<'_>, seen: u64) -> Changed<'_> {
+        self.news.listen(&self.pool);
+        self.news.topics.other_than(of, seen)
     }
 
-    fn touch(&self, _: Topic<'_>) {
-        self.foreign.add();
+    fn tell(&self, hearer: Hearer) {
+        self.news.tell(hearer);
     }
+
+    fn touch(&self, of: Topic<'_>) {
+        self.news.touch(of);
+    }
+}
+
+/// What tells this process from all others that write.
+fn mark() -> Result<String, StoreError> {
+    let (version, _) =
+        Version::default().next().map_err(|fault| StoreError::Key { file: "the system".into(), fault })?;
+    Ok(format!("{:x}", version.0))
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{self, PoolError, QueueMode, TimeoutType};
+use deadpool_postgres::ClientWrapper;
+use tokio::sync::oneshot::Receiver;
 use tokio::time::{sleep, timeout};
 
 use super::super::{Answer, StoreError};
-use super::connect::{Primary, Servers};
+use super::connect::{Hear, Primary, Servers};
 use super::fault::Fault;
 use super::link::Link;
 use super::outage::Outage;
@@ -33,10 +35,10 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(servers: Servers) -> Result<Self, StoreError> {
+    pub(super) fn new(servers: Servers, writer: &str) -> Result<Self, StoreError> {
         let shown: Arc<str> = servers.shown.as_str().into();
         let outage = Arc::new(Outage::new(servers.shown.clone()));
-        let connections = managed::Pool::builder(Primary::new(servers, Arc::clone(&outage)))
+        let connections = managed::Pool::builder(Primary::new(servers, writer, Arc::clone(&outage)))
             .max_size(CONNECTIONS)
             .wait_timeout(Some(WAIT))
             .queue_mode(QueueMode::Lifo)
@@ -44,6 +46,11 @@ impl Pool {
             .build()
             .map_err(|fault| StoreError::Database { file: shown.to_string(), fault: fault.to_string() })?;
         Ok(Self { connections, outage, shown })
+    }
+
+    /// A connection that hears notices.
+    pub(super) async fn listener(&self, hear: Hear) -> Result<(ClientWrapper, Receiver<()>), Fault> {
+        self.connections.manager().listener(hear).await
     }
 
     async fn link(&self) -> Result<Link, Fault> {

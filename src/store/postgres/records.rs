@@ -18,14 +18,28 @@ const END: &str = "DELETE FROM records WHERE kind = $1 AND name = $2 AND ends_at
 const TIDY: &str = "DELETE FROM records WHERE (kind, name) IN
     (SELECT kind, name FROM records WHERE ends_at <= now_s() LIMIT 100 FOR UPDATE SKIP LOCKED)";
 
+const SOME: &str = "SELECT name, version, content FROM records
+    WHERE kind = $1 AND name = ANY ($2) AND (ends_at IS NULL OR ends_at > now_s()) ORDER BY name";
+
 /// All of a kind that have not ended.
 pub(super) async fn all(link: &mut Link, kind: Kind, keys: &Keys) -> Result<Vec<Record>, Fault> {
     let rows = link.all(sql::RECORDS, &[&kind.name()]).await?;
-    let read = |row: &tokio_postgres::Row| {
-        let content: Vec<u8> = row.try_get(2)?;
-        Ok(opened(kind, row.try_get(0)?, row.try_get(1)?, &content, keys))
-    };
-    rows.iter().map(read).collect()
+    rows.iter().map(|row| read(kind, row, keys)).collect()
+}
+
+pub(super) async fn versions(link: &mut Link, kind: Kind) -> Result<Vec<(String, Version)>, Fault> {
+    let rows = link.all(sql::VERSIONS, &[&kind.name()]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, Version(row.try_get(1)?)))).collect()
+}
+
+pub(super) async fn some(link: &mut Link, kind: Kind, names: &[String], keys: &Keys) -> Result<Vec<Record>, Fault> {
+    let rows = link.all(SOME, &[&kind.name(), &names]).await?;
+    rows.iter().map(|row| read(kind, row, keys)).collect()
+}
+
+fn read(kind: Kind, row: &tokio_postgres::Row, keys: &Keys) -> Result<Record, Fault> {
+    let content: Vec<u8> = row.try_get(2)?;
+    Ok(opened(kind, row.try_get(0)?, row.try_get(1)?, &content, keys))
 }
 
 pub(super) async fn one(link: &mut Link, kind: Kind, name: &str, keys: &Keys) -> Result<Record, Fault> {

@@ -12,11 +12,14 @@ use super::tokens::{read, write};
 pub(super) async fn rekey(link: &mut Link, keys: &Keys) -> Result<usize, Fault> {
     let new = keys.get(keys.last().ok_or(SealError::OtherKey)?)?;
     link.begin_long("BEGIN").await?;
+    // All of it is one piece of news.
+    link.batch("SET LOCAL gatepost.quiet = 'on'").await?;
     // Nobody seals meanwhile, and whoever has begun to has come to his end.
     link.batch(&format!("SELECT pg_advisory_xact_lock({SEALING_LOCK})")).await?;
     let count = tokens(link, keys, &new).await? + records(link, keys, &new).await?;
     let id: KeyId = new.id();
     link.execute(sql::CHANGE_KEY, &[&id.as_slice()]).await?;
+    link.batch("SELECT tell_news(current_schema(), '*')").await?;
     link.commit().await?;
     Ok(count)
 }

@@ -6,7 +6,7 @@ use super::super::keys::Keys;
 use super::super::row::Row;
 use super::super::seal::KeyId;
 use super::super::version::Step;
-use super::super::{Opened, Saved, Stored, Version, sql};
+use super::super::{Opened, Outline, Saved, Stored, Version, sql};
 use super::fault::Fault;
 use super::link::Link;
 use super::schema::sealer;
@@ -21,6 +21,15 @@ pub(super) async fn one(link: &mut Link, name: &str, keys: &Keys) -> Result<Stor
 pub(super) async fn names(link: &mut Link) -> Result<Vec<String>, Fault> {
     let rows = link.all(sql::TOKEN_NAMES, &[]).await?;
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// What is sealed stays where it is: that it is there is all that is asked.
+pub(super) async fn outlines(link: &mut Link) -> Result<Vec<(String, Outline)>, Fault> {
+    let outlined = |found: &tokio_postgres::Row| {
+        let (version, row) = read(found)?;
+        Ok((found.try_get("name")?, Outline::of_row(version, row)))
+    };
+    link.all(&sql::OUTLINES, &[]).await?.iter().map(outlined).collect()
 }
 
 /// All at once; one that does not open spoils no other.

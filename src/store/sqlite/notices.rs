@@ -14,7 +14,7 @@ pub(super) fn withdraw(connection: &Connection, row: [String; 2]) -> Result<bool
 }
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<(String, String)>, Fault> {
-    let mut statement = connection.prepare_cached("SELECT token, notice FROM notices")?;
+    let mut statement = connection.prepare_cached(sql::ANNOUNCED)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -22,9 +22,7 @@ pub(super) fn all(connection: &Connection, kind: Kind, keys: &Keys) -> Result<Ve
 }
 
 pub(super) fn versions(connection: &Connection, kind: Kind) -> Result<Vec<(String, Version)>, Fault> {
-    let query = "SELECT name, version FROM records
-        WHERE kind = ?1 AND (ends_at IS NULL OR ends_at > unixepoch('subsec')) ORDER BY name";
-    let mut statement = connection.prepare_cached(query)?;
+    let mut statement = connection.prepare_cached(sql::VERSIONS)?;
     let rows = statement.query_map([kind.name()], |row| Ok((row.get(0)?, Version(row.get(1)?))))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

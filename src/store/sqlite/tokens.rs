@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::super::keys::Keys;
-use super::super::row::{OUTLINE, Row};
+use super::super::row::Row;
 use super::super::version::Step;
 use super::super::{Opened, Outline, Saved, Stored, Version, sql};
 use super::{Fault, sealer};
@@ -23,8 +23,7 @@ pub(super) fn names(connection: &Connection) -> Result<Vec<String>, Fault> {
 
 /// What is sealed stays where it is: that it is there is all that is asked.
 pub(super) fn outlines(connection: &Connection) -> Result<Vec<(String, Outline)>, Fault> {
-    let query = format!("SELECT version, {OUTLINE}, name FROM tokens");
-    let mut statement = connection.prepare_cached(&query)?;
+    let mut statement = connection.prepare_cached(&sql::OUTLINES)?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, String>("name")?, read(row)?)))?;
     let outlined = |row: rusqlite::Result<(String, (i64, Row))>| {
         let (name, (version, row)) = row?;

@@ -19,10 +19,21 @@ impl Ground {
     }
 
     pub(in crate::store) async fn postgres() -> Option<Self> {
-        let server = Postgres::shared().await?;
+        Some(Self::of(Postgres::shared().await?).await)
+    }
+
+    /// A database of this server.
+    pub(in crate::store) async fn of(server: Postgres) -> Self {
         let url = server.database().await;
         let database = url.rsplit('/').next().unwrap().to_owned();
-        Some(Self::Postgres { server, database })
+        Self::Postgres { server, database }
+    }
+
+    pub(in crate::store) fn database(&self) -> &str {
+        match self {
+            Self::Sqlite(_) => "",
+            Self::Postgres { database, .. } => database,
+        }
     }
 
     pub(in crate::store) async fn open(&self, keys: Keys) -> Result<Arc<dyn Store>, StoreError> {
