@@ -9,10 +9,11 @@ what = lambda said: print(f"--- {said}", flush=True)
 
 def set_up():
     recipe.simulate()
-    #recipe.store()
+    recipe.store()
     for replica in recipe.replicas:
         recipe.furnish(replica)
         recipe.command(replica, "config", "check")
+    recipe.check_others()
     recipe.command(a, "admin", "password", said=f"{PASSWORD}\n")
     recipe.command(a, "account", "add", "evmail", "--token", "support", said=f"{PASSWORD}\n")
     for replica in recipe.replicas:

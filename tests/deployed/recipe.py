@@ -1,6 +1,7 @@
 """The recipe of deploy/replicas for machines with systemd, as it stands: PostgreSQL, three replicas and HAProxy, each a machine of its own with the
 files that it has there; a program's machine, and the simulated provider."""
-import os, pathlib, signal, subprocess
+import pathlib, signal, subprocess
+import layouts
 from files import BALANCER, Haproxy, text
 from forward import forward
 from town import Town, wait_for
@@ -41,8 +42,7 @@ class Recipe:
         uid = next(int(line.split(":")[2]) for line in pathlib.Path("/etc/passwd").read_text().splitlines() if line.startswith("postgres:"))
         program = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))[-1]
         for directory in "var/lib/postgresql", "run/postgresql":
-            there.put(f"{directory}/here", "", uid).parent.chmod(0o700)
-            os.chown(there.root / directory, uid, uid)
+            there.directory(directory, uid)
         there.run(program / "initdb", "-D", "/var/lib/postgresql/main", "--auth=peer", "--no-sync", "--encoding=UTF8", user="postgres")
         there.put("etc/postgresql/server.crt", self.secret("database.crt"), uid)
         there.put("etc/postgresql/server.key", self.secret("database-key.pem"), uid, 0o600)
@@ -74,8 +74,13 @@ class Recipe:
         replica.put(f"{at}/tls/cert.pem", self.secret("tls/cert.pem"), uid)
         replica.put(f"{at}/database-ca.pem", self.secret("database-ca.pem"), uid)
         for directory in "run/gatepost", "var/lib/gatepost":
-            replica.put(f"{directory}/.here", "", uid).unlink()
-            os.chown(replica.root / directory, uid, uid)
+            replica.directory(directory, uid)
+
+    def check_others(self):
+        """The configurations of the other recipes."""
+        hash_of = lambda password: self.replicas[0].run("/opt/gatepost", "hash-password", input=f"{password}\n").splitlines()[-1]
+        for here, variables in layouts.pod(self.town, self.secret, hash_of), layouts.compose(self.town, self.secret):
+            layouts.check(here, self.gatepost.read_bytes(), variables)
 
     def command(self, replica, *words, said=""):
         return replica.run("/opt/gatepost", *words, "--config", "/etc/gatepost/gatepost.toml", user=SERVICE, input=said)
@@ -88,7 +93,7 @@ class Recipe:
     def balance(self):
         self.balancer.put("etc/haproxy/haproxy.cfg", text("haproxy.cfg"))
         self.balancer.put("etc/haproxy/pages.pem", self.secret("pages.pem"), mode=0o600)
-        self.balancer.put("run/haproxy/here", "")
+        self.balancer.directory("run/haproxy", 0)
         self.balancer.start("haproxy", "haproxy", "-W", "-f", "/etc/haproxy/haproxy.cfg")
         wait_for("HAProxy", lambda: (self.balancer.root / "run/haproxy/admin.sock").exists() or self.balancer.alive("haproxy"))
         self.balanced("UP", *(one.name for one in self.replicas))

@@ -75,12 +75,16 @@ class Machine:
         run("mount", "--rbind", there, self.root / directory)
 
     def put(self, name, content, owner=0, mode=0o644):
+        """owner: a user, whose group has the same number, or both."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        os.chown(path, owner, owner)
+        os.chown(path, *(owner if isinstance(owner, tuple) else (owner, owner)))
         path.chmod(mode)
-        return path
+
+    def directory(self, name, owner):
+        (self.root / name).mkdir(parents=True, exist_ok=True)
+        os.chown(self.root / name, owner, owner)
 
     def words(self, *words, user="0", variables={}):
         """A command in this machine: with its own name, network and files."""

@@ -30,7 +30,7 @@ const READ: &[(&str, &str, &str)] = &[
     ),
     (
         "docs/replicas.md",
-        "./prepare",
+        "bash prepare",
         "needs Docker, which nothing here runs; tests/deploy runs prepare and reads the rest",
     ),
     ("docs/replicas.md", "gatepost.sql", DEPLOYED),
