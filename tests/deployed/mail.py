@@ -1,5 +1,6 @@
 """Programs behind the balancer.
-  mail.py once USER PASSWORD       each door once: a login, and a message or the inbox; then the pages
+  mail.py once USER PASSWORD       each door once: a login, and a message or the inbox
+  mail.py pages USER PASSWORD      the pages' first
   mail.py on USER PASSWORD         IMAP, POP3 and SMTP logins one after the other, until standard input ends; fails with the first that fails
 """
 import imaplib, poplib, select, smtplib, ssl, sys, urllib.request
@@ -59,7 +60,6 @@ def once():
     imap(993, implicit=True)
     pop3(110)
     pop3(995, implicit=True)
-    pages()
 
 
 def on():
@@ -73,4 +73,4 @@ def on():
         print(count, flush=True)
 
 
-{"once": once, "on": on}[deed]()
+{"once": once, "pages": pages, "on": on}[deed]()

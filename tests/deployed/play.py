@@ -25,6 +25,7 @@ def each_door():
     """Leads to a replica, which sees who is there."""
     for _ in recipe.replicas:
         recipe.once()
+        recipe.once("pages")
     lines = [line for replica in recipe.replicas for line in replica.log("gatepost").splitlines()]
     logins = [line for line in lines if "session.login " in line]
     for protocol in "smtp", "imap", "pop3":
@@ -68,11 +69,16 @@ def the_database_is_away():
     recipe.database.running["postgres"].send_signal(signal.SIGINT)
     recipe.database.running["postgres"].wait()
     recipe.once()
-    time.sleep(3)
+    for replica in recipe.replicas:
+        replica.logs("gatepost", "store.unreachable")
+    # HAProxy has looked more than once since.
     recipe.balanced("UP", "a", "b", "c")
     recipe.once()
     recipe.database.start("postgres", *recipe.postgres, user="postgres")
+    for replica in recipe.replicas:
+        replica.logs("gatepost", "store.back")
     recipe.once()
+    recipe.once("pages")
 
 
 for scene in set_up, each_door, one_stops, one_is_killed, the_database_is_away:

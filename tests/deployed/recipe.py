@@ -113,8 +113,8 @@ class Recipe:
         words = self.program.words("/usr/bin/python3", "/srv/mail.py", deed, "evmail", PASSWORD)
         return subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
 
-    def once(self):
-        done = self.programs("once")
+    def once(self, deed="once"):
+        done = self.programs(deed)
         said = done.communicate()[0]
         assert done.returncode == 0, said
 
