@@ -4,12 +4,14 @@ from recipe import PASSWORD, PROGRAM, Recipe
 
 recipe = Recipe(*map(pathlib.Path, sys.argv[1:]))
 a, b, c = recipe.replicas
+first, second = recipe.databases
 what = lambda said: print(f"--- {said}", flush=True)
 
 
 def set_up():
     recipe.simulate()
-    recipe.store()
+    first.make()
+    second.follow("db1.example.com")
     for replica in recipe.replicas:
         recipe.furnish(replica)
         recipe.command(replica, "config", "check")
@@ -62,26 +64,44 @@ def one_is_killed():
     recipe.balanced("UP", "c")
 
 
+def an_account_is_made():
+    """On one replica, and all of them know it."""
+    recipe.command(b, "account", "add", "second", "--token", "support", said=f"{PASSWORD}\n")
+    recipe.known("second")
+
+
+def all_hear(event, deed):
+    so_far = {replica: len(replica.log("gatepost")) for replica in recipe.replicas}
+    deed()
+    for replica in recipe.replicas:
+        replica.logs("gatepost", event, after=so_far[replica])
+
+
 def the_database_is_away():
     """Those who have logged in before log in on."""
-    for _ in range(3):
+    for _ in recipe.replicas:
         recipe.once()
-    recipe.database.running["postgres"].send_signal(signal.SIGINT)
-    recipe.database.running["postgres"].wait()
-    recipe.once()
-    for replica in recipe.replicas:
-        replica.logs("gatepost", "store.unreachable")
+    all_hear("store.unreachable", first.stop)
     # HAProxy has looked more than once since.
     recipe.balanced("UP", "a", "b", "c")
     recipe.once()
-    recipe.database.start("postgres", *recipe.postgres, user="postgres")
-    for replica in recipe.replicas:
-        replica.logs("gatepost", "store.back")
+    all_hear("store.back", first.start)
     recipe.once()
     recipe.once("pages")
 
 
-for scene in set_up, each_door, one_stops, one_is_killed, the_database_is_away:
+def the_database_moves():
+    """To its standby, while programs log in."""
+    def moved():
+        all_hear("store.unreachable", lambda: first.stop(signal.SIGQUIT))
+        all_hear("store.back", second.promote)
+    print(recipe.going_on(moved), "logins meanwhile, none of which failed")
+    recipe.command(c, "account", "add", "third", "--token", "support", said=f"{PASSWORD}\n")
+    recipe.known("third")
+    recipe.once("pages")
+
+
+for scene in set_up, each_door, one_stops, one_is_killed, an_account_is_made, the_database_is_away, the_database_moves:
     what(scene.__name__.replace("_", " "))
     begun = time.monotonic()
     scene()

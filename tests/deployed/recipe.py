@@ -4,22 +4,23 @@ import pathlib, signal, subprocess
 import layouts
 from files import BALANCER, Haproxy, text
 from forward import forward
+from postgres import Postgres
 from town import Town, wait_for
 
 HERE = pathlib.Path(__file__).parent
 SERVICE, PASSWORD, PROGRAM = "990:990", "the-local-password", "192.0.2.7"
 replicas = [(name, address) for name, address, _, _ in Haproxy(text("haproxy.cfg")).servers("replicas")]
-DATABASE = "10.20.0.21"
+DATABASES = {"db1": "10.20.0.21", "db2": "10.20.0.22"}
 
 
 class Recipe:
     def __init__(self, gatepost, simulated, place):
         """place / "secrets" is there already."""
         self.gatepost, self.simulated, self.place = gatepost, simulated, place
-        names = {"db1.example.com": DATABASE, "db2.example.com": "10.20.0.22", "mail.example.com": "192.0.2.5"}
+        names = {f"{name}.example.com": address for name, address in DATABASES.items()} | {"mail.example.com": "192.0.2.5"}
         self.town = Town(self.place, names)
         self.provider = self.town.machine("provider")
-        self.database = self.town.machine("db1", DATABASE)
+        self.databases = [Postgres(self.town.machine(*one), self.secret) for one in DATABASES.items()]
         self.replicas = [self.town.machine(*one) for one in replicas]
         self.balancer = self.town.machine("balancer", BALANCER, "192.0.2.5")
         self.program = self.town.machine("program", PROGRAM)
@@ -35,29 +36,6 @@ class Recipe:
         wait_for("the simulated provider", told.exists)
         self.told = {name: (told.parent / name).read_bytes() for name in ("provider.toml", "ca.pem")}
         forward(self.provider, self.replicas, told.read_text())
-
-    def store(self):
-        """PostgreSQL, as the recipe has it."""
-        there, user = self.database, "postgres"
-        uid = next(int(line.split(":")[2]) for line in pathlib.Path("/etc/passwd").read_text().splitlines() if line.startswith("postgres:"))
-        program = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))[-1]
-        for directory in "var/lib/postgresql", "run/postgresql":
-            there.directory(directory, uid)
-        there.run(program / "initdb", "-D", "/var/lib/postgresql/main", "--auth=peer", "--no-sync", "--encoding=UTF8", user="postgres")
-        there.put("etc/postgresql/server.crt", self.secret("database.crt"), uid)
-        there.put("etc/postgresql/server.key", self.secret("database-key.pem"), uid, 0o600)
-        there.put("etc/postgresql/gatepost.conf", text("systemd/postgresql.conf"), uid)
-        main = there.root / "var/lib/postgresql/main"
-        (main / "pg_hba.conf").write_text(text("systemd/pg_hba.conf") + "local all postgres peer\n")
-        with open(main / "postgresql.conf", "a") as file:
-            file.write("include '/etc/postgresql/gatepost.conf'\nunix_socket_directories = '/run/postgresql'\n")
-        self.postgres = (program / "postgres", "-D", "/var/lib/postgresql/main")
-        there.start("postgres", *self.postgres, user=user)
-        there.logs("postgres", "ready to accept connections")
-        there.put("root/database", self.secret("database"), uid, 0o600)
-        (there.root / "root").chmod(0o755)
-        there.put("root/gatepost.sql", text("gatepost.sql"))
-        there.run("psql", "-h", "/run/postgresql", "-v", "ON_ERROR_STOP=1", "-f", "/root/gatepost.sql", user=user, variables={"PASSWORD_FILE": "/root/database"})
 
     def furnish(self, replica):
         uid = 990
@@ -107,16 +85,24 @@ class Recipe:
             return all(states[name].startswith(state) for name in names)
         wait_for(f"HAProxy to take {names} for {state}", found)
 
-    def programs(self, deed, **more):
+    def programs(self, deed, user="evmail", **more):
         self.program.put("etc/ssl/mail.pem", self.secret("tls/cert.pem"))
         self.program.put("srv/mail.py", (HERE / "mail.py").read_bytes())
-        words = self.program.words("/usr/bin/python3", "/srv/mail.py", deed, "evmail", PASSWORD)
+        words = self.program.words("/usr/bin/python3", "/srv/mail.py", deed, user, PASSWORD)
         return subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
 
     def once(self, deed="once"):
         done = self.programs(deed)
         said = done.communicate()[0]
         assert done.returncode == 0, said
+
+    def known(self, user):
+        """Waits until this account can log in at each door."""
+        def lets_in():
+            done = self.programs("once", user)
+            done.communicate()
+            return done.returncode == 0
+        wait_for(f"{user} to be let in", lets_in)
 
     def going_on(self, deed):
         """Does this while programs log in; none of them may fail."""
