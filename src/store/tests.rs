@@ -1,6 +1,6 @@
 //! The contract of a store, played against SQLite and PostgreSQL.
 
-mod ground;
+pub(super) mod ground;
 mod keys;
 mod topics;
 mod trail;

@@ -16,6 +16,8 @@ mod records;
 mod rekey;
 mod replicas;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod told;
 mod trail;

@@ -31,6 +31,11 @@ pub(super) const SCHEMA: i64 = MIGRATIONS.len() as i64;
 /// One migrates at a time; the others wait and find it done.
 const MIGRATION_LOCK: i64 = 0x6761_7465_0000;
 
+/// Asks the catalogue itself: `to_regclass` goes by what the connection remembers, and so overlooks what another has made while
+/// this one waited for the lock.
+const HAS_SCHEMA: &str = "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = 'schema' AND c.relkind = 'r' AND n.nspname = ANY (current_schemas(false))";
+
 const NOTE_SCHEMA: &str = "INSERT INTO schema (one, version, readable_from) VALUES (1, $1, $2)
     ON CONFLICT (one) DO UPDATE SET version = excluded.version, readable_from = excluded.readable_from";
 
@@ -49,8 +54,7 @@ pub(super) async fn prepare(link: &mut Link, keys: &Keys) -> Result<(), Fault> {
 
 /// The schema, and the oldest that can read it; none in a database that is not ours yet.
 async fn found(link: &mut Link) -> Result<Option<(i64, i64)>, Fault> {
-    let there = link.row("SELECT to_regclass('schema') IS NOT NULL", &[]).await?;
-    if !there.map(|row| row.try_get(0)).transpose()?.unwrap_or(false) {
+    if link.row(HAS_SCHEMA, &[]).await?.is_none() {
         return Ok(None);
     }
     let row = link.row("SELECT version, readable_from FROM schema", &[]).await?;

@@ -148,6 +148,26 @@ impl Postgres {
         aside(move || signal("CONT", &cluster.processes())).await;
     }
 
+    /// A server that follows this one, and takes no writes until it is promoted.
+    pub async fn standby(&self) -> Self {
+        let cluster = Arc::clone(&self.cluster);
+        let standby = aside(move || Cluster::following(&cluster)).await;
+        Self { cluster: Arc::new(standby) }
+    }
+
+    /// Makes a standby the one that takes writes, once it has all that was written.
+    pub async fn promote(&self) {
+        let cluster = Arc::clone(&self.cluster);
+        aside(move || cluster.control(&["promote"])).await;
+    }
+
+    /// Has it speak TLS too, with this certificate and key.
+    pub async fn speak_tls(&self, certificate: &str, key: &str) {
+        let (cluster, texts) = (Arc::clone(&self.cluster), [certificate.to_owned(), key.to_owned()]);
+        aside(move || cluster.place(["server.crt", "server.key"], &texts)).await;
+        self.set("ssl = on\n").await;
+    }
+
     /// Has it read its settings anew, after these were added.
     pub async fn set(&self, settings: &str) {
         let (cluster, settings) = (Arc::clone(&self.cluster), settings.to_owned());
@@ -178,6 +198,31 @@ fn programs() -> Option<PathBuf> {
 
 impl Cluster {
     fn make(programs: PathBuf) -> Self {
+        let mut cluster = Self::empty(programs);
+        let options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"];
+        done(cluster.program("initdb").args(options).arg("-D").arg(cluster.data()));
+        cluster.set_up(SETTINGS);
+        cluster
+    }
+
+    /// A copy of another, which it follows.
+    fn following(primary: &Self) -> Self {
+        let mut cluster = Self::empty(primary.programs.clone());
+        let mut copy = cluster.program("pg_basebackup");
+        copy.args(["-R", "-X", "stream", "-c", "fast", "--no-sync", "-U", "postgres", "-p", &primary.port.to_string()]);
+        done(copy.arg("-h").arg(&primary.directory).arg("-D").arg(cluster.data()));
+        cluster.set_up("");
+        cluster
+    }
+
+    fn set_up(&mut self, settings: &str) {
+        let socket = format!("unix_socket_directories = '{}'\n", self.directory.display());
+        append(&self.data().join("postgresql.conf"), &format!("{settings}{socket}"));
+        self.find_port();
+    }
+
+    /// A directory, and who takes it away.
+    fn empty(programs: PathBuf) -> Self {
         let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
         let own = std::process::id();
         let directory = std::env::temp_dir().join(format!("gatepost-postgres-{own}-{number}"));
@@ -186,14 +231,18 @@ impl Cluster {
         done(install.arg(&directory));
         let guardian = guard(&directory);
         let first = PORTS.start + u16::try_from((own * 7 + number * 997) % u32::from(PORTS.end - PORTS.start)).unwrap();
-        let mut cluster = Self { programs, directory, port: first, guardian };
-        let data = cluster.data();
-        let options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"];
-        done(cluster.program("initdb").args(options).arg("-D").arg(&data));
-        let settings = format!("{SETTINGS}unix_socket_directories = '{}'\n", cluster.directory.display());
-        append(&data.join("postgresql.conf"), &settings);
-        cluster.find_port();
-        cluster
+        Self { programs, directory, port: first, guardian }
+    }
+
+    /// Files in the data's directory, for its own user alone.
+    fn place(&self, names: [&str; 2], texts: &[String; 2]) {
+        for (name, text) in names.into_iter().zip(texts) {
+            let here = self.directory.join(name);
+            fs::write(&here, text).expect("a file for PostgreSQL");
+            let mut install = Command::new("install");
+            install.args(["-m", "600"]).args(owner().map(|user| ["-o", user]).into_iter().flatten());
+            done(install.arg(&here).arg(self.data().join(name)));
+        }
     }
 
     /// Somebody else may take the port between a look and the start.
