@@ -42,7 +42,11 @@ pub(super) fn is_database(url: &str) -> bool {
 /// Reads `url` and `password`. Nothing of the URL goes into an error: its parts may be those of a password that was not escaped.
 pub(super) fn read(table: &Table<'_>, url: &str) -> Option<Database> {
     let (plain, mode, ca) = without_tls(table, url)?;
-    let Some(parsed) = plain.parse::<tokio_postgres::Config>().ok().filter(|parsed| !parsed.get_hosts().is_empty())
+    // The second of either is part of something that was not escaped.
+    let base = plain.split_once("://").map_or("", |(_, rest)| rest.split('?').next().unwrap_or_default());
+    let escaped = base.matches('@').count() <= 1 && base.matches('/').count() <= 1;
+    let Some(parsed) =
+        plain.parse::<tokio_postgres::Config>().ok().filter(|parsed| escaped && !parsed.get_hosts().is_empty())
     else {
         let hint = "in a user name or password, write @ / : ? # % as %40 %2F %3A %3F %23 %25; or put the password into [store] password";
         table.error("url", "the URL cannot be read".into(), Some(WHAT.into()), Some(hint.into()));

@@ -1,6 +1,7 @@
 mod admin;
 mod anonymous;
 mod checks;
+mod database;
 mod digests;
 mod egress;
 mod layers;

@@ -82,6 +82,9 @@ impl Health {
         let picture = self.look().await;
         let mut sheet = Sheet::default();
         sheet::tell(&picture, &mut sheet);
+        for (about, count) in self.sources.store.statements() {
+            sheet.count("gatepost_store_statements_total", &[("about", about)], count);
+        }
         Process::now().tell(&mut sheet);
         self.sources.activity.metrics.text(sheet, format)
     }

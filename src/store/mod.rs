@@ -117,6 +117,11 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Gives a lease back, if it is still this owner's.
     fn release(&self, token: &str, owner: &str) -> Answer<'_, ()>;
 
+    /// How many statements went to a database that others share, by what they were about.
+    fn statements(&self) -> Vec<(&'static str, u64)> {
+        vec![("other", 0)]
+    }
+
     /// Whether several replicas may have it open.
     fn is_shared(&self) -> bool;
 

@@ -1,15 +1,19 @@
 //! A connection that someone works with.
 
+use std::sync::Arc;
+
 use deadpool::managed::Object;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use super::connect::Primary;
+use super::counts::Counts;
 use super::fault::Fault;
 
 /// A connection of the pool. One that is dropped in the middle of something is closed: what it had begun is undone.
 pub(super) struct Link {
     object: Option<Object<Primary>>,
+    counts: Arc<Counts>,
     /// Something is under way, or a transaction is open.
     asking: bool,
     within: bool,
@@ -22,8 +26,8 @@ pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 pub(super) const SEALING_LOCK: i64 = 0x6761_7465_0001;
 
 impl Link {
-    pub(super) const fn new(object: Object<Primary>) -> Self {
-        Self { object: Some(object), asking: false, within: false }
+    pub(super) const fn new(object: Object<Primary>, counts: Arc<Counts>) -> Self {
+        Self { object: Some(object), counts, asking: false, within: false }
     }
 
     fn client(&self) -> Result<&Object<Primary>, Fault> {
@@ -31,6 +35,7 @@ impl Link {
     }
 
     async fn prepared(&self, statement: &str) -> Result<Statement, Fault> {
+        self.counts.count(statement);
         Ok(self.client()?.prepare_cached(statement).await?)
     }
 
@@ -77,6 +82,7 @@ impl Link {
     /// Statements without values, several at once.
     pub(super) async fn batch(&mut self, statements: &str) -> Result<(), Fault> {
         self.asking = true;
+        self.counts.count(statements);
         let answered = self.client()?.batch_execute(statements).await;
         self.heard(answered.map_err(Fault::from))
     }

@@ -5,6 +5,7 @@
 //! is said of it.
 
 mod connect;
+mod counts;
 mod fault;
 mod leases;
 mod link;
@@ -165,6 +166,10 @@ impl Store for PostgresStore {
         self.pool.repeatable((token.to_owned(), owner.to_owned()), |mut link, with| async move {
             leases::release(&mut link, &with.0, &with.1).await
         })
+    }
+
+    fn statements(&self) -> Vec<(&'static str, u64)> {
+        self.pool.counts.all()
     }
 
     fn is_shared(&self) -> bool {

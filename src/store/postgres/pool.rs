@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::super::{Answer, StoreError};
 use super::connect::{Hear, Primary, Servers};
+use super::counts::Counts;
 use super::fault::Fault;
 use super::link::Link;
 use super::outage::Outage;
@@ -31,6 +32,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(super) struct Pool {
     connections: managed::Pool<Primary>,
     outage: Arc<Outage>,
+    pub(super) counts: Arc<Counts>,
     shown: Arc<str>,
 }
 
@@ -45,7 +47,7 @@ impl Pool {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|fault| StoreError::Database { file: shown.to_string(), fault: fault.to_string() })?;
-        Ok(Self { connections, outage, shown })
+        Ok(Self { connections, outage, counts: Arc::default(), shown })
     }
 
     /// A connection that hears notices.
@@ -55,7 +57,7 @@ impl Pool {
 
     async fn link(&self) -> Result<Link, Fault> {
         match self.connections.get().await {
-            Ok(object) => Ok(Link::new(object)),
+            Ok(object) => Ok(Link::new(object, Arc::clone(&self.counts))),
             Err(PoolError::Backend(fault)) => Err(fault),
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
                 Err(Fault::Unreachable(format!("all {CONNECTIONS} connections are busy")))
