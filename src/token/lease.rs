@@ -77,9 +77,10 @@ impl<'a> Lease<'a> {
         }
     }
 
+    /// One that has lapsed meanwhile is not ours any more, also where it is granted again: another may have had it in between.
     async fn extend(&self) -> Result<bool, StoreError> {
-        let asked = Instant::now();
-        let granted = ask(self.shared, self.entry).await?;
+        let (before, asked) = (self.last_granted(), Instant::now());
+        let granted = ask(self.shared, self.entry).await? && before.elapsed() < self.shared.settings().lease;
         if granted {
             *self.granted.lock().unwrap_or_else(PoisonError::into_inner) = asked;
         }
