@@ -19,6 +19,8 @@
 //                /withdraw?mailbox=M      its consents and refresh tokens are no longer good
 //                /requests?client=C       how many token requests it made (service-account: those without a client)
 //                /assertions              header and claims of every client assertion with a good signature, JSON lines
+//                /twice                   mailboxes whose refresh token came more than once, JSON
+//                /ended                   mailboxes whose grant ended because of that, JSON
 //                /issued                  every token and code ever issued
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -27,7 +29,7 @@ import https from 'node:https';
 import { Provider } from 'oidc-provider';
 import { JWT_BEARER, PASSWORD, registerGrants, serviceAccount } from './grants.mjs';
 import { device, interactions, renderError } from './pages.mjs';
-import { Store, issued, revoke, withdraw } from './store.mjs';
+import { Store, issued, ownerOf, revoke, withdraw } from './store.mjs';
 
 const { PORT, ADMIN, CERT, KEY, CLIENT_CERT, SERVICE_ACCOUNT } = process.env;
 const ISSUER = `https://localhost:${PORT}`;
@@ -96,6 +98,15 @@ const provider = new Provider(ISSUER, {
 provider.on('server_error', (_, error) => console.error('server_error', error));
 provider.on('grant.error', (ctx, { error, error_description: text, error_detail: detail }) => console.error('grant.error', ctx.oidc?.params?.grant_type, error, text, detail ?? ''));
 
+// How often each refresh token came, and whose they were.
+const used = new Map();
+function use(token) {
+  const before = used.get(token) ?? { times: 0, mailbox: ownerOf(token) };
+  used.set(token, { ...before, times: before.times + 1 });
+}
+const ended = [];
+provider.on('grant.revoked', (ctx) => { ended.push(used.get(ctx.oidc?.params?.refresh_token)?.mailbox ?? 'somebody'); });
+
 // Tokens as a consent would have given them, not yet saved.
 async function issue(client, mailbox, gty) {
   const grant = new provider.Grant({ clientId: client.clientId, accountId: mailbox });
@@ -128,7 +139,10 @@ provider.use(async (ctx, next) => {
   if (form.grant_type === JWT_BEARER) form.client_id ??= name;
   ctx.req.body = form;
   of(name).requests += 1;
-  if (!of(name).down) return next();
+  if (!of(name).down) {
+    if (form.refresh_token) use(form.refresh_token);
+    return next();
+  }
   ctx.status = 503;
   ctx.body = '<h1>Service Unavailable</h1>';
   return undefined;
@@ -156,6 +170,8 @@ const asked = {
   '/withdraw': (get) => withdraw(get('mailbox')),
   '/requests': (get) => of(get('client')).requests,
   '/assertions': () => assertions.join('\n'),
+  '/twice': () => JSON.stringify([...used.values()].filter(({ times }) => times > 1).map(({ mailbox }) => mailbox)),
+  '/ended': () => JSON.stringify(ended),
   '/issued': () => [...issued].join('\n'),
 };
 https.createServer({ cert: fs.readFileSync(CERT), key: fs.readFileSync(KEY) }, provider.callback()).listen(Number(PORT), '127.0.0.1');

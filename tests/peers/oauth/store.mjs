@@ -46,6 +46,9 @@ function forget(unwanted) {
   for (const [key, entry] of entries) if (unwanted(entry)) entries.delete(key);
 }
 
+// Whose refresh token it is or was.
+export const ownerOf = (token) => entries.get(`RefreshToken:${token}`)?.payload.accountId;
+
 // A client's access tokens are no longer good.
 export function revoke(client) {
   forget(({ model, payload }) => ACCESS.includes(model) && payload.clientId === client);
