@@ -25,6 +25,7 @@ mod overview;
 mod page;
 mod pager;
 mod problem;
+mod replicas;
 mod sessions;
 pub mod sign_in;
 #[cfg(test)]
@@ -36,6 +37,7 @@ mod visitor;
 mod words;
 
 pub use desk::Desk;
+pub use examine::published;
 pub use monitor::Station;
 
 use std::net::SocketAddr;

@@ -1,12 +1,13 @@
 //! The address as a client sees it; [`browser`] is for the tests of every section.
 
 pub(super) mod browser;
+mod replicas;
 pub(super) mod scene;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -22,7 +23,7 @@ use crate::health::{Facts, Health, Listening, Sources};
 use crate::lifecycle::Busy;
 use crate::registry::Registry;
 use crate::replicas::Replicas;
-use crate::store::{Keys, SqliteStore, Store, generate_key};
+use crate::store::{Keys, PostgresStore, Servers, SqliteStore, Store, generate_key};
 use crate::submit::gate::{Gate, GateSettings};
 use crate::token::{Notices, TokenSettings, Tokens};
 
@@ -40,19 +41,34 @@ pub(super) async fn desk(public_url: &str) -> (Desk, tempfile::TempDir) {
 
 /// The same, with more in its file.
 pub(super) async fn desk_with(public_url: &str, more: &str) -> (Desk, tempfile::TempDir) {
+    desk_on(public_url, more, "sqlite:gatepost.db", &generate_key().unwrap()).await
+}
+
+/// The same on this store, with this key.
+pub(super) async fn desk_on(
+    public_url: &str,
+    more: &str,
+    store_url: &str,
+    key: &SecretString,
+) -> (Desk, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let key = generate_key().unwrap();
     let key_file = directory.path().join("gatepost.key");
     std::fs::write(&key_file, key.expose_secret()).unwrap();
     std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let file = directory.path().join("gatepost.toml");
     let text = format!(
-        "[store]\nurl = \"sqlite:gatepost.db\"\nkey = {{ file = \"gatepost.key\" }}\n[admin]\npublic_url = {public_url:?}\n{more}"
+        "[store]\nurl = {store_url:?}\nkey = {{ file = \"gatepost.key\" }}\n[admin]\npublic_url = {public_url:?}\n{more}"
     );
     std::fs::write(&file, text).unwrap();
     let config = Arc::new(Config::load(&file, Vec::new()).unwrap());
-    let store = SqliteStore::open(&config.store.path, Keys::new(&key).unwrap()).unwrap();
-    let store: Arc<dyn Store> = Arc::new(store);
+    let keys = Keys::new(key).unwrap();
+    let store: Arc<dyn Store> = match &config.store.database {
+        None => Arc::new(SqliteStore::open(&config.store.path, keys).unwrap()),
+        Some(database) => {
+            let (shown, servers) = (database.shown.clone(), database.servers.clone());
+            Arc::new(PostgresStore::open(Servers { shown, servers, tls: None }, keys).await.unwrap())
+        }
+    };
     let second = Duration::from_secs(1);
     let settings = TokenSettings { ahead: Duration::from_mins(10), patience: second, lease: Duration::from_mins(1) };
     let tokens = Tokens::new(Arc::clone(&store), settings, "test".into(), Notices::default());
@@ -60,7 +76,7 @@ pub(super) async fn desk_with(public_url: &str, more: &str) -> (Desk, tempfile::
     let (find, busy): (Find, _) = (Arc::new(|_: &str| None), Busy::default());
     let stop = CancellationToken::new();
     let devices = Devices::new(Arc::clone(&store), Arc::clone(&find), busy.clone(), stop.clone());
-    let rounds = Rounds::new(doctor.clone(), stop.clone());
+    let rounds = Rounds::new(doctor.clone(), None, stop.clone());
     let hostname = "mail.example.com".into();
     let porter = Arc::new(sign_in::Porter::new(config.admin.as_ref().unwrap(), Arc::clone(&store)));
     let ring = Arc::new(keys::Ring::new(Arc::clone(&store)));

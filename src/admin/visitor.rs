@@ -4,8 +4,8 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::Desk;
 use super::page::{Notice, Page, Section};
+use super::{Desk, replicas};
 use crate::registry::Actor;
 
 /// The administrator who is signed in. A handler that takes one is closed to everybody else.
@@ -46,7 +46,8 @@ impl Visitor {
             csrf: self.csrf.clone(),
             has_own_password: desk.porter.changeable().is_ok(),
             notice: self.notice.clone(),
-            host: desk.hostname.to_string(),
+            host: replicas::own(desk)
+                .map_or_else(|| desk.hostname.to_string(), |name| format!("{}, replica {name}", desk.hostname)),
             ..page
         }
     }

@@ -1,8 +1,9 @@
 //! Device codes that the service polls for: a person enters the code elsewhere, and the page that showed it may be closed long
 //! since.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -32,17 +33,27 @@ struct Shared {
     stop: CancellationToken,
     tasks: TaskTracker,
     places: Arc<Semaphore>,
+    /// Who polls, among several replicas.
+    owner: String,
+    /// Those that are polled for here.
+    followed: Mutex<HashSet<String>>,
 }
 
 /// Codes that are polled for at a time. People enter them, not crowds.
 const MOST: usize = 32;
+/// For how long a replica may poll for a code without saying so again: longer than a poll takes, with all that comes of it. After
+/// that another one takes over.
+const LEASE: Duration = Duration::from_mins(2);
+/// How often it is looked whether somebody else has left one behind.
+const LOOK: Duration = Duration::from_secs(20);
 
 impl Devices {
     /// None yet. A stop waits for a poll that is under way: what it brings is good once.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, find: Find, busy: Busy, stop: CancellationToken) -> Self {
         let (tasks, places) = (TaskTracker::new(), Arc::new(Semaphore::new(MOST)));
-        Self(Arc::new(Shared { store, find, busy, stop, tasks, places }))
+        let (owner, followed) = (format!("device codes {}", random()), Mutex::default());
+        Self(Arc::new(Shared { store, find, busy, stop, tasks, places, owner, followed }))
     }
 
     /// Asks for a code and begins to poll; returns the id by which its outcome is asked for.
@@ -52,20 +63,43 @@ impl Devices {
         let code = device_code(&party.http, &party.token).await.map_err(|refusal| party.refused(refusal))?;
         let id = hash(code.secret.expose_secret());
         let kept = Kept::new(party, by, Way::Device(Device::of(&code)));
+        // Before anybody else can see it.
+        self.0.may_poll(&id).await?;
         put(self.0.store.as_ref(), &id, &kept, code.life + PATIENCE).await?;
         self.follow(id.clone(), code, place);
         Ok(id)
     }
 
-    /// Goes on with those that were begun before the service was stopped.
+    /// Goes on with those that were begun before the service was stopped; of several replicas, also with those that another one
+    /// has left behind.
     pub async fn resume(&self) -> Result<(), ConsentError> {
+        if self.0.store.is_shared() {
+            self.0.tasks.spawn(self.clone().look_after());
+        }
+        self.take_up().await
+    }
+
+    async fn look_after(self) {
+        while self.0.stop.run_until_cancelled(sleep(LOOK)).await.is_some() {
+            if let Err(fault) = self.take_up().await {
+                warn!(error = %fault, "store.failed");
+            }
+        }
+    }
+
+    async fn take_up(&self) -> Result<(), ConsentError> {
         for record in self.0.store.records(Kind::Authorization).await? {
             let Ok(Some(content)) = &record.content else { continue };
             let Ok(Kept { way: Way::Device(device), answer: None, .. }) = serde_json::from_str(content) else {
                 continue;
             };
+            if self.0.followed().contains(&record.name) {
+                continue;
+            }
             let Ok(place) = self.place() else { return Ok(()) };
-            self.follow(record.name, device.code(), place);
+            if self.0.may_poll(&record.name).await? {
+                self.follow(record.name, device.code(), place);
+            }
         }
         Ok(())
     }
@@ -84,20 +118,24 @@ impl Devices {
         let shared = Arc::clone(&self.0);
         // A provider that wants to be left alone for longer than its code lives does not hold the place.
         let end = clock::now() + TimeDelta::from_std(code.life).unwrap_or_default();
+        if !self.0.followed().insert(id.clone()) {
+            return;
+        }
         self.0.tasks.spawn(async move {
             let _place = place;
             loop {
                 tokio::select! {
-                    () = shared.stop.cancelled() => return,
+                    () = shared.stop.cancelled() => break,
                     () = sleep(code.interval.min(until(end))) => {}
                 }
-                match shared.poll(&id, &mut code).await {
+                match shared.turn(&id, &mut code).await {
                     Ok(Progress::Pending) => {}
-                    Ok(Progress::Over) => return,
+                    Ok(Progress::Over) => break,
                     // It is said where the store is used for more than this.
                     Err(fault) => warn!(error = %fault, "store.failed"),
                 }
             }
+            shared.leave(&id).await;
         });
     }
 }
@@ -107,12 +145,45 @@ fn until(end: DateTime<Utc>) -> Duration {
     (end - clock::now()).to_std().unwrap_or_default().max(Duration::from_secs(1))
 }
 
+/// No token is called so: names have no control characters.
+fn leased(id: &str) -> String {
+    format!("\u{1f}device code {id}")
+}
+
+fn random() -> String {
+    let mut random = [0; 16];
+    // Without randomness there is no TLS, and so no code.
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    format!("{:032x}", u128::from_le_bytes(random))
+}
+
 enum Progress {
     Pending,
     Over,
 }
 
 impl Shared {
+    /// Of two who poll for the same code, one is told that it is spent: of several replicas, one polls at a time.
+    async fn turn(&self, id: &str, code: &mut DeviceCode) -> Result<Progress, ConsentError> {
+        if self.may_poll(id).await? { self.poll(id, code).await } else { Ok(Progress::Over) }
+    }
+
+    async fn may_poll(&self, id: &str) -> Result<bool, ConsentError> {
+        Ok(!self.store.is_shared() || self.store.lease(&leased(id), &self.owner, LEASE).await?)
+    }
+
+    /// Another may go on at once. Where the store cannot be told, it is after the lease.
+    async fn leave(&self, id: &str) {
+        self.followed().remove(id);
+        if self.store.is_shared() {
+            drop(self.store.release(&leased(id), &self.owner).await);
+        }
+    }
+
+    fn followed(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn poll(&self, id: &str, code: &mut DeviceCode) -> Result<Progress, ConsentError> {
         let store = self.store.as_ref();
         let Some((record, kept)) = kept(store, id).await?.filter(|(_, kept)| kept.answer.is_none()) else {
@@ -186,6 +257,6 @@ impl Device {
 /// What it holds says nothing.
 impl fmt::Debug for Devices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Devices").field("polled", &self.0.tasks.len()).finish_non_exhaustive()
+        f.debug_struct("Devices").field("polled", &self.0.followed().len()).finish_non_exhaustive()
     }
 }

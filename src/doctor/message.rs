@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::Advice;
 use super::chain::{Chains, Place, Stopped};
@@ -18,7 +19,7 @@ use crate::oauth::is_unprintable;
 use crate::proto::smtp::Reply;
 
 /// To whom a test message goes: an address that can stand behind RCPT TO as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Recipient(String);
 
 /// A text that is no such address.

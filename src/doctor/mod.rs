@@ -20,13 +20,15 @@ mod tests;
 mod token;
 
 pub use message::{NoAddress, Recipient, sender};
-pub use rounds::{Crowded, End, Rounds, Seen, Work};
+pub use rounds::{Crowded, End, Publish, Rounds, Seen, Work};
 pub use step::{Advice, Outcome, Stage, Step};
 
 use std::fmt;
 use std::sync::Arc;
 
 use self::chain::Chains;
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Account, Token};
 use crate::token::Tokens;
 use crate::upstream::Reach;
@@ -44,7 +46,7 @@ pub struct Doctor {
 }
 
 /// What an examination came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Verdict {
     /// Protocols of accounts that were tried.
     pub chains: usize,

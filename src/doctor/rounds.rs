@@ -3,12 +3,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,6 +25,7 @@ pub struct Rounds(Arc<Shared>);
 
 struct Shared {
     doctor: Doctor,
+    publish: Option<Publish>,
     stop: CancellationToken,
     tasks: TaskTracker,
     all: Mutex<VecDeque<Arc<Round>>>,
@@ -46,8 +49,11 @@ struct Progress {
     end: Option<(DateTime<Utc>, End)>,
 }
 
+/// Lets others see what there is of one, in the order of the calls.
+pub type Publish = Arc<dyn Fn(Seen) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// What is done with an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Work {
     /// Every protocol is tried, up to a command that changes nothing.
     Examine,
@@ -56,7 +62,7 @@ pub enum Work {
 }
 
 /// How an examination ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum End {
     /// To its end.
     Done(Verdict),
@@ -65,7 +71,7 @@ pub enum End {
 }
 
 /// An examination as far as it has come.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Seen {
     /// By which it is asked for.
     pub id: String,
@@ -92,14 +98,16 @@ const MOST_AT_A_TIME: usize = 8;
 const MOST_KEPT: usize = 64;
 /// How long one is kept after its end.
 const KEPT: TimeDelta = TimeDelta::minutes(15);
+/// How often others are let see how far one has come, where that has changed.
+const PUBLISHED: Duration = Duration::from_millis(500);
 /// The longest that one may take: three protocols, each of whose waits has a limit of its own.
 const LONGEST: Duration = Duration::from_mins(10);
 
 impl Rounds {
     /// None yet. With the stop they break off; what refreshes meanwhile goes on in the tokens, which are settled then.
     #[must_use]
-    pub fn new(doctor: Doctor, stop: CancellationToken) -> Self {
-        Self(Arc::new(Shared { doctor, stop, tasks: TaskTracker::new(), all: Mutex::default() }))
+    pub fn new(doctor: Doctor, publish: Option<Publish>, stop: CancellationToken) -> Self {
+        Self(Arc::new(Shared { doctor, publish, stop, tasks: TaskTracker::new(), all: Mutex::default() }))
     }
 
     /// Begins one and returns its id. The same work on the same account is not begun twice at a time: whoever clicks twice
@@ -151,6 +159,9 @@ impl Rounds {
 
     fn run(&self, round: Arc<Round>, account: Account) {
         let shared = Arc::clone(&self.0);
+        if let Some(publish) = shared.publish.clone() {
+            self.0.tasks.spawn(published(Arc::clone(&round), publish));
+        }
         let going_on = GoingOn(round);
         self.0.tasks.spawn(async move {
             let round = &going_on.0;
@@ -171,6 +182,28 @@ impl Rounds {
 
     fn all(&self) -> MutexGuard<'_, VecDeque<Arc<Round>>> {
         self.0.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// As soon as it is begun, as it goes on, and when it has ended.
+async fn published(round: Arc<Round>, publish: Publish) {
+    let mut steps = None;
+    while !round.over.is_cancelled() {
+        let seen = round.seen();
+        if steps.replace(seen.steps.len()) != Some(seen.steps.len()) {
+            publish(seen).await;
+        }
+        let _ = timeout(PUBLISHED, round.over.cancelled()).await;
+    }
+    publish(round.seen()).await;
+}
+
+impl Seen {
+    /// The longest that it may still go on, by the clock of whoever begun it, is over.
+    #[must_use]
+    pub fn is_lost(&self, now: DateTime<Utc>) -> bool {
+        let longest = TimeDelta::from_std(LONGEST).unwrap_or_default();
+        self.end.is_none() && now - self.begun > longest + TimeDelta::minutes(1)
     }
 }
 

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::Protocol;
 
 /// One step of an examination, over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Step {
     /// Whose.
     pub account: String,
@@ -44,7 +45,7 @@ impl Step {
 }
 
 /// Why, and what now. Each is one line without its full stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Advice {
     /// Why it is so.
     pub cause: String,
@@ -53,7 +54,7 @@ pub struct Advice {
 }
 
 /// A link of the chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub enum Stage {
     /// The account itself.
     Account,
@@ -100,7 +101,7 @@ impl Stage {
 }
 
 /// How a step ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Outcome {
     /// Well.
     Ok,

@@ -70,6 +70,12 @@ impl Health {
         picture
     }
 
+    /// Who else serves.
+    #[must_use]
+    pub fn replicas(&self) -> &replicas::Replicas {
+        &self.sources.replicas
+    }
+
     /// How it is now, for other replicas: what they cannot see themselves. The store is not asked.
     #[must_use]
     pub fn said(&self) -> replicas::Facts {

@@ -33,7 +33,7 @@ pub use state::{AccessToken, Granted, Identity, LONGEST_BACK_OFF, TokenState, Tr
 pub use token::{ClientAuthentication, Grant, ManagedIdentity, Token};
 
 /// The mail protocols that are relayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// Submission (RFC 6409).

@@ -18,11 +18,15 @@ pub enum Kind {
     AdminLink,
     /// A key of the API, by its name.
     ApiKey,
+    /// A password that was made up and waits to be shown once, by a hash of to whom.
+    FreshPassword,
+    /// An account that is being examined, or was lately, by the id of that.
+    Examination,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Token,
         Self::Account,
         Self::Authorization,
@@ -30,6 +34,8 @@ impl Kind {
         Self::AdminSession,
         Self::AdminLink,
         Self::ApiKey,
+        Self::FreshPassword,
+        Self::Examination,
     ];
 
     /// The name in the store and in errors.
@@ -43,6 +49,8 @@ impl Kind {
             Self::AdminSession => "admin session",
             Self::AdminLink => "admin link",
             Self::ApiKey => "api key",
+            Self::FreshPassword => "fresh password",
+            Self::Examination => "examination",
         }
     }
 }

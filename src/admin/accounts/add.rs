@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::draft::Draft;
 use super::form::{self, Form, Group};
-use super::fresh::Fresh;
+use super::fresh::{self, Fresh};
 use super::password::{self, Chosen};
 use super::{address, passwords};
 use crate::admin::Desk;
@@ -15,7 +15,6 @@ use crate::admin::page::Section;
 use crate::admin::problem::Problem;
 use crate::admin::typed::Typed;
 use crate::admin::visitor::Visitor;
-use crate::clock;
 use crate::config::Settings;
 use crate::registry::{ChangeError, Fault, Terms};
 
@@ -47,7 +46,7 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let entry = Entry::of(&typed);
     let is_there = address::find(&desk.registry.declared(), &entry.name).is_some();
-    if is_there && fresh.has(&visitor.id, &entry.name, clock::now()) {
+    if is_there && fresh::has(&desk, &fresh, &visitor.id, &entry.name).await {
         // The second of two clicks.
         return Ok(Redirect::to(&passwords::once(&desk, &entry.name)).into_response());
     }

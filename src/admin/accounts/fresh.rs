@@ -1,11 +1,19 @@
 //! Passwords that were made up and wait to be shown: once, to who had them made.
 //!
-//! They are in memory alone, and not for long: neither store, address, log nor a page that is loaded again has them.
+//! They are in memory alone, and not for long: neither store, address, log nor a page that is loaded again has them. Where
+//! several replicas share a store, any of them may have to show it: there it is sealed.
+
+mod shared;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
+use tracing::warn;
+
+use crate::admin::Desk;
+use crate::clock;
+use crate::store::StoreError;
 
 /// What waits. Clones share it.
 #[derive(Clone, Default)]
@@ -26,9 +34,42 @@ const LIFE: TimeDelta = TimeDelta::minutes(5);
 /// How many wait. The oldest goes first.
 const MOST: usize = 64;
 
+/// Keeps one until it is shown. `false`: it cannot be.
+pub(super) async fn keep(desk: &Desk, fresh: &Fresh, kept: Kept) -> bool {
+    if desk.store.is_shared() {
+        return told(shared::keep(desk.store.as_ref(), &kept).await);
+    }
+    fresh.keep(kept);
+    true
+}
+
+/// Whether one waits.
+pub(super) async fn has(desk: &Desk, fresh: &Fresh, visitor: &str, account: &str) -> bool {
+    if desk.store.is_shared() {
+        return told(shared::has(desk.store.as_ref(), visitor, account).await);
+    }
+    fresh.has(visitor, account, clock::now())
+}
+
+/// Takes it: it is shown now, and never again.
+pub(super) async fn take(desk: &Desk, fresh: &Fresh, visitor: &str, account: &str) -> Option<Kept> {
+    if desk.store.is_shared() {
+        return told(shared::take(desk.store.as_ref(), visitor, account).await);
+    }
+    fresh.take(visitor, account, clock::now())
+}
+
+/// What cannot be kept is not shown; the password works all the same.
+fn told<T: Default>(outcome: Result<T, StoreError>) -> T {
+    outcome.unwrap_or_else(|fault| {
+        warn!(error = %fault, "store.failed");
+        T::default()
+    })
+}
+
 impl Fresh {
     /// Keeps one in the place of an older one of the same account.
-    pub(super) fn keep(&self, kept: Kept) {
+    fn keep(&self, kept: Kept) {
         let mut all = self.lock(kept.at);
         all.retain(|other| !other.is_of(&kept.visitor, &kept.account));
         if all.len() >= MOST {
@@ -38,12 +79,12 @@ impl Fresh {
     }
 
     /// Whether one waits.
-    pub(super) fn has(&self, visitor: &str, account: &str, now: DateTime<Utc>) -> bool {
+    fn has(&self, visitor: &str, account: &str, now: DateTime<Utc>) -> bool {
         self.lock(now).iter().any(|kept| kept.is_of(visitor, account))
     }
 
     /// Takes it: it is shown now, and never again.
-    pub(super) fn take(&self, visitor: &str, account: &str, now: DateTime<Utc>) -> Option<Kept> {
+    fn take(&self, visitor: &str, account: &str, now: DateTime<Utc>) -> Option<Kept> {
         let mut all = self.lock(now);
         let at = all.iter().position(|kept| kept.is_of(visitor, account))?;
         Some(all.remove(at))

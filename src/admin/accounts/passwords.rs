@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 use super::address::{self, path};
 use super::draft::words;
 use super::form::{self, Form, Group};
-use super::fresh::{Fresh, Kept};
+use super::fresh::{self, Fresh, Kept};
 use super::password::{self, Chosen};
 use super::servers::{self, Server};
 use super::{deeds, view};
@@ -55,15 +55,21 @@ impl Made<'_> {
     /// On to the page that shows it, or to the account's.
     pub(super) async fn answer(self, desk: &Desk, visitor: &Visitor, fresh: &Fresh, done: &str) -> Response {
         let Self { account, label, chosen } = self;
+        let mut notice = Notice::done(done);
         let to = match chosen {
             Chosen::MadeUp(password) => {
                 let (visitor, label) = (visitor.id.clone(), label.map(str::to_owned));
-                fresh.keep(Kept { visitor, account: account.to_owned(), label, password, at: clock::now() });
+                let kept = Kept { visitor, account: account.to_owned(), label, password, at: clock::now() };
+                if !fresh::keep(desk, fresh, kept).await {
+                    let next = "Give the account another password, and revoke this one.";
+                    notice =
+                        Notice::failed(format!("{done} But it cannot be shown: the store would not keep it."), next);
+                }
                 once(desk, account)
             }
             Chosen::Typed(_) => format!("{}{}", desk.root(), path(account)),
         };
-        visitor.tell(desk, Notice::done(done)).await;
+        visitor.tell(desk, notice).await;
         Redirect::to(&to).into_response()
     }
 }
@@ -78,7 +84,8 @@ pub(super) async fn show_once(
 ) -> Response {
     let declared = desk.registry.declared();
     let account = address::name(&segment).to_owned();
-    let taken = (method == Method::GET).then(|| fresh.take(&visitor.id, &account, clock::now())).flatten();
+    let is_seen = method == Method::GET;
+    let taken = if is_seen { fresh::take(&desk, &fresh, &visitor.id, &account).await } else { None };
     let label = taken.as_ref().and_then(|kept| kept.label.as_deref());
     let servers = address::find(&declared, &account).map(|account| beside(&desk, account, label)).unwrap_or_default();
     let given = taken.map(|kept| (kept.label, kept.password.expose_secret().to_owned()));

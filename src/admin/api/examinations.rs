@@ -32,7 +32,7 @@ pub(super) async fn begin(
 }
 
 pub(super) async fn show(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
-    desk.rounds.look(&id).map(|seen| Json(whole(&seen))).ok_or_else(forgotten)
+    examine::look(&desk, &id).await?.map(|seen| Json(whole(&seen))).ok_or_else(forgotten)
 }
 
 fn forgotten() -> Refusal {

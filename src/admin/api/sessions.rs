@@ -7,16 +7,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::Level;
 
-use super::super::Desk;
 use super::super::sessions::ended;
+use super::super::{Desk, replicas};
 use super::refusal::Refusal;
 use super::tokens::rfc;
-use crate::activity::{Event, Filter, KEPT, Seen};
+use crate::activity::{Event, Filter, KEPT, Seen, SessionId};
 use crate::registry::Actor;
+use crate::replicas::Line;
 
 pub(super) async fn list(State(desk): State<Desk>) -> Json<Value> {
     let all: Vec<_> = desk.activity.roll.list().iter().map(session).collect();
-    Json(json!({ "sessions": all }))
+    Json(json!({ "replica": replicas::own(&desk), "sessions": all, "others": others(&desk) }))
 }
 
 /// The client is told goodbye as its protocol has it.
@@ -27,7 +28,7 @@ pub(super) async fn end(
 ) -> Result<StatusCode, Refusal> {
     match ended(&desk, &by, &id).await {
         Some(_) => Ok(StatusCode::NO_CONTENT),
-        None => Err(Refusal::missing("there is no such session (any more)", "GET /api/v1/sessions lists all")),
+        None => Err(nothing_ended(&desk, &id)),
     }
 }
 
@@ -57,7 +58,25 @@ pub(super) async fn events(State(desk): State<Desk>, Query(wanted): Query<Wanted
     };
     let filter = Filter { account: wanted.account, token: wanted.token, level, most };
     let all: Vec<_> = desk.activity.events.recent(&filter).iter().map(|told| event(told)).collect();
-    Ok(Json(json!({ "events": all })))
+    Ok(Json(json!({ "replica": replicas::own(&desk), "events": all })))
+}
+
+/// How many each of the other replicas has, some seconds ago.
+fn others(desk: &Desk) -> Vec<Value> {
+    let others = desk.health.replicas().lines().into_iter().filter(|line| !line.own);
+    let other = |line: Line| json!({ "replica": line.name, "state": line.state, "sessions": line.facts.sessions });
+    others.map(other).collect()
+}
+
+/// It is over, or another replica has it.
+fn nothing_ended(desk: &Desk, id: &str) -> Refusal {
+    match replicas::own(desk).filter(|_| id.parse::<SessionId>().is_err()) {
+        None => Refusal::missing("there is no such session (any more)", "GET /api/v1/sessions lists all"),
+        Some(own) => Refusal::missing(
+            format!("that session is none of replica {own}, where this request has come to"),
+            "ask its own replica at its own address; or disable the account, which ends its sessions everywhere",
+        ),
+    }
 }
 
 fn session(seen: &Seen) -> Value {

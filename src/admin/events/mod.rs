@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use tracing::Level;
 use url::form_urlencoded;
 
-use super::Desk;
 use super::figures::exact;
 use super::page::{Badge, Page, Section, Tone, shown};
 use super::visitor::Visitor;
+use super::{Desk, replicas};
 use crate::activity::{Event, Filter, KEPT};
 use crate::model::Account;
 use crate::registry::Declared;
@@ -57,6 +57,8 @@ struct Events {
     more: Option<String>,
     /// What follows, from where.
     stream: String,
+    /// Whose events these are, where there may be others.
+    replica: Option<String>,
 }
 
 /// An event as a row, on the page and in the stream.
@@ -104,12 +106,14 @@ async fn events(State(desk): State<Desk>, visitor: Visitor, Query(wanted): Query
     let page = visitor.page(&desk, Section::Events, "Events");
     let address = |path: &str, key: &str, value: String| format!("{}{path}?{}", page.root, wanted.query(key, &value));
     let more = (found.len() > filter.most).then(|| address("/events", "most", KEPT.to_string()));
-    let stream = address("/events/stream", "after", latest.to_string());
+    let stream = address("/events/stream", "after", stream::mark(&desk, latest));
     let names = names(&desk.registry.declared());
     let who = |typed: &str| names.get(&Account::folded(typed)).cloned();
-    let rows: Vec<_> = found.iter().rev().take(filter.most).map(|event| Row::of(event, who)).collect();
+    let replica = replicas::own(&desk);
+    let rows: Vec<_> =
+        found.iter().rev().take(filter.most).map(|event| Row::of(event, who, replica.as_deref())).collect();
     let (levels, all, most) = (LEVELS.to_vec(), found.len(), filter.most);
-    shown(StatusCode::OK, &Events { page, wanted, levels, rows, most, all, more, stream })
+    shown(StatusCode::OK, &Events { page, wanted, levels, rows, most, all, more, stream, replica })
 }
 
 /// The accounts by all that their programs may send as a user name.
@@ -122,11 +126,12 @@ fn names(declared: &Declared) -> HashMap<String, String> {
 
 impl Row {
     /// `names` knows who is meant by a user name.
-    fn of(event: &Event, names: impl Fn(&str) -> Option<String>) -> Self {
+    fn of(event: &Event, names: impl Fn(&str) -> Option<String>, replica: Option<&str>) -> Self {
         let Badge { tone, text: level } = badge(event.level);
         let own = ["account", "token"];
-        let details =
+        let mut details: Vec<_> =
             event.fields.iter().filter(|(name, value)| !own.contains(name) && !value.is_empty()).cloned().collect();
+        details.extend(replica.map(|replica| ("replica", replica.to_owned())));
         // Whoever was not let in stands as `user` among the details, and here where it is the name of an account.
         let known = event.fields.iter().any(|(name, _)| *name == "account");
         let account = event.account.as_deref();

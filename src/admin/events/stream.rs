@@ -20,7 +20,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::super::visitor::Visitor;
-use super::super::{Desk, accounts};
+use super::super::{Desk, accounts, replicas};
 use super::{Row, Wanted};
 use crate::activity::{Event, Filter, Watch};
 
@@ -36,7 +36,7 @@ const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-bufferi
 #[derive(Deserialize)]
 pub(super) struct After {
     /// The last event that the page shows.
-    after: Option<u64>,
+    after: Option<String>,
 }
 
 /// What one browser is told.
@@ -62,10 +62,27 @@ pub(super) async fn stream(
     Query(After { after }): Query<After>,
     headers: HeaderMap,
 ) -> Response {
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let Some(watch) = desk.activity.events.watch(last.or(after)) else { return full() };
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let after = last.or(after).and_then(|mark| marked(&desk, &mark));
+    let Some(watch) = desk.activity.events.watch(after) else { return full() };
     let telling = Telling::new(desk, visitor, wanted.filter(), watch);
     ([UNBUFFERED], Sse::new(telling.messages())).into_response()
+}
+
+/// How a browser says which event it has seen last. Each replica counts its own.
+pub(super) fn mark(desk: &Desk, number: u64) -> String {
+    let replicas = desk.health.replicas();
+    if replicas.are_several() { format!("{number}@{}", replicas.instance()) } else { number.to_string() }
+}
+
+/// The number of ours. Of another replica's there is nothing to go on from: what is told from now on is heard.
+fn marked(desk: &Desk, mark: &str) -> Option<u64> {
+    let replicas = desk.health.replicas();
+    match mark.split_once('@') {
+        Some((number, instance)) if instance == replicas.instance() => number.parse().ok(),
+        Some(_) => None,
+        None => mark.parse().ok(),
+    }
 }
 
 fn full() -> Response {
@@ -136,7 +153,7 @@ impl Telling {
                 Message::default().event("over").data("signed out")
             }
             // What cannot be looked up now is looked up again.
-            Ok(true) | Err(_) => Message::default().id(self.heard.to_string()).retry(AGAIN),
+            Ok(true) | Err(_) => Message::default().id(mark(&self.desk, self.heard)).retry(AGAIN),
         }
     }
 
@@ -144,9 +161,10 @@ impl Telling {
         if !self.filter.takes(event) {
             return None;
         }
-        let message = Message::default().id(event.id.to_string());
+        let message = Message::default().id(mark(&self.desk, event.id));
         let declared = self.desk.registry.declared();
         let who = |typed: &str| accounts::address::find(&declared, typed).map(|account| account.name.clone());
-        message.json_data(Row::of(event, who)).ok()
+        let replica = replicas::own(&self.desk);
+        message.json_data(Row::of(event, who, replica.as_deref())).ok()
     }
 }

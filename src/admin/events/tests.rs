@@ -78,9 +78,9 @@ async fn whoever_was_not_let_in_stands_as_the_account_that_is_meant() {
         Event { id: 1, at, level, name, account: Some(user.to_owned()), token: None, fields }
     };
     let names = |typed: &str| (typed == "EVMAIL").then(|| "evmail".to_owned());
-    let known = Row::of(&event("EVMAIL"), names);
+    let known = Row::of(&event("EVMAIL"), names, None);
     assert_eq!((&*known.account, known.details), ("evmail", vec![("user", "EVMAIL".to_owned())]));
-    assert_eq!(Row::of(&event("nobody"), names).account, "");
+    assert_eq!(Row::of(&event("nobody"), names, Some("east-1")).account, "");
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
 //! *Test*: every step of an account's way to its provider, as it finishes; and a test message with the upstream's own answer.
 
+mod kept;
 #[cfg(test)]
 mod tests;
+
+pub(super) use kept::look;
+pub use kept::published;
 
 use askama::Template;
 use axum::Router;
@@ -126,7 +130,7 @@ async fn progress(
     Path((place, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let account = find(&desk, &place)?;
-    let seen = desk.rounds.look(&id).filter(|seen| seen.account == account.name).ok_or_else(|| {
+    let seen = look(&desk, &id).await?.filter(|seen| seen.account == account.name).ok_or_else(|| {
         let text = "This test was forgotten: its result is kept for some minutes, and not across a restart.";
         Problem::new(StatusCode::NOT_FOUND, "Not found", text, "Test the account again.")
     })?;

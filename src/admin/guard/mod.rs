@@ -11,6 +11,7 @@ pub(super) mod caller;
 mod headers;
 pub(super) mod host;
 mod origin;
+mod replicas;
 mod token;
 
 pub(super) use caller::Caller;
@@ -48,7 +49,7 @@ pub(super) async fn guard(State(desk): State<Desk>, request: Request, next: Next
         return response;
     }
     let answered = match admitted(&desk, request, host.as_deref(), for_program).await {
-        Ok(request) => timeout(PATIENCE, next.run(request)).await.map_err(|_| too_slow()),
+        Ok(request) => timeout(PATIENCE, replicas::run(&desk, request, next)).await.map_err(|_| too_slow()),
         Err(problem) => Err(problem),
     };
     let mut response = answered.unwrap_or_else(|problem| problem.answer(&desk, for_program));
@@ -83,6 +84,7 @@ async fn admitted(desk: &Desk, request: Request, host: Option<&str>, for_program
             origin::check(desk, &head.headers, host)?;
         }
         if let Some(visitor) = visitor(desk, &head, caller).await? {
+            replicas::catch_up(desk, &visitor).await?;
             told(desk, &head.method, &head.headers, &visitor).await?;
             head.extensions.insert(visitor);
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -26,6 +27,8 @@ struct Known {
     own_changes: u64,
     /// The store's count of changes then, and what there was.
     keys: Option<(u64, Keys)>,
+    /// When the store was last asked for one that is not among them.
+    asked_again: Option<Instant>,
 }
 
 /// Each with the hash of its secret.
@@ -87,6 +90,8 @@ const PREFIX: &str = "gpk_";
 const LONGEST: usize = 64;
 /// Keys in all.
 const MOST: usize = 100;
+/// How often the store is asked for a key that is not known, where another replica may have made it.
+const AGAIN: Duration = Duration::from_millis(250);
 /// How often it is noted that a key is used.
 const NOTED: TimeDelta = TimeDelta::seconds(60);
 
@@ -153,7 +158,11 @@ impl Ring {
             return Ok(None);
         }
         let (keys, hash) = (self.keys().await?, hash(secret));
-        let found = keys.iter().find(|(_, kept)| same(kept, &hash)).map(|(key, _)| key.clone());
+        let of = |keys: &Keys| keys.iter().find(|(_, kept)| same(kept, &hash)).map(|(key, _)| key.clone());
+        let found = match of(&keys) {
+            None if self.may_ask_again() => of(&self.asked().await?),
+            found => found,
+        };
         let good = found.filter(|key| key.is_good(now));
         if let Some(key) = good.as_ref().filter(|key| key.used.is_none_or(|used| now - used >= NOTED)) {
             self.used(&key.name, &hash, now).await;
@@ -173,6 +182,22 @@ impl Ring {
         if let Err(fault) = noted.await {
             tracing::warn!(key = name, error = %fault, "store.failed");
         }
+    }
+
+    /// Another replica may have made it just now, and news of it are under way. Whoever guesses makes nobody ask often.
+    fn may_ask_again(&self) -> bool {
+        let mut known = self.known();
+        let due = self.store.is_shared() && known.asked_again.is_none_or(|at| at.elapsed() >= AGAIN);
+        if due {
+            known.asked_again = Some(Instant::now());
+        }
+        due
+    }
+
+    /// All keys as the store has them now.
+    async fn asked(&self) -> Result<Keys, StoreError> {
+        self.known().keys = None;
+        self.keys().await
     }
 
     async fn keys(&self) -> Result<Keys, StoreError> {

@@ -20,7 +20,6 @@ use serde::Deserialize;
 
 use self::charts::Day;
 use self::verdict::{Step, Verdict};
-use super::Desk;
 use super::draw::{Ending, Span, Timeline};
 use super::figures::Moment;
 use super::page::{Page, Section, Tone, shown};
@@ -28,6 +27,7 @@ use super::pager::Pager;
 use super::problem::Problem;
 use super::tokens::{ahead, standing};
 use super::visitor::Visitor;
+use super::{Desk, replicas};
 use crate::clock;
 use crate::store::Opened;
 
@@ -37,6 +37,7 @@ struct Overview {
     page: Page,
     verdict: Verdict,
     steps: Vec<Step>,
+    replicas: Vec<replicas::Row>,
     day: Day,
     started: Moment,
     query: String,
@@ -99,6 +100,7 @@ impl Overview {
         Self {
             verdict: Verdict::of(&declared, &standings, desk.activity.roll.open()),
             steps: verdict::steps(&declared, &standings, used),
+            replicas: replicas::rows(desk),
             day: Day::of(&desk.activity, now),
             started: Moment::new(desk.started, now),
             tokens: tokens_pager.rows(found).into_iter().map(|standing| standing.row(now)).collect(),

@@ -16,8 +16,8 @@ use super::figures::{Moment, octets};
 use super::page::{Notice, Page, Section, Tone, shown};
 use super::pager::{Asked, Pager};
 use super::visitor::Visitor;
-use super::{Desk, accounts, tokens};
-use crate::activity::{Line, Seen};
+use super::{Desk, accounts, replicas, tokens};
+use crate::activity::{Line, Seen, SessionId};
 use crate::clock;
 use crate::registry::Actor;
 use crate::store::Kind;
@@ -35,6 +35,7 @@ struct Sessions {
     number: usize,
     pager: Pager,
     rows: Vec<Row>,
+    replicas: Vec<replicas::Row>,
 }
 
 /// One of them, on this page and on its account's.
@@ -64,7 +65,10 @@ async fn sessions(State(desk): State<Desk>, visitor: Visitor, Query(asked): Quer
     let pager = Pager::new(action.clone(), vec![("q", asked.q.clone())], asked.page, lines.len());
     let now = clock::now();
     let rows = pager.rows(&lines).into_iter().map(|line| Row::of(line, now)).collect();
-    shown(StatusCode::OK, &Sessions { page, action, query: asked.q, number: asked.page, pager, rows })
+    shown(
+        StatusCode::OK,
+        &Sessions { page, action, query: asked.q, number: asked.page, pager, rows, replicas: replicas::rows(&desk) },
+    )
 }
 
 /// Whether it is one of those who are looked for. What costs nothing to compare comes first: there may be thousands.
@@ -119,12 +123,23 @@ async fn end(State(desk): State<Desk>, visitor: Visitor, Path(id): Path<String>,
                 "The program may log in again at once. To keep it out, revoke its password or disable the account.";
             Notice { tone: Tone::Good, text, next: Some(next.to_owned()) }
         }
-        None => Notice { tone: Tone::Idle, text: "That session had ended by itself.".into(), next: None },
+        None => nothing_ended(&desk, &id),
     };
     visitor.tell(&desk, notice).await;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("q", &asked.q).append_pair("page", &asked.page.to_string());
     to(&desk, &format!("/sessions?{}", query.finish()))
+}
+
+/// It had ended by itself; or the request came to another replica than the list.
+fn nothing_ended(desk: &Desk, id: &str) -> Notice {
+    let (mut text, mut next) = ("That session had ended by itself.".to_owned(), None);
+    if let Some(own) = replicas::own(desk).filter(|_| id.parse::<SessionId>().is_err()) {
+        text = format!("That session is none of replica {own}, where this request has come to; it was not ended.");
+        next =
+            Some("Ask its own replica at its own address; or disable the account, which ends its sessions everywhere.");
+    }
+    Notice { tone: Tone::Idle, text, next: next.map(str::to_owned) }
 }
 
 /// Ends one and notes who did; none if it is over already.

@@ -151,7 +151,12 @@ impl Sessions {
         of(Kind::AdminSession).wrapping_add(of(Kind::AdminPassword))
     }
 
+    /// Where several replicas share a store, each page may come from another: what one of them has just changed, the next has to
+    /// know at once, and news of it may be under way.
     fn remembered(&self, id: &str, now: DateTime<Utc>) -> Option<Kept> {
+        if self.store.is_shared() {
+            return None;
+        }
         let known = self.known().by_id.get(id).cloned()?;
         let fresh = now - known.looked < BELIEVED && known.changes == self.changes();
         (fresh && self.lasts(&known.kept, now)).then_some(known.kept)

@@ -15,7 +15,9 @@ use crate::store::Kind;
 pub(in crate::admin) const PASSWORD: &str = "correct horse battery";
 
 pub(in crate::admin) struct Browser {
-    pages: Router,
+    /// In turn.
+    pages: Vec<Router>,
+    turn: usize,
     pub(in crate::admin) cookie: Option<String>,
     pub(in crate::admin) csrf: String,
 }
@@ -39,7 +41,13 @@ pub(in crate::admin) async fn set_password(desk: &Desk) {
 impl Browser {
     /// Of somebody whom nobody knows.
     pub(in crate::admin) fn new(desk: &Desk) -> Self {
-        Self { pages: router(desk), cookie: None, csrf: String::new() }
+        Self::between([desk])
+    }
+
+    /// Of somebody whose every request comes to another desk than the one before.
+    pub(in crate::admin) fn between<'a>(desks: impl IntoIterator<Item = &'a Desk>) -> Self {
+        let pages = desks.into_iter().map(router).collect();
+        Self { pages, turn: 0, cookie: None, csrf: String::new() }
     }
 
     /// Of an administrator who is signed in.
@@ -92,7 +100,9 @@ impl Browser {
     }
 
     pub(in crate::admin) async fn send(&mut self, request: Request<Body>) -> Answer {
-        let response = self.pages.clone().oneshot(request).await.unwrap();
+        let pages = self.pages[self.turn % self.pages.len()].clone();
+        self.turn += 1;
+        let response = pages.oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         for line in head.headers.get_all("set-cookie") {
             let pair = line.to_str().unwrap().split(';').next().unwrap().to_owned();

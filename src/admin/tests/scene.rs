@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_kit::{Client, Provider};
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-use super::super::Desk;
-use super::desk_with;
+use super::super::{Desk, published};
+use super::desk_on;
 use crate::consent::{Devices, Find, Party};
 use crate::doctor::{Doctor, Rounds};
 use crate::net;
 use crate::oauth::{Http, HttpSettings};
+use crate::store::generate_key;
 use crate::upstream::{Limits, Reach};
 
 pub(in crate::admin) const MAILBOX: &str = "support@example.com";
@@ -21,8 +23,10 @@ pub(in crate::admin) const PUBLIC: &str = "https://mail.example.com/gatepost/";
 pub(in crate::admin) const ELSEWHERE: &str = "http://localhost:9/";
 
 pub(in crate::admin) struct Scene {
-    pub(in crate::admin) provider: Provider,
+    pub(in crate::admin) provider: Arc<Provider>,
     pub(in crate::admin) desk: Desk,
+    /// Ends what the desk does by itself.
+    pub(in crate::admin) stop: CancellationToken,
     _directory: tempfile::TempDir,
 }
 
@@ -35,7 +39,12 @@ impl Scene {
         );
         provider.add_client("machine", Some("s3cret"), MAILBOX);
         provider.set_device_interval(1);
-        let (mut desk, directory) = desk_with(PUBLIC, &text(&provider)).await;
+        Self::before(Arc::new(provider), "sqlite:gatepost.db", &generate_key().unwrap()).await
+    }
+
+    /// Before this provider, on this store, with this key.
+    pub(in crate::admin) async fn before(provider: Arc<Provider>, store_url: &str, key: &SecretString) -> Self {
+        let (mut desk, directory) = desk_on(PUBLIC, &text(&provider), store_url, key).await;
         let ca = directory.path().join("ca.pem");
         std::fs::write(&ca, provider.authority.ca_pem()).unwrap();
         let trust = net::client_config(Some(&ca)).unwrap();
@@ -57,9 +66,9 @@ impl Scene {
         let stop = CancellationToken::new();
         desk.devices = Devices::new(Arc::clone(&desk.store), Arc::clone(&find), desk.busy.clone(), stop.clone());
         desk.doctor = Doctor { tokens: desk.tokens.clone(), reach: Arc::new(move |_| Some(reach.clone())) };
-        desk.rounds = Rounds::new(desk.doctor.clone(), stop);
+        desk.rounds = Rounds::new(desk.doctor.clone(), published(&desk.store), stop.clone());
         desk.find = find;
-        Self { provider, desk, _directory: directory }
+        Self { provider, desk, stop, _directory: directory }
     }
 
     pub(in crate::admin) async fn holds_a_grant(&self) -> bool {

@@ -15,7 +15,7 @@ use super::generation::Generation;
 use super::lasting::Lasting;
 use crate::admin::keys::Ring;
 use crate::admin::sign_in::Porter;
-use crate::admin::{Admin, Desk, Pages};
+use crate::admin::{Admin, Desk, Pages, published};
 use crate::clock;
 use crate::config;
 use crate::consent::{Devices, Find, Party};
@@ -107,7 +107,7 @@ fn desk(admin: &config::Admin, generation: &Generation, lasting: &Lasting, befor
     let (find, doctor) = (find(lasting), doctor(lasting));
     let (busy, stop) = (lasting.busy.clone(), lasting.closing.clone());
     Desk {
-        rounds: Rounds::new(doctor.clone(), stop.clone()),
+        rounds: Rounds::new(doctor.clone(), published(&store()), stop.clone()),
         devices: Devices::new(store(), Arc::clone(&find), busy.clone(), stop.clone()),
         store: store(),
         config,

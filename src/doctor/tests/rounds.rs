@@ -48,7 +48,7 @@ impl Scene {
         };
         let doctor = Doctor { tokens, reach: Arc::new(move |_| Some(reach.clone())) };
         let stop = CancellationToken::new();
-        let rounds = Rounds::new(doctor.clone(), stop.clone());
+        let rounds = Rounds::new(doctor.clone(), None, stop.clone());
         Self { provider, token, doctor, stop, rounds, _directory: directory }
     }
 
