@@ -44,13 +44,15 @@ pub(super) fn crowd(limits: &Limits) -> CrowdBounds {
 }
 
 /// Times of token life.
-pub(super) fn tokens(limits: &Limits) -> TokenSettings {
+pub(super) fn tokens(limits: &Limits, shared: bool) -> TokenSettings {
     let total = Duration::from_secs(limits.token_seconds);
+    // A replica that cannot reach the database may hold what a provider has just given: it gets time to come back.
+    let longer = if shared { total * 4 } else { Duration::ZERO };
     TokenSettings {
         ahead: Duration::from_secs(limits.refresh_ahead_seconds),
         patience: total,
         // Longer than an exchange and the saving of its result can take.
-        lease: total * 2 + Duration::from_secs(10),
+        lease: total * 2 + Duration::from_secs(10) + longer,
     }
 }
 

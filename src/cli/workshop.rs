@@ -49,8 +49,12 @@ impl Workshop {
     /// Token life, as the service has it.
     pub(super) fn tokens(&self) -> anyhow::Result<Tokens> {
         let store = Arc::clone(&self.store);
-        let tokens =
-            Tokens::new(store, bounds::tokens(&self.config.limits), activity::process_name(), Notices::default());
+        let tokens = Tokens::new(
+            store,
+            bounds::tokens(&self.config.limits, self.config.store.is_shared()),
+            activity::process_name(),
+            Notices::default(),
+        );
         let mut declared = Vec::new();
         for token in &self.declared.tokens {
             declared.push((Arc::clone(token), self.providers.http(token)?));

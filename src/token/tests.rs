@@ -6,6 +6,7 @@ mod endpoint;
 mod faults;
 mod notices;
 mod ordeal;
+mod replicas;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -72,7 +72,7 @@ impl Lasting {
         let (notices, notifier) = notify::channel(Arc::clone(&store));
         let limits = &config.limits;
         let name = activity::process_name();
-        let tokens = Tokens::new(Arc::clone(&store), bounds::tokens(limits), name, notices);
+        let tokens = Tokens::new(Arc::clone(&store), bounds::tokens(limits, config.store.is_shared()), name, notices);
         let (registry, busy) = (Arc::new(registry), Busy::default());
         let gate = Arc::new(Gate::new(bounds::gate(limits)));
         let replicas = Replicas::new(Arc::clone(&store) as Arc<dyn Store>, replica(config));
@@ -114,7 +114,7 @@ impl Lasting {
 
     /// The bounds of what is shared; those that hold something keep it.
     pub(super) fn set(&self, config: &Config) {
-        self.tokens.set(bounds::tokens(&config.limits));
+        self.tokens.set(bounds::tokens(&config.limits, config.store.is_shared()));
         self.throttle.set(bounds::throttle(&config.limits));
         self.gate.set(bounds::gate(&config.limits));
         self.roads.set(bounds::roads(&config.limits));

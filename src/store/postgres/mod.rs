@@ -19,6 +19,7 @@ mod replicas;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod time;
 mod tokens;
 mod told;
 mod trail;
@@ -26,9 +27,12 @@ mod trail;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 pub use self::connect::Servers;
 use self::news::News;
 use self::pool::Pool;
+use self::time::Ahead;
 use super::keys::Keys;
 use super::{
     Answer, Beat, Changed, Deed, Hearer, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store, StoreError,
@@ -42,6 +46,7 @@ pub struct PostgresStore {
     pool: Arc<Pool>,
     keys: Arc<Keys>,
     news: Arc<News>,
+    ahead: Arc<Ahead>,
 }
 
 impl PostgresStore {
@@ -51,7 +56,9 @@ impl PostgresStore {
         let (pool, keys) = (Arc::new(Pool::new(servers, &news.writer)?), Arc::new(keys));
         let ring = Arc::clone(&keys);
         pool.long(ring, |mut link, ring| async move { schema::prepare(&mut link, &ring).await }).await?;
-        Ok(Self { pool, keys, news })
+        let ahead = Arc::<Ahead>::default();
+        pool.repeatable(Arc::clone(&ahead), |mut link, ahead| async move { ahead.ask(&mut link).await }).await?;
+        Ok(Self { pool, keys, news, ahead })
     }
 }
 
@@ -177,7 +184,10 @@ impl Store for PostgresStore {
     }
 
     fn beat(&self, beat: Beat) -> Answer<'_, ()> {
-        self.pool.repeatable(beat, |mut link, with| async move { replicas::beat(&mut link, &with).await })
+        self.pool.repeatable((beat, Arc::clone(&self.ahead)), |mut link, with| async move {
+            replicas::beat(&mut link, &with.0).await?;
+            with.1.ask(&mut link).await
+        })
     }
 
     fn replicas(&self) -> Answer<'_, Vec<Replica>> {
@@ -191,6 +201,10 @@ impl Store for PostgresStore {
 
     fn rekey(&self) -> Answer<'_, usize> {
         self.pool.long(Arc::clone(&self.keys), |mut link, with| async move { rekey::rekey(&mut link, &with).await })
+    }
+
+    fn clock_ahead(&self) -> TimeDelta {
+        self.ahead.get()
     }
 
     fn changes(&self, of: Topic<'_>) -> u64 {
