@@ -4,6 +4,7 @@ pub(super) mod ground;
 mod keys;
 mod topics;
 mod trail;
+mod upgrade;
 
 use std::os::unix::fs::PermissionsExt as _;
 
