@@ -32,6 +32,7 @@
 //! | [`oauth`] | token requests and what their failures mean |
 //! | [`explain`] | what a provider's refusal means and what to do, as data |
 //! | [`store`] | sealed state in SQLite, compare-and-swap, leases |
+//! | [`share`] | this replica's part of the limits that hold over all replicas |
 //! | [`net`] | sockets, TLS, dialling, the splice |
 //! | [`proto`] | protocol cores: bytes in, steps out, no IO |
 //! | [`model`] | accounts, tokens, providers as plain data |
@@ -61,6 +62,7 @@ pub mod registry;
 pub mod replicas;
 pub mod sandbox;
 pub mod session;
+pub mod share;
 pub mod store;
 pub mod submit;
 pub mod token;

@@ -1,6 +1,7 @@
 //! Who is let in: the account by its password or its network, then the provider by the account's token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
@@ -18,9 +19,13 @@ use crate::explain;
 use crate::metrics::{Outcome, Way};
 use crate::model::Account;
 use crate::proto::{ClientText, Credentials, LoginFailure, UpstreamLogin};
+use crate::share::{Measure, Unit};
 use crate::submit::gate::Permit;
 use crate::submit::kept::Origin;
 use crate::upstream::Upstream;
+
+/// How long other replicas are waited for that may have sessions of an account to spare.
+const UNIT: Duration = Duration::from_secs(3);
 
 /// A login that both sides have said yes to.
 pub(super) struct Granted<R> {
@@ -28,6 +33,7 @@ pub(super) struct Granted<R> {
     pub(super) upstream: Upstream<R>,
     pub(super) permit: Permit,
     pub(super) origin: Option<Box<Origin>>,
+    pub(super) unit: Option<Box<Unit>>,
 }
 
 /// Who wants to be let in.
@@ -80,7 +86,11 @@ impl Dialogue<'_> {
             Who::Known(credentials) => self.account(credentials).await,
             Who::Guest(anonymous) => self.guest(anonymous),
         };
-        let admitted = match admitted.and_then(|admitted| self.has_room(admitted)) {
+        let admitted = match admitted {
+            Ok(admitted) => self.has_room(admitted).await,
+            Err(refusal) => Err(refusal),
+        };
+        let (admitted, unit) = match admitted {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let failure = self.refused(who, &refusal);
@@ -96,7 +106,7 @@ impl Dialogue<'_> {
                 let reused = origin.as_ref().is_some_and(|origin| origin.way.is_reused());
                 self.tell_of_login(who, &admitted, (upstream.took.way == Way::Ready, reused));
                 self.count(Outcome::Success, asked);
-                Ok(Granted { entered, upstream, permit, origin })
+                Ok(Granted { entered, upstream, permit, origin, unit })
             }
             Err(error) => Err(self.unavailable(who, &admitted, &error)),
         }
@@ -120,11 +130,20 @@ impl Dialogue<'_> {
         service.activity.metrics.login(protocol.name(), outcome, asked.elapsed());
     }
 
-    /// Looked at before the upstream is bothered, and again under lock.
-    fn has_room(&self, admitted: Admitted) -> Result<Admitted, Refused> {
+    /// Looked at before the upstream is bothered, and again under lock. Where there are other replicas, it is one of the
+    /// account's sessions over all of them from now on.
+    async fn has_room(&self, admitted: Admitted) -> Result<(Admitted, Option<Box<Unit>>), Refused> {
         let Frontend { service, .. } = self.frontend;
-        let open = service.activity.roll.open_of(&admitted.account.name);
-        if open < service.limits.account_sessions { Ok(admitted) } else { Err(self.crowded(&admitted.account)) }
+        let (name, most) = (&admitted.account.name, service.limits.account_sessions);
+        if service.activity.roll.open_of(name) >= most {
+            return Err(self.crowded(&admitted.account));
+        }
+        let (Some(shares), Ok(most)) = (&service.shares, u32::try_from(most)) else { return Ok((admitted, None)) };
+        let (limit, measure) = (format!("account_sessions/{name}").into(), Measure { most, lasting: false });
+        match shares.take(&limit, measure, UNIT).await {
+            Some(unit) => Ok((admitted, Some(Box::new(unit)))),
+            None => Err(self.crowded(&admitted.account)),
+        }
     }
 
     fn crowded(&self, account: &Account) -> Refused {

@@ -168,10 +168,10 @@ impl<'a> Dialogue<'a> {
         self.member.logged_in();
         let yes = core.accept(&granted.upstream.ready);
         self.say(&yes).await?;
-        let Granted { entered, upstream, permit, origin } = granted;
+        let Granted { entered, upstream, permit, origin, unit } = granted;
         let Self { link: client, input: from_client, since, tracer, .. } = self;
         tracer.relays(&entered.line().login.account.name);
-        Ok(Session { entered, client, from_client, upstream, permit, origin, since, tracer })
+        Ok(Session { entered, client, from_client, upstream, permit, origin, since, tracer, unit })
     }
 
     async fn reject<D: DownstreamLogin>(&mut self, core: D, failure: &LoginFailure) -> Result<D, Left> {

@@ -10,6 +10,7 @@ use super::upward::Cores;
 use crate::activity::{Entered, Line, SessionId};
 use crate::net::{AcceptError, Link, Peer, Socket};
 use crate::proto::{DownstreamLogin, Input, Offer, UpstreamLogin};
+use crate::share::Unit;
 use crate::submit::gate::Permit;
 use crate::submit::kept::Origin;
 use crate::trace::Tracer;
@@ -37,6 +38,8 @@ pub(super) struct Session<R> {
     pub(super) origin: Option<Box<Origin>>,
     pub(super) since: Instant,
     pub(super) tracer: Arc<Tracer>,
+    /// Where other replicas serve the same account: one of its sessions over all of them.
+    pub(super) unit: Option<Box<Unit>>,
 }
 
 impl<R> Session<R> {

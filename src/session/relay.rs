@@ -29,7 +29,7 @@ pub(super) fn spliced<'a, R>(
     line: &'a Line,
     session: Session<R>,
 ) -> impl Future<Output = ()> + Send + use<'a, R> {
-    let Session { entered, client, from_client, upstream, permit, since, tracer, .. } = session;
+    let Session { entered, client, from_client, upstream, permit, since, tracer, unit, .. } = session;
     let Login { account, protocol, .. } = &line.login;
     let limits = &service.limits;
     let (idle, most) = match protocol {
@@ -45,7 +45,7 @@ pub(super) fn spliced<'a, R>(
     async move {
         let ended = relay.await;
         drop(permit);
-        drop(entered);
+        drop((entered, unit));
         tell_of_end(line, &ended, since);
     }
 }
@@ -68,7 +68,7 @@ fn tell_of_end(line: &Line, ended: &dyn Debug, since: Instant) {
 /// SMTP after login: a conversation that is understood.
 pub(super) async fn conversed(frontend: &Frontend, session: Session<SmtpReady>) {
     let service = &frontend.service;
-    let Session { entered, client, from_client, upstream, permit, origin, since, tracer } = session;
+    let Session { entered, client, from_client, upstream, permit, origin, since, tracer, unit: _unit } = session;
     let Some(origin) = origin else { return };
     let line = entered.line();
     let Login { account, password, peer, .. } = &line.login;

@@ -16,6 +16,7 @@ use crate::lifecycle::Busy;
 use crate::model::{Protocol, within};
 use crate::net::HeaderBounds;
 use crate::proto::{Newline, Offer};
+use crate::share::Shares;
 use crate::submit::gate::Gate;
 use crate::submit::kept::Kept;
 use crate::token::Tokens;
@@ -40,6 +41,8 @@ pub struct Service {
     pub gate: Arc<Gate>,
     /// SMTP sessions that programs have left behind.
     pub kept: Arc<Kept>,
+    /// Where other replicas serve the same accounts: how many sessions of each are this one's.
+    pub shares: Option<Arc<Shares>>,
     /// Bounds.
     pub limits: Limits,
     /// What SMTP servers offer.

@@ -11,6 +11,7 @@ mod record;
 mod replica;
 mod row;
 mod seal;
+pub mod shares;
 mod sql;
 mod sqlite;
 #[cfg(test)]
@@ -144,6 +145,27 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Ends when [`Store::changes`] is something else than this.
     fn changed(&self, of: Topic<'_>, seen: u64) -> Changed<'_>;
+
+    /// Asks for units of limits, and gives units back. Whatever comes late, after a question or beat of a greater number of
+    /// the same replica, is not heard.
+    fn share(&self, _owner: &str, _number: i64, asks: Vec<shares::Ask>) -> Answer<'_, shares::Shared> {
+        let grant = |shares::Ask { name, keep, need, wish, .. }| shares::Given {
+            name,
+            units: Some(keep + need + wish),
+            wanted: 0,
+        };
+        Box::pin(async move { Ok(shares::Shared::Given(asks.into_iter().map(grant).collect())) })
+    }
+
+    /// A replica lives, and so what it holds stays its own.
+    fn hold(&self, _beat: shares::Beat) -> Answer<'_, shares::Standing> {
+        Box::pin(async { Ok(shares::Standing { holders: 1, counted: 1, ..Default::default() }) })
+    }
+
+    /// What other replicas wait for.
+    fn wanted(&self, _owner: &str) -> Answer<'_, shares::Wanted> {
+        Box::pin(async { Ok(shares::Wanted { holders: 1, wants: Vec::new() }) })
+    }
 
     /// How far its clock is ahead of this machine's, as last seen. Several machines that share it agree on its time.
     fn clock_ahead(&self) -> TimeDelta {

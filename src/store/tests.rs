@@ -2,6 +2,7 @@
 
 pub(super) mod ground;
 mod keys;
+mod shares;
 mod topics;
 mod trail;
 mod upgrade;

@@ -9,6 +9,8 @@ pub enum Topic<'a> {
     Tokens,
     /// The records of a kind.
     Records(Kind),
+    /// What replicas wait for of the limits of all, or have given back.
+    Shares,
     /// Anything.
     Any,
 }

@@ -15,6 +15,7 @@ pub(super) struct Topics {
     general: AtomicU64,
     tokens: Box<[AtomicU64]>,
     records: [AtomicU64; Kind::ALL.len()],
+    shares: AtomicU64,
     any: Changes,
     hasher: RandomState,
 }
@@ -30,6 +31,7 @@ impl Default for Topics {
             general: zero(),
             tokens: std::iter::repeat_with(zero).take(TOKENS).collect(),
             records: std::array::from_fn(|_| zero()),
+            shares: zero(),
             any: Changes::default(),
             hasher: RandomState::new(),
         }
@@ -43,6 +45,7 @@ enum Place {
     Tokens,
     Token(usize),
     Records(usize),
+    Shares,
 }
 
 impl Topics {
@@ -57,6 +60,7 @@ impl Topics {
             Place::Tokens => &self.general,
             Place::Token(at) => &self.tokens[at],
             Place::Records(at) => &self.records[at],
+            Place::Shares => &self.shares,
         };
         count.fetch_add(1, Ordering::Release);
     }
@@ -92,6 +96,7 @@ impl Topics {
             Place::Tokens => read(&self.general),
             Place::Token(at) => read(&self.tokens[at]),
             Place::Records(at) => read(&self.records[at]),
+            Place::Shares => read(&self.shares),
         };
         own.wrapping_add(read(&self.all))
     }
@@ -101,6 +106,7 @@ impl Topics {
         match of {
             Topic::Any => Place::Any,
             Topic::Tokens => Place::Tokens,
+            Topic::Shares => Place::Shares,
             Topic::Token(name) => Place::Token(self.hasher.hash_one(name) as usize % TOKENS),
             Topic::Records(kind) => Place::Records(kind as usize),
         }

@@ -15,6 +15,7 @@ mod mailbox;
 mod pause;
 mod permit;
 mod queue;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -31,13 +32,17 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::model::{Account, Protocol, Provider};
+use crate::share::Shares;
 use mailbox::Mailbox;
+use share::Parts;
 
 /// The limits of all mailboxes, and who waits for them.
 #[derive(Debug)]
 pub struct Gate {
     settings: ArcSwap<GateSettings>,
     mailboxes: Mutex<Mailboxes>,
+    /// Where the limits are those of several replicas.
+    shares: Option<Arc<Shares>>,
 }
 
 /// Bounds of waiting.
@@ -76,7 +81,14 @@ impl Gate {
         Self {
             settings: ArcSwap::from_pointee(settings),
             mailboxes: Mutex::new(Mailboxes { by_key: HashMap::new(), swept: Instant::now() }),
+            shares: None,
         }
+    }
+
+    /// The same limits hold for other replicas, too.
+    #[must_use]
+    pub fn sharing(self, shares: Option<Arc<Shares>>) -> Self {
+        Self { shares, ..self }
     }
 
     /// These bounds from now on; who waits already keeps the old ones.
@@ -87,8 +99,10 @@ impl Gate {
     /// The gate of one mailbox: of this user at this provider.
     #[must_use]
     pub fn of(self: &Arc<Self>, provider: &Provider, user: &str) -> MailboxGate {
-        let key = format!("{}\0{}", provider.name, Account::folded(user)).into();
-        MailboxGate::new(Arc::clone(self), key, provider.limits)
+        let user = Account::folded(user);
+        let key = format!("{}\0{user}", provider.name).into();
+        let parts = self.shares.as_ref().map(|shares| Parts::new(shares, &provider.name, &user));
+        MailboxGate::new(Arc::clone(self), key, provider.limits, parts)
     }
 
     fn lock(&self) -> MutexGuard<'_, Mailboxes> {

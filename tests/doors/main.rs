@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use paths::Named;
 
 /// What each room may import beside itself. The map of the house.
-const DOORS: [(&str, &[&str]); 26] = [
+const DOORS: [(&str, &[&str]); 27] = [
     (
         "cli",
         &[
             "admin", "control", "health", "replicas", "registry", "activity", "consent", "doctor", "sandbox",
-            "session", "upstream", "submit", "account", "token", "trace", "oauth", "store", "config", "net", "proto",
-            "model",
+            "session", "upstream", "submit", "account", "token", "share", "trace", "oauth", "store", "config", "net",
+            "proto", "model",
         ],
     ),
     (
@@ -32,14 +32,15 @@ const DOORS: [(&str, &[&str]); 26] = [
     ("control", &["net"]),
     ("consent", &["upstream", "token", "oauth", "store", "model"]),
     ("doctor", &["upstream", "token", "oauth", "net", "proto", "model"]),
-    ("session", &["activity", "upstream", "submit", "trace", "proto", "account", "token", "net", "model"]),
+    ("session", &["activity", "upstream", "submit", "share", "trace", "proto", "account", "token", "net", "model"]),
     ("upstream", &["trace", "proto", "net", "model"]),
     // A session is kept for the logins of one target.
-    ("submit", &["upstream", "trace", "proto", "token", "net", "model"]),
+    ("submit", &["upstream", "share", "trace", "proto", "token", "net", "model"]),
     ("activity", &["trace", "store", "net", "model"]),
     ("trace", &["proto", "net", "model"]),
     ("account", &["store", "model"]),
     ("token", &["oauth", "store", "model"]),
+    ("share", &["store"]),
     ("oauth", &["net", "model"]),
     ("store", &["model"]),
     ("config", &["model"]),

@@ -100,6 +100,7 @@ fn service(config: &Config, lasting: &Lasting, before: Option<&Generation>) -> a
         reach: Arc::clone(&lasting.reach),
         gate: Arc::clone(&lasting.gate),
         kept: Arc::clone(&lasting.kept),
+        shares: lasting.shares.clone(),
         limits: bounds::session(&config.limits),
         seen: Arc::clone(&lasting.seen),
         busy: lasting.busy.clone(),

@@ -20,6 +20,7 @@ use crate::lifecycle::Busy;
 use crate::registry::Registry;
 use crate::replicas::Replicas;
 use crate::session::{Crowd, Seen};
+use crate::share::Shares;
 use crate::store::Store;
 use crate::submit::gate::Gate;
 use crate::submit::kept::Kept;
@@ -36,6 +37,8 @@ pub(in crate::cli) struct Lasting {
     pub(super) replicas: Arc<Replicas>,
     pub(super) notifier: Arc<Notifier>,
     pub(super) gate: Arc<Gate>,
+    /// Where limits hold over several replicas: what of them is this one's.
+    pub(super) shares: Option<Arc<Shares>>,
     pub(super) directory: Arc<ArcSwap<Directory>>,
     /// What is served is told to be another.
     pub(super) declared: Arc<watch::Sender<()>>,
@@ -74,9 +77,11 @@ impl Lasting {
         let name = activity::process_name();
         let tokens = Tokens::new(Arc::clone(&store), bounds::tokens(limits, config.store.is_shared()), name, notices);
         let (registry, busy) = (Arc::new(registry), Busy::default());
-        let gate = Arc::new(Gate::new(bounds::gate(limits)));
         let replicas = Replicas::new(Arc::clone(&store) as Arc<dyn Store>, replica(config));
         let replicas = Arc::new(replicas);
+        let shares = || Shares::new(Arc::clone(&store), replicas.instance());
+        let shares = store.is_shared().then(shares);
+        let gate = Arc::new(Gate::new(bounds::gate(limits)).sharing(shares.clone()));
         let health = Arc::new(Health::new(Sources {
             store: Arc::clone(&store),
             registry: Arc::clone(&registry),
@@ -91,6 +96,7 @@ impl Lasting {
             registry,
             tokens,
             replicas,
+            shares,
             notifier: Arc::new(notifier),
             gate,
             directory: Arc::new(ArcSwap::from_pointee(Directory::new([])?)),

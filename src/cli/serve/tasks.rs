@@ -48,6 +48,14 @@ pub(super) fn background(live: &Arc<Live>) {
         Box::pin(async move { replicas.keep(facts, end).await })
     });
     keep("registry", |live, end| Box::pin(async move { live.lasting.registry.follow(end).await }));
+    keep("shares", |live, end| {
+        Box::pin(async move {
+            match &live.lasting.shares {
+                Some(shares) => Arc::clone(shares).keep(end).await,
+                None => end.cancelled().await,
+            }
+        })
+    });
     keep("log", |_, end| {
         Box::pin(async move {
             match Logging::of_process() {

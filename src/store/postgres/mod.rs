@@ -17,6 +17,7 @@ mod records;
 mod rekey;
 mod replicas;
 mod schema;
+mod shares;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -34,6 +35,7 @@ use self::news::News;
 use self::pool::Pool;
 use self::time::Ahead;
 use super::keys::Keys;
+use super::shares::{self as shared, Ask, Shared, Standing, Wanted};
 use super::{
     Answer, Beat, Changed, Deed, Hearer, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store, StoreError,
     Stored, Topic, Use, Version,
@@ -197,6 +199,20 @@ impl Store for PostgresStore {
     fn gone(&self, instance: &str) -> Answer<'_, ()> {
         let with = instance.to_owned();
         self.pool.repeatable(with, |mut link, with| async move { replicas::gone(&mut link, &with).await })
+    }
+
+    fn share(&self, owner: &str, number: i64, asks: Vec<Ask>) -> Answer<'_, Shared> {
+        let with = (owner.to_owned(), number, asks);
+        self.pool.repeatable(with, |mut link, with| async move { shares::share(&mut link, &with).await })
+    }
+
+    fn hold(&self, beat: shared::Beat) -> Answer<'_, Standing> {
+        self.pool.repeatable(beat, |mut link, with| async move { shares::hold(&mut link, &with).await })
+    }
+
+    fn wanted(&self, owner: &str) -> Answer<'_, Wanted> {
+        let with = owner.to_owned();
+        self.pool.repeatable(with, |mut link, with| async move { shares::wanted(&mut link, &with).await })
     }
 
     fn rekey(&self) -> Answer<'_, usize> {

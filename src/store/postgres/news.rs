@@ -85,6 +85,7 @@ impl News {
                 hearers.iter().for_each(|hearer| hearer(name, outline, count));
             }
             What::Records(kind) => self.topics.count_up(Topic::Records(kind)),
+            What::Shares => self.topics.count_up(Topic::Shares),
             What::Everything => self.topics.count_up(Topic::Any),
             // Of a later version; whoever knows it waits for anything.
             What::Unknown => {}

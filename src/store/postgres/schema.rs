@@ -19,9 +19,10 @@ struct Migration {
 }
 
 /// Schema steps; the number of a step is the schema it leads to.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { statements: include_str!("migrations/1.sql"), readable_from: 1 },
     Migration { statements: include_str!("migrations/2.sql"), readable_from: 1 },
+    Migration { statements: include_str!("migrations/3.sql"), readable_from: 1 },
 ];
 
 /// The newest schema.

@@ -19,6 +19,7 @@ pub(super) struct Told<'a> {
 pub(super) enum What<'a> {
     Token(&'a str, Outline),
     Records(Kind),
+    Shares,
     Everything,
     Unknown,
 }
@@ -40,6 +41,7 @@ fn what_of(text: &str) -> Option<What<'_>> {
             What::Token(words.next()?, outline)
         }
         "forgotten" => What::Token(rest, Outline::default()),
+        "shares" => What::Shares,
         "record" => Kind::ALL.into_iter().find(|kind| kind.name() == rest).map_or(What::Unknown, What::Records),
         "*" => What::Everything,
         _ => What::Unknown,

@@ -38,9 +38,9 @@ impl Full {
                 return Self::Paused { seconds: left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX) };
             }
             (Hindrance::Rate, _) | (_, Pass::Message) => "messages_per_minute",
-            (Hindrance::Sessions, Pass::Session(Protocol::Smtp)) => "smtp_sessions",
-            (Hindrance::Sessions, Pass::Session(Protocol::Imap)) => "imap_sessions",
-            (Hindrance::Sessions, Pass::Session(Protocol::Pop3)) => "pop3_sessions",
+            (Hindrance::Sessions | Hindrance::Share, Pass::Session(Protocol::Smtp)) => "smtp_sessions",
+            (Hindrance::Sessions | Hindrance::Share, Pass::Session(Protocol::Imap)) => "imap_sessions",
+            (Hindrance::Sessions | Hindrance::Share, Pass::Session(Protocol::Pop3)) => "pop3_sessions",
         };
         Self::InUse { limit, seconds: waited.as_secs() }
     }

@@ -25,6 +25,10 @@ pub(super) struct Rules {
     pub(super) at_once: Option<NonZeroU32>,
     /// A minute.
     pub(super) per_minute: Option<NonZeroU32>,
+    /// This replica has used up its part of them.
+    pub(super) closed: bool,
+    /// How many places other replicas wait for.
+    pub(super) wanted: u32,
 }
 
 /// Whether the next one may go.
@@ -46,6 +50,8 @@ pub(super) enum Hindrance {
     Sessions,
     /// Too many a minute.
     Rate,
+    /// Other replicas have what is left.
+    Share,
 }
 
 /// For which of a lane's pauses someone is the probe.
@@ -79,6 +85,9 @@ impl Lane {
             if ready > now {
                 return Answer::NotBefore(ready, Hindrance::Rate);
             }
+        }
+        if rules.closed {
+            return Answer::Later(Hindrance::Share, None);
         }
         let (most, until) = self.most(rules, now);
         let room = most.is_none_or(|most| self.inside < most);
@@ -179,7 +188,7 @@ mod tests {
     const NONE: Probes = [false; 2];
 
     fn sessions(at_once: u32) -> Rules {
-        Rules { at_once: NonZeroU32::new(at_once), per_minute: None }
+        Rules { at_once: NonZeroU32::new(at_once), ..Rules::default() }
     }
 
     #[test]

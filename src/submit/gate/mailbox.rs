@@ -53,10 +53,13 @@ impl Line {
         may.then(|| self.lane.enter(rules, now))
     }
 
-    /// Whether someone waits for the place of one that is through, and nobody has given up its own yet.
+    /// Whether someone waits for the place of one that is through, here or at another replica, and nobody has given up its
+    /// own yet.
     pub(super) fn wants_a_place(&self, rules: Rules, now: Instant) -> bool {
-        self.queue.len() > self.yielding
-            && matches!(self.lane.ask(rules, 0, now), Answer::Later(Hindrance::Sessions, _))
+        let elsewhere = usize::try_from(rules.wanted).unwrap_or(usize::MAX);
+        let is_full =
+            || matches!(self.lane.ask(rules, 0, now), Answer::Later(Hindrance::Sessions | Hindrance::Share, _));
+        elsewhere > self.yielding || (self.queue.len() > self.yielding && is_full())
     }
 }
 

@@ -7,9 +7,11 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::lane::{Answer, Entered, Hindrance, Probes, Rules};
 use super::mailbox::{Line, Mailbox};
+use super::share::Parts;
 use super::{Full, Gate, Pass};
 use crate::explain::{self, Reach, Throttle};
 use crate::model::{MailboxLimits, Protocol};
+use crate::share::Wanting;
 
 /// The gate of one mailbox.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub struct MailboxGate {
     gate: Arc<Gate>,
     key: Arc<str>,
     limits: MailboxLimits,
+    /// What of them is this replica's.
+    parts: Option<Arc<Parts>>,
 }
 
 /// Someone is through. Dropping it lets the next one follow.
@@ -39,11 +43,26 @@ struct Waiting<'a> {
     number: u64,
     since: Instant,
     deadline: Instant,
+    /// What it hopes for from other replicas.
+    wanting: Option<Wanting>,
 }
 
 impl MailboxGate {
-    pub(super) const fn new(gate: Arc<Gate>, key: Arc<str>, limits: MailboxLimits) -> Self {
-        Self { gate, key, limits }
+    pub(super) const fn new(gate: Arc<Gate>, key: Arc<str>, limits: MailboxLimits, parts: Option<Arc<Parts>>) -> Self {
+        Self { gate, key, limits, parts }
+    }
+
+    /// What the mailbox is allowed in a lane now; under the gate's lock.
+    fn rules(&self, pass: Pass) -> Rules {
+        let rules = pass.rules(self.limits);
+        self.parts.as_ref().map_or(rules, |parts| parts.narrow(pass, rules))
+    }
+
+    /// One has gone; under the gate's lock.
+    fn took(&self, pass: Pass) {
+        if let Some(parts) = &self.parts {
+            parts.enter(pass, pass.rules(self.limits));
+        }
     }
 
     /// Waits for its turn, as long and with as many others as the settings allow; not at all where that would be in vain.
@@ -53,10 +72,14 @@ impl MailboxGate {
             Begun::Waiting(waiting, call) => (waiting, call),
         };
         loop {
+            // Before the look: what comes after it is heard.
+            let given = waiting.wanting.as_ref().map(Wanting::changed);
+            let given = given.as_ref().map(|given| given.notified());
             match waiting.look()? {
                 Looked::Through(permit) => return Ok(permit),
+                Looked::Again(_) if given.is_none() && waiting.wanting.is_some() => {}
                 // Called or not: the next look tells.
-                Looked::Again(at) => drop(timeout_at(at, call.notified()).await),
+                Looked::Again(at) => drop(timeout_at(at, either(call.notified(), given)).await),
             }
         }
     }
@@ -66,8 +89,9 @@ impl MailboxGate {
     pub fn enter_now(&self, pass: Pass) -> Option<Permit> {
         let now = Instant::now();
         let mut mailboxes = self.gate.lock();
-        let entered = mailboxes.enter(&self.key, now).line(pass).enter(pass.rules(self.limits), now);
-        entered.map(|entered| self.permit(pass, entered))
+        let entered = mailboxes.enter(&self.key, now).line(pass).enter(self.rules(pass), now)?;
+        self.took(pass);
+        Some(self.permit(pass, entered))
     }
 
     /// Which one, of all.
@@ -83,18 +107,19 @@ impl MailboxGate {
 
     fn begin(&self, pass: Pass) -> Result<Begun<'_>, Full> {
         let now = Instant::now();
-        let rules = pass.rules(self.limits);
         let settings = **self.gate.settings.load();
         let mut mailboxes = self.gate.lock();
+        let rules = self.rules(pass);
         let line = mailboxes.enter(&self.key, now).line(pass);
         if let Some(entered) = line.enter(rules, now) {
+            self.took(pass);
             return Ok(Begun::Through(self.permit(pass, entered)));
         }
         if line.queue.len() >= settings.waiters {
             return Err(Full::Crowded { waiters: settings.waiters });
         }
         let (number, call) = line.queue.join();
-        let waiting = Waiting { mailbox: self, pass, number, since: now, deadline: now + settings.wait };
+        let waiting = Waiting { mailbox: self, pass, number, since: now, deadline: now + settings.wait, wanting: None };
         Ok(Begun::Waiting(waiting, call))
     }
 
@@ -130,7 +155,7 @@ impl MailboxGate {
 
     /// Does something with a line, and forgets the mailbox if that was all.
     fn with<T>(&self, pass: Pass, deed: impl FnOnce(&mut Line, Rules, Instant) -> T) -> T {
-        self.with_mailbox(|mailbox, now| deed(mailbox.line(pass), pass.rules(self.limits), now))
+        self.with_mailbox(|mailbox, now| deed(mailbox.line(pass), self.rules(pass), now))
     }
 
     fn with_mailbox<T>(&self, deed: impl FnOnce(&mut Mailbox, Instant) -> T) -> T {
@@ -156,17 +181,19 @@ impl Waiting<'_> {
     /// Goes through, says when to look again, or gives up.
     fn look(&mut self) -> Result<Looked, Full> {
         let (number, deadline) = (self.number, self.deadline);
-        let answer = self.mailbox.with(self.pass, |line, rules, now| {
+        let (mailbox, pass) = (self.mailbox, self.pass);
+        let answer = mailbox.with(pass, |line, rules, now| {
             let ahead = line.queue.ahead(number);
             let answer = line.lane.ask(rules, ahead, now);
             match answer {
                 Answer::Go => {
                     line.queue.leave(number);
                     let entered = line.lane.enter(rules, now);
+                    mailbox.took(pass);
                     line.queue.call_first();
                     return Ok(entered);
                 }
-                Answer::Later(Hindrance::Sessions, _) => line.wanted.notify_one(),
+                Answer::Later(Hindrance::Sessions | Hindrance::Share, _) => line.wanted.notify_one(),
                 _ => {}
             }
             Err((answer, now))
@@ -177,6 +204,9 @@ impl Waiting<'_> {
             Err((Answer::Later(hindrance, at), now)) => (hindrance, at.filter(|at| *at < deadline), now),
             Err((Answer::Go, now)) => (Hindrance::Sessions, None, now),
         };
+        if hindrance == Hindrance::Share && self.wanting.is_none() {
+            self.wanting = mailbox.parts.as_ref().and_then(|parts| parts.want(pass, pass.rules(mailbox.limits)));
+        }
         let at = at.unwrap_or(deadline);
         if now >= deadline || at > deadline {
             let left = at.saturating_duration_since(now);
@@ -228,6 +258,9 @@ impl Permit {
         }
         self.mailbox.with(self.pass, |line, _, now| {
             line.lane.leave(self.probes, now);
+            if let Some(parts) = &self.mailbox.parts {
+                parts.leave(self.pass);
+            }
             line.yielding -= usize::from(self.yielding);
             line.queue.call_first();
         });
@@ -243,8 +276,13 @@ impl Permit {
     /// The same of one whose place nobody uses.
     pub async fn wanted_at_once(&mut self) {
         let wanted = self.mailbox.with(self.pass, |line, _, _| Arc::clone(&line.wanted));
-        while !self.gives_up_its_place() {
-            wanted.notified().await;
+        let elsewhere = self.mailbox.parts.as_ref().and_then(|parts| parts.changed(self.pass));
+        loop {
+            let elsewhere = elsewhere.as_ref().map(|elsewhere| elsewhere.notified());
+            if self.gives_up_its_place() {
+                return;
+            }
+            either(wanted.notified(), elsewhere).await;
         }
     }
 
@@ -270,6 +308,17 @@ impl Permit {
             });
         self.yielding = yielding;
         yielding
+    }
+}
+
+/// Until the one or the other comes, if there is another.
+async fn either(one: impl Future<Output = ()>, other: Option<impl Future<Output = ()>>) {
+    match other {
+        None => one.await,
+        Some(other) => tokio::select! {
+            () = one => {}
+            () = other => {}
+        },
     }
 }
 

@@ -1,0 +1,281 @@
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::part::{Fellows, Part};
+use crate::store::shares::{Ask, Beat, Given, Held, Standing, Want};
+
+/// All parts of a replica: a value that is told the time.
+#[derive(Debug)]
+pub(super) struct Book {
+    owner: String,
+    parts: HashMap<Arc<str>, Part>,
+    /// Those that are more than a count.
+    looked_after: HashSet<Arc<str>>,
+    /// When units that last come free, the first first.
+    lasting: VecDeque<(Instant, Arc<str>)>,
+    fellows: Fellows,
+    /// Among how many the store says that it divides.
+    counted: u32,
+    /// Of the last question.
+    number: i64,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// How many units there are over all replicas.
+    pub most: u32,
+    /// A unit is used up for a minute, and not until it is given back.
+    pub lasting: bool,
+}
+
+/// Metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Limits of which more than the basic part is held, or that others wait for.
+    pub leased: u64,
+    /// Units of them.
+    pub units: u64,
+    /// How many wait for a unit.
+    pub waiting: u64,
+    /// How many replicas share the limits.
+    pub holders: u64,
+    /// Whether the lease is over, for the store was away.
+    pub is_alone: bool,
+}
+
+pub(super) const LEASE: Duration = Duration::from_secs(20);
+/// The clock of the database may run a little faster than this one.
+const MARGIN: Duration = Duration::from_secs(2);
+const MINUTE: Duration = Duration::from_mins(1);
+
+impl Book {
+    pub(super) fn new(owner: String) -> Self {
+        let fellows = Fellows { counted: 0, holders: 0, until: None };
+        let (parts, looked_after, lasting) = (HashMap::new(), HashSet::new(), VecDeque::new());
+        Self { owner, parts, looked_after, lasting, fellows, counted: 0, number: 0 }
+    }
+
+    /// Whether one more may be used.
+    pub(super) fn has_room(&mut self, name: &Arc<str>, measure: Measure, now: Instant) -> bool {
+        self.sweep(now);
+        let fellows = self.fellows;
+        match self.parts.get_mut(name) {
+            Some(part) => {
+                part.most = measure.most;
+                part.has_room(fellows, now)
+            }
+            None => Part::new(measure.most, measure.lasting, now).has_room(fellows, now),
+        }
+    }
+
+    /// One is used.
+    pub(super) fn enter(&mut self, name: &Arc<str>, measure: Measure, now: Instant) {
+        self.part(name, measure, now).inside += 1;
+        if measure.lasting {
+            self.lasting.push_back((now + MINUTE, Arc::clone(name)));
+        }
+    }
+
+    /// One is used no more. `true` where others wait for it.
+    pub(super) fn leave(&mut self, name: &Arc<str>) -> bool {
+        let Some(part) = self.parts.get_mut(name) else { return false };
+        part.leave();
+        if part.waiting > 0 {
+            part.changed.notify_waiters();
+        }
+        let wanted = part.wanted > 0;
+        self.tidy(name);
+        wanted
+    }
+
+    /// Somebody waits for one.
+    pub(super) fn wait(&mut self, name: &Arc<str>, measure: Measure, now: Instant) -> Arc<Notify> {
+        let part = self.part(name, measure, now);
+        part.waiting += 1;
+        let changed = Arc::clone(&part.changed);
+        self.tidy(name);
+        changed
+    }
+
+    /// He does not any more.
+    pub(super) fn wait_no_more(&mut self, name: &Arc<str>) {
+        if let Some(part) = self.parts.get_mut(name) {
+            part.waiting = part.waiting.saturating_sub(1);
+            self.tidy(name);
+        }
+    }
+
+    /// How many units others wait for, and how to hear of it; of a limit that is in use.
+    pub(super) fn wanted(&self, name: &str) -> Option<(u32, &Arc<Notify>)> {
+        self.parts.get(name).map(|part| (part.wanted, &part.changed))
+    }
+
+    /// Whether others may hope for what is used up by now.
+    pub(super) fn sweep(&mut self, now: Instant) -> bool {
+        let mut wanted = false;
+        while self.lasting.front().is_some_and(|(until, _)| *until <= now) {
+            if let Some((_, name)) = self.lasting.pop_front() {
+                wanted |= self.leave(&name);
+            }
+        }
+        wanted
+    }
+
+    /// What to ask the store.
+    pub(super) fn asks(&mut self, most: usize, now: Instant) -> Vec<Ask> {
+        self.sweep(now);
+        let fellows = self.fellows;
+        let due = |name: &&Arc<str>| self.parts.get(*name).is_some_and(|part| part.is_due(fellows, now));
+        let due: Vec<_> = self.looked_after.iter().filter(due).take(most).cloned().collect();
+        let ask = |name: &Arc<str>| self.parts.get_mut(name).map(|part| part.ask(name, fellows, now));
+        due.iter().filter_map(ask).collect()
+    }
+
+    /// The answers.
+    pub(super) fn given(&mut self, all: &[Given], now: Instant) {
+        let fellows = self.fellows;
+        for given in all {
+            if let Some(part) = self.parts.get_mut(&given.name) {
+                part.given(given, fellows, now);
+            }
+            self.tidy(&given.name);
+        }
+    }
+
+    /// There was no answer.
+    pub(super) fn failed(&mut self, asks: &[Ask]) {
+        for Ask { name, .. } in asks {
+            if let Some(part) = self.parts.get_mut(name) {
+                part.failed();
+            }
+        }
+    }
+
+    /// What others wait for, all of it.
+    pub(super) fn heard(&mut self, wants: &[Want], now: Instant) {
+        let fellows = self.fellows;
+        let names: HashSet<&str> = wants.iter().map(|want| want.name.as_str()).collect();
+        for name in &self.looked_after {
+            if let Some(part) = self.parts.get_mut(name).filter(|_| !names.contains(&**name)) {
+                part.heard(0, fellows);
+            }
+        }
+        for want in wants {
+            let (name, measure) = (want.name.as_str().into(), Measure { most: want.most, lasting: want.lasting });
+            self.part(&name, measure, now).heard(want.units, fellows);
+            self.tidy(&name);
+        }
+    }
+
+    /// The sign of life that is due.
+    pub(super) fn beat(&mut self, buries: bool, leaves: bool) -> Beat {
+        let bowed = || self.looked_after.iter().filter_map(|name| self.parts.get(name));
+        // Before the first beat nobody has a part that he could not divide further.
+        let could = match self.counted {
+            0 => u32::MAX,
+            _ if bowed().all(|part| part.has_bowed(self.fellows)) => self.fellows.counted,
+            counted => counted,
+        };
+        let lease = if leaves { Duration::ZERO } else { LEASE };
+        let number = self.next_number();
+        Beat { owner: self.owner.clone(), number, lease, believes: self.counted, could, buries, leaves }
+    }
+
+    /// What makes a question one that comes after all before it.
+    pub(super) const fn next_number(&mut self) -> i64 {
+        self.number += 1;
+        self.number
+    }
+
+    /// Its answer; it was sent at `sent`.
+    pub(super) fn beaten(&mut self, standing: &Standing, sent: Instant) {
+        let Standing { holders, counted, lapsed, rows } = standing;
+        let grown = *counted > 0 && holders > counted;
+        let was_alone = self.fellows.until.is_none_or(|until| until <= sent);
+        let divided = if grown { *holders } else { *counted };
+        self.counted = *counted;
+        self.fellows =
+            Fellows { counted: divided, holders: *holders, until: Some(sent + LEASE.saturating_sub(MARGIN)) };
+        if *lapsed {
+            self.parts.values_mut().for_each(|part| part.told(None));
+        }
+        for Held { name, most, lasting, units } in rows.iter().flatten() {
+            let name: Arc<str> = name.as_str().into();
+            self.part(&name, Measure { most: *most, lasting: *lasting }, sent).told(Some(*units));
+            self.looked_after.insert(name);
+        }
+        if grown || was_alone || *lapsed {
+            self.bow();
+        }
+        for part in self.looked_after.iter().filter_map(|name| self.parts.get(name)) {
+            part.changed.notify_waiters();
+        }
+    }
+
+    fn bow(&mut self) {
+        let fellows = self.fellows;
+        for (name, part) in &mut self.parts {
+            part.bow(fellows);
+            if part.is_looked_after() {
+                self.looked_after.insert(Arc::clone(name));
+            }
+        }
+    }
+
+    /// Whether somebody here waits for the store's word.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.looked_after.iter().filter_map(|name| self.parts.get(name)).any(|part| part.waiting > 0)
+    }
+
+    pub(super) const fn holders(&self) -> u32 {
+        self.fellows.holders
+    }
+
+    /// Whether a beat would make way for a newcomer.
+    pub(super) const fn is_bowing(&self) -> bool {
+        self.fellows.counted != self.counted || self.counted < self.fellows.holders
+    }
+
+    pub(super) fn figures(&self, now: Instant) -> Figures {
+        let parts = || self.looked_after.iter().filter_map(|name| self.parts.get(name));
+        Figures {
+            leased: parts().filter(|part| part.leased() > 0).count() as u64,
+            units: parts().map(|part| u64::from(part.leased())).sum(),
+            waiting: parts().map(|part| u64::from(part.waiting)).sum(),
+            holders: u64::from(self.fellows.holders),
+            is_alone: self.fellows.until.is_none_or(|until| until <= now),
+        }
+    }
+
+    fn part(&mut self, name: &Arc<str>, measure: Measure, now: Instant) -> &mut Part {
+        let part = match self.parts.entry(Arc::clone(name)) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Part::new(measure.most, measure.lasting, now)),
+        };
+        part.most = measure.most;
+        part
+    }
+
+    fn tidy(&mut self, name: &Arc<str>) {
+        let Some(part) = self.parts.get(name) else { return };
+        if part.is_looked_after() {
+            self.looked_after.insert(Arc::clone(name));
+        } else {
+            self.looked_after.remove(name);
+            if part.is_forgotten() {
+                self.parts.remove(name);
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn inside(&self, name: &str) -> u32 {
+        self.parts.get(name).map_or(0, |part| part.inside)
+    }
+}

@@ -1,0 +1,263 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::book::{Book, Figures, LEASE, Measure};
+use crate::store::shares::Shared;
+use crate::store::{Store, StoreError, Topic};
+
+/// The parts of this replica, and who looks after them.
+#[derive(Debug)]
+pub struct Shares {
+    book: Mutex<Book>,
+    store: Arc<dyn Store>,
+    owner: String,
+    /// There is something to ask.
+    nudge: Notify,
+    away: AtomicBool,
+}
+
+/// A unit in use, until dropped.
+#[derive(Debug)]
+pub struct Unit {
+    shares: Arc<Shares>,
+    name: Arc<str>,
+}
+
+/// Somebody waits for a unit, until dropped.
+#[derive(Debug)]
+pub struct Wanting {
+    shares: Arc<Shares>,
+    name: Arc<str>,
+    changed: Arc<Notify>,
+}
+
+/// How often others are listened to, and what was missed is made good.
+const LOOK: Duration = Duration::from_secs(1);
+/// The same while somebody waits.
+const WAITED_FOR: Duration = Duration::from_millis(250);
+/// How often this replica says that it lives.
+const BEAT: Duration = Duration::from_secs(5);
+/// What comes at once is asked at once.
+const TOGETHER: Duration = Duration::from_millis(5);
+/// How many limits are asked for at a time.
+const BATCH: usize = 64;
+/// How long the store may take; without an answer it is as if it were away.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// What is known between two rounds.
+struct Rounds {
+    beaten: Option<Instant>,
+    looked: Option<Instant>,
+    /// The count of news at the last look.
+    heard: u64,
+    /// Since when the store has been there without a break.
+    since: Instant,
+}
+
+impl Shares {
+    /// This replica's, under a mark that no other start has.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, owner: &str) -> Arc<Self> {
+        let (book, owner) = (Mutex::new(Book::new(owner.to_owned())), owner.to_owned());
+        Arc::new(Self { book, store, owner, nudge: Notify::new(), away: AtomicBool::new(false) })
+    }
+
+    /// Whether one more unit may be used, and how many other replicas wait for.
+    #[must_use]
+    pub fn look(&self, name: &Arc<str>, measure: Measure) -> (bool, u32) {
+        let mut book = self.book();
+        let has_room = book.has_room(name, measure, Instant::now());
+        (has_room, book.wanted(name).map_or(0, |(wanted, _)| wanted))
+    }
+
+    /// Uses a unit; of a lasting one nobody has to say when it is over.
+    pub fn enter(&self, name: &Arc<str>, measure: Measure) {
+        self.book().enter(name, measure, Instant::now());
+    }
+
+    /// A unit is used no more.
+    pub fn leave(&self, name: &Arc<str>) {
+        let wanted = self.book().leave(name);
+        if wanted {
+            self.nudge.notify_one();
+        }
+    }
+
+    /// Somebody waits for a unit from now on.
+    pub fn want(self: &Arc<Self>, name: &Arc<str>, measure: Measure) -> Wanting {
+        let changed = self.book().wait(name, measure, Instant::now());
+        self.nudge.notify_one();
+        Wanting { shares: Arc::clone(self), name: Arc::clone(name), changed }
+    }
+
+    /// What is called when others begin to wait for units of a limit that is in use here.
+    #[must_use]
+    pub fn changed(&self, name: &str) -> Option<Arc<Notify>> {
+        self.book().wanted(name).map(|(_, changed)| Arc::clone(changed))
+    }
+
+    /// A unit, waited for at most so long.
+    pub async fn take(self: &Arc<Self>, name: &Arc<str>, measure: Measure, wait: Duration) -> Option<Unit> {
+        let deadline = Instant::now() + wait;
+        let mut wanting: Option<Wanting> = None;
+        loop {
+            let changed = wanting.as_ref().map(Wanting::changed);
+            let heard = changed.as_ref().map(|changed| changed.notified());
+            if let Some(unit) = self.try_take(name, measure) {
+                return Some(unit);
+            }
+            match heard {
+                Some(heard) => timeout_at(deadline, heard).await.ok()?,
+                None => wanting = Some(self.want(name, measure)),
+            }
+        }
+    }
+
+    fn try_take(self: &Arc<Self>, name: &Arc<str>, measure: Measure) -> Option<Unit> {
+        let (mut book, now) = (self.book(), Instant::now());
+        let has_room = book.has_room(name, measure, now);
+        has_room.then(|| {
+            book.enter(name, measure, now);
+            Unit { shares: Arc::clone(self), name: Arc::clone(name) }
+        })
+    }
+
+    /// Metrics.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.book().figures(Instant::now())
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks after what is held, until the end; then all of it is given back.
+    pub async fn keep(self: Arc<Self>, end: CancellationToken) {
+        let mut rounds = Rounds { beaten: None, looked: None, heard: 0, since: Instant::now() };
+        while end.run_until_cancelled(self.round(&mut rounds)).await.is_some() {}
+        let beat = self.book().beat(false, true);
+        drop(timeout(PATIENCE, self.store.hold(beat)).await);
+    }
+
+    async fn round(&self, rounds: &mut Rounds) {
+        if let Err(error) = self.all_that_is_due(rounds).await {
+            self.gone(&error);
+            rounds.since = Instant::now();
+            sleep(LOOK).await;
+        }
+        let seen = rounds.heard;
+        let pause = if self.book().is_waited_for() { WAITED_FOR } else { LOOK };
+        tokio::select! {
+            () = sleep(pause) => rounds.looked = None,
+            () = self.store.changed(Topic::Shares, seen) => rounds.looked = None,
+            () = self.nudge.notified() => sleep(TOGETHER).await,
+        }
+    }
+
+    async fn all_that_is_due(&self, rounds: &mut Rounds) -> Result<(), StoreError> {
+        let now = Instant::now();
+        if rounds.beaten.is_none_or(|at| now.duration_since(at) >= BEAT) {
+            self.beat(rounds).await?;
+        }
+        if rounds.looked.is_none() {
+            self.listen(rounds).await?;
+        }
+        while self.ask(rounds).await? == BATCH {}
+        Ok(())
+    }
+
+    /// Says that it lives, and hears how many others do.
+    async fn beat(&self, rounds: &mut Rounds) -> Result<(), StoreError> {
+        let sent = Instant::now();
+        let buries = sent.duration_since(rounds.since) >= LEASE;
+        let beat = self.book().beat(buries, false);
+        let standing = self.within(self.store.hold(beat)).await?;
+        self.book().beaten(&standing, sent);
+        rounds.beaten = Some(sent);
+        self.back();
+        if standing.lapsed {
+            debug!(holders = standing.holders, "shares.joined");
+        }
+        Ok(())
+    }
+
+    async fn listen(&self, rounds: &mut Rounds) -> Result<(), StoreError> {
+        rounds.heard = self.store.changes(Topic::Shares);
+        let wanted = self.within(self.store.wanted(&self.owner)).await?;
+        let again = {
+            let mut book = self.book();
+            book.heard(&wanted.wants, Instant::now());
+            book.is_bowing() || book.holders() != wanted.holders
+        };
+        rounds.looked = Some(Instant::now());
+        if again { self.beat(rounds).await } else { Ok(()) }
+    }
+
+    async fn ask(&self, rounds: &mut Rounds) -> Result<usize, StoreError> {
+        let (asks, number) = {
+            let mut book = self.book();
+            (book.asks(BATCH, Instant::now()), book.next_number())
+        };
+        if asks.is_empty() {
+            return Ok(0);
+        }
+        match self.within(self.store.share(&self.owner, number, asks.clone())).await {
+            Ok(Shared::Given(given)) => {
+                self.book().given(&given, Instant::now());
+                Ok(asks.len())
+            }
+            Ok(Shared::Lapsed) => {
+                self.book().failed(&asks);
+                self.beat(rounds).await.map(|()| 0)
+            }
+            Err(error) => {
+                self.book().failed(&asks);
+                Err(error)
+            }
+        }
+    }
+
+    async fn within<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let late = StoreError::Late { seconds: PATIENCE.as_secs() };
+        timeout(PATIENCE, answer).await.unwrap_or(Err(late))
+    }
+
+    fn gone(&self, error: &StoreError) {
+        if !self.away.swap(true, Ordering::Relaxed) {
+            warn!(%error, "shares.alone");
+        }
+    }
+
+    fn back(&self) {
+        if self.away.swap(false, Ordering::Relaxed) {
+            info!("shares.together");
+        }
+    }
+}
+
+impl Wanting {
+    /// Called when it is worth another look.
+    #[must_use]
+    pub fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+}
+
+impl Drop for Wanting {
+    fn drop(&mut self) {
+        self.shares.book().wait_no_more(&self.name);
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        self.shares.leave(&self.name);
+    }
+}

@@ -1,0 +1,67 @@
+use super::{Ask, Given, Holder, basic_part};
+
+/// A holder's units of a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Whose.
+    pub owner: String,
+    /// How many.
+    pub units: u32,
+    /// How many more it waits for.
+    pub wants: u32,
+    /// Since when: whoever has queued longest is next.
+    pub since: i64,
+}
+
+/// What is to be written, and said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The row of the one that asked; `None`: it has none any more.
+    pub row: Option<Row>,
+    /// The answer.
+    pub given: Given,
+    /// Others should look: something came free that they wait for, or something is wanted that they may have.
+    pub news: bool,
+}
+
+/// What a holder gets who asks: what it holds and keeps, then what it needs unless others have queued longer, and what it
+/// wishes if nobody needs anything. `next` is greater than any `since` before.
+#[must_use]
+pub fn settle(me: &str, ask: &Ask, rows: &[Row], holders: &[Holder], next: i64) -> Settled {
+    let mine = rows.iter().find(|row| row.owner == me);
+    let others: Vec<_> =
+        rows.iter().filter(|row| row.owner != me && counts(holders, &row.owner, ask.lasting)).collect();
+    let taken: u32 = others.iter().map(|row| row.units).chain(basic(me, ask, rows, holders)).sum();
+    let free = ask.most.saturating_sub(taken);
+    let keep = ask.keep.min(free);
+    let in_line = |row: &&&Row| row.wants > 0 && counts(holders, &row.owner, false);
+    let wanted: u32 = others.iter().filter(in_line).map(|row| row.wants).sum();
+    let own = holders.iter().find(|holder| holder.owner == me).map_or(0, |holder| holder.counted);
+    let part = basic_part(ask.most, own);
+    if ask.leaves && wanted == 0 && ask.need == 0 && (ask.keep..=free).contains(&part) {
+        return Settled { row: None, given: Given { name: ask.name.clone(), units: None, wanted }, news: false };
+    }
+    let queued = mine.filter(|row| row.wants > 0).map(|row| row.since);
+    let before = others.iter().filter(in_line).filter(|row| queued.is_none_or(|since| row.since < since));
+    let reserved: u32 = before.map(|row| row.wants).sum();
+    let left = free - keep;
+    let needed = ask.need.min(left.saturating_sub(reserved));
+    let wished = if wanted == 0 { ask.wish.min(left - needed) } else { 0 };
+    let (units, wants) = (keep + needed + wished, ask.need - needed);
+    let since = queued.filter(|_| needed == 0 && wants > 0).unwrap_or(next);
+    let news = (wants > 0 && mine.is_none_or(|row| row.wants != wants)) || (wanted > 0 && units < free);
+    let row = Some(Row { owner: me.to_owned(), units, wants, since });
+    Settled { row, given: Given { name: ask.name.clone(), units: Some(units), wanted }, news }
+}
+
+/// The basic parts of the others that have no row.
+fn basic<'a>(me: &'a str, ask: &'a Ask, rows: &'a [Row], holders: &'a [Holder]) -> impl Iterator<Item = u32> + 'a {
+    let without = move |holder: &&Holder| holder.owner != me && !rows.iter().any(|row| row.owner == holder.owner);
+    let counted = holders.iter().filter(without).filter(|holder| ask.lasting || !holder.dead);
+    counted.map(|holder| basic_part(ask.most, holder.counted))
+}
+
+/// Sessions end with their process; what it has sent in the last minute does not.
+fn counts(holders: &[Holder], owner: &str, lasting: bool) -> bool {
+    holders.iter().any(|holder| holder.owner == owner && (lasting || !holder.dead))
+}
