@@ -22,6 +22,8 @@ mod log;
 mod place;
 #[path = "commands/sandbox.rs"]
 mod sandbox;
+#[path = "commands/shared.rs"]
+mod shared;
 #[path = "commands/tls.rs"]
 mod tls;
 #[path = "commands/token.rs"]

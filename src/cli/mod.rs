@@ -78,6 +78,9 @@ enum Command {
     /// Make and change the key that seals the store
     #[command(subcommand, after_help = "Example:\n  gatepost key generate --out gatepost.key")]
     Key(key::Command),
+    /// Copy the store to another database
+    #[command(subcommand, after_help = "Example:\n  gatepost store copy --to postgres://gatepost@localhost/gatepost")]
+    Store(store::Command),
     /// Add, authorize, import, show, refresh and forget tokens
     #[command(subcommand, after_help = "Example:\n  gatepost token add support")]
     Token(token::Command),
@@ -239,6 +242,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Account(command) => account::run(command),
         Command::Admin(command) => admin::run(command),
         Command::Key(command) => key::run(&command),
+        Command::Store(command) => store::run(&command),
         Command::Token(command) => token::run(command),
         Command::Import(command) => import::run(command),
         Command::Tls(command) => tls::run(&command),

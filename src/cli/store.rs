@@ -1,10 +1,28 @@
+mod copy;
+
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use clap::Subcommand;
 
 use crate::config::{Config, Database};
 use crate::net::client_config;
 use crate::store::{Keys, PostgresStore, Servers, SqliteStore, Store};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Copy everything into another store
+    #[command(
+        after_help = "From SQLite to PostgreSQL, or back: tokens, accounts, passwords, keys of the API, the trail.\nWhat is sealed stays sealed, under the same key, and every row of the copy is compared.\nLeases and who runs are of the moment, and are not copied.\nThe service has to stop first: what it changes meanwhile would be missing, and a refresh token\nof the copy that it has replaced ends the grant when it is used again.\n\nExample:\n  gatepost store copy --to postgres://gatepost@db.example.com/gatepost --password-file db.password"
+    )]
+    Copy(copy::Copy),
+}
+
+pub(super) fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Copy(copy) => copy::run(copy),
+    }
+}
 
 /// The store of a configuration.
 pub(super) async fn open(config: &Config) -> anyhow::Result<Arc<dyn Store>> {

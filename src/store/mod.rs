@@ -4,6 +4,7 @@
 //! compare-and-swap on its version, so that no one overwrites what another has just saved.
 
 mod changes;
+mod contents;
 mod keys;
 mod outline;
 mod postgres;
@@ -21,6 +22,7 @@ mod topics;
 mod trail;
 mod version;
 
+pub use contents::Contents;
 pub use keys::Keys;
 pub use outline::Outline;
 pub use postgres::{PostgresStore, Servers};
@@ -134,6 +136,13 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// A replica ends: nobody waits for it.
     fn gone(&self, instance: &str) -> Answer<'_, ()>;
+
+    /// Everything that it keeps for good, as it lies there and at one moment.
+    fn contents(&self) -> Answer<'_, Contents>;
+
+    /// Takes over the contents of another store, if it holds nothing itself: all of it, or nothing. It is sealed with the key
+    /// that sealed the other from then on.
+    fn fill(&self, contents: Contents) -> Answer<'_, ()>;
 
     /// Seals everything with the last key of the ring, and has everyone seal with it from now on. Returns how many values there
     /// were. Versions grow, so that whoever has read before reads again.
@@ -265,6 +274,16 @@ pub enum StoreError {
         file: String,
         /// Why.
         fault: SealError,
+    },
+    /// It is to be filled with the contents of another, and holds something already.
+    #[error(
+        "the store {store} is not empty ({what}); copy into one that holds nothing, such as a database that was just made"
+    )]
+    NotEmpty {
+        /// Which.
+        store: String,
+        /// Where there is something.
+        what: &'static str,
     },
     /// Its disk does not answer.
     #[error("the store has not answered within {seconds} s; does its disk hang?")]

@@ -1,4 +1,5 @@
 mod alone;
+mod contents;
 mod follow;
 mod leases;
 mod notices;
@@ -24,8 +25,8 @@ use super::changes::Changes;
 use super::keys::Keys;
 use super::seal::{KeyId, Seal, SealError};
 use super::{
-    Answer, Beat, Changed, Deed, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store, StoreError, Stored,
-    Topic, Use, Version, sql,
+    Answer, Beat, Changed, Contents, Deed, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store, StoreError,
+    Stored, Topic, Use, Version, sql,
 };
 use crate::model::TokenState;
 
@@ -294,6 +295,15 @@ impl Store for SqliteStore {
     fn gone(&self, instance: &str) -> Answer<'_, ()> {
         self.alone.gone(instance);
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn contents(&self) -> Answer<'_, Contents> {
+        self.run(contents::read)
+    }
+
+    fn fill(&self, contents: Contents) -> Answer<'_, ()> {
+        let file = self.file.clone();
+        self.run(move |connection| contents::fill(connection, &contents, &file))
     }
 
     fn rekey(&self) -> Answer<'_, usize> {

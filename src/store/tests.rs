@@ -1,5 +1,6 @@
 //! The contract of a store, played against SQLite and PostgreSQL.
 
+mod contents;
 pub(super) mod ground;
 mod keys;
 mod shares;

@@ -7,6 +7,7 @@ mod faults;
 mod notices;
 mod ordeal;
 mod replicas;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;

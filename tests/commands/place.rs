@@ -130,6 +130,13 @@ impl Place {
         self.service = Some((process, ports));
     }
 
+    /// Ends the service in order.
+    pub(crate) fn stop(&mut self) {
+        let (mut process, _) = self.service.take().expect("it serves");
+        assert!(Command::new("kill").arg(process.id().to_string()).status().unwrap().success());
+        process.wait().unwrap();
+    }
+
     /// Ends the service, and starts it again.
     pub(crate) fn restart(&mut self) {
         if let Some((mut process, _)) = self.service.take() {

@@ -13,7 +13,7 @@ use super::super::workshop::block_on;
 use super::super::{ConfigFile, prompt, say, store};
 use super::file::{self, KeyFile};
 use crate::config::Config;
-use crate::store::generate_key;
+use crate::store::{Replica, Store, generate_key};
 
 pub(super) fn rotate(file: &ConfigFile, keep_old: Option<&Path>) -> anyhow::Result<()> {
     let config = file.load()?;
@@ -35,9 +35,15 @@ fn keys(key: &SecretString) -> Vec<&str> {
 /// The key stands in a file, which is rewritten.
 fn in_file(file: &ConfigFile, config: &Config, lock: &KeyFile, keep_old: Option<&Path>) -> anyhow::Result<()> {
     // A wrong key shows itself here, before anything is changed.
-    drop(block_on(store::open(config))?);
+    let replicas = block_on(async { live(store::open(config).await?.as_ref()).await })?;
     let begun = keys(&config.store.key);
     if let [old] = begun.as_slice() {
+        if config.store.is_shared() && replicas.len() > 1 {
+            bail!(
+                "several replicas run on this store ({}), and each has to know the new key before the store is sealed with it: make one with `gatepost key generate`, add it as the last line to the key file of every replica, and run this again on each",
+                replicas.join(", ")
+            );
+        }
         if keep_old.is_none() && prompt::is_terminal() {
             prompt::confirm("Backups made before need the old key; go on without --keep-old FILE?", false)?;
         }
@@ -50,6 +56,12 @@ fn in_file(file: &ConfigFile, config: &Config, lock: &KeyFile, keep_old: Option<
         keep(&old.join("\n"), keep_old)?;
     }
     finish(config, lock, keep_old)
+}
+
+/// The replicas that run, by name.
+async fn live(store: &dyn Store) -> anyhow::Result<Vec<String>> {
+    let replicas = store.replicas().await?;
+    Ok(replicas.into_iter().filter(Replica::is_live).map(|replica| replica.beat.name).collect())
 }
 
 fn finish(config: &Config, lock: &KeyFile, keep_old: Option<&Path>) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@
 //! is said of it.
 
 mod connect;
+mod contents;
 mod counts;
 mod fault;
 mod leases;
@@ -37,8 +38,8 @@ use self::time::Ahead;
 use super::keys::Keys;
 use super::shares::{self as shared, Ask, Shared, Standing, Wanted};
 use super::{
-    Answer, Beat, Changed, Deed, Hearer, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store, StoreError,
-    Stored, Topic, Use, Version,
+    Answer, Beat, Changed, Contents, Deed, Hearer, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store,
+    StoreError, Stored, Topic, Use, Version,
 };
 use crate::model::TokenState;
 
@@ -213,6 +214,15 @@ impl Store for PostgresStore {
     fn wanted(&self, owner: &str) -> Answer<'_, Wanted> {
         let with = owner.to_owned();
         self.pool.repeatable(with, |mut link, with| async move { shares::wanted(&mut link, &with).await })
+    }
+
+    fn contents(&self) -> Answer<'_, Contents> {
+        self.pool.everything((), |mut link, _| async move { contents::read(&mut link).await })
+    }
+
+    fn fill(&self, contents: Contents) -> Answer<'_, ()> {
+        let with = (contents, self.pool.shown().to_owned());
+        self.pool.everything(with, |mut link, with| async move { contents::fill(&mut link, &with.0, &with.1).await })
     }
 
     fn rekey(&self) -> Answer<'_, usize> {

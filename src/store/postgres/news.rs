@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
-use tracing::debug;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{debug, info, warn};
 
 use super::fault::Fault;
 use super::pool::Pool;
@@ -34,6 +34,8 @@ pub(super) struct News {
     hearers: Mutex<Vec<Hearer>>,
     heard: Mutex<Heard>,
     listens: AtomicBool,
+    /// The database answers, and its notices cannot be heard.
+    deaf: AtomicBool,
 }
 
 /// The numbers of notices.
@@ -49,7 +51,8 @@ struct Heard {
 impl News {
     pub(super) fn new(writer: String) -> Self {
         let (hearers, heard) = (Mutex::default(), Mutex::default());
-        Self { topics: Topics::default(), writer, hearers, heard, listens: AtomicBool::new(false) }
+        let (listens, deaf) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { topics: Topics::default(), writer, hearers, heard, listens, deaf }
     }
 
     pub(super) fn tell(&self, hearer: Hearer) {
@@ -136,14 +139,29 @@ impl Heard {
 
 /// Until the store is gone.
 async fn listen(news: Weak<News>, pool: Weak<Pool>) {
+    let mut looked = Instant::now();
     loop {
-        if let Err(fault) = hear(&news, &pool).await {
-            debug!(error = ?fault, "store.news_interrupted");
+        let heard = hear(&news, &pool).await;
+        let (Some(news), Some(pool)) = (news.upgrade(), pool.upgrade()) else { return };
+        if let Err(fault) = heard
+            && looked.elapsed() >= ASK
+        {
+            looked = Instant::now();
+            without(&news, &pool, fault).await;
         }
-        if news.strong_count() == 0 {
-            return;
-        }
+        drop((news, pool));
         sleep(AGAIN).await;
+    }
+}
+
+/// Nothing is heard. Where the database answers all the same, what was written is looked for instead of waited for; where it
+/// does not, what is known goes on serving.
+async fn without(news: &News, pool: &Arc<Pool>, fault: Fault) {
+    if pool.answers().await {
+        if !news.deaf.swap(true, Ordering::AcqRel) {
+            warn!(error = %fault.of(pool.shown()), "store.deaf");
+        }
+        news.topics.add(Topic::Any);
     }
 }
 
@@ -176,6 +194,9 @@ async fn hear(news: &Weak<News>, pool: &Weak<Pool>) -> Result<(), Fault> {
             // Whatever was written before it listened.
             news.topics.add(Topic::Any);
             begun = true;
+            if news.deaf.swap(false, Ordering::AcqRel) {
+                info!("store.hears");
+            }
         }
         drop(news);
         tokio::select! {

@@ -25,6 +25,9 @@ const BOUND: Duration = Duration::from_secs(7);
 /// The same for what reads or writes everything.
 const LONG: Duration = Duration::from_mins(2);
 
+/// The same for a move of everything, for which nobody else waits.
+const MOVE: Duration = Duration::from_hours(1);
+
 /// Between two looks whether the database is back, when nobody asks for anything.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -53,6 +56,16 @@ impl Pool {
     /// A connection that hears notices.
     pub(super) async fn listener(&self, hear: Hear) -> Result<(ClientWrapper, Receiver<()>), Fault> {
         self.connections.manager().listener(hear).await
+    }
+
+    /// Whether it answers now.
+    pub(super) async fn answers(self: &Arc<Self>) -> bool {
+        self.repeatable((), |mut link, _| async move { link.batch("SELECT 1").await }).await.is_ok()
+    }
+
+    /// The database as people know it.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
     }
 
     async fn link(&self) -> Result<Link, Fault> {
@@ -106,6 +119,20 @@ impl Pool {
         F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
         self.run(LONG, 2, with, work)
+    }
+
+    /// What moves everything, once.
+    pub(super) fn everything<T, C, F>(
+        self: &Arc<Self>,
+        with: C,
+        work: impl Fn(Link, Arc<C>) -> F + Send + Sync + 'static,
+    ) -> Answer<'static, T>
+    where
+        T: Send + 'static,
+        C: Send + Sync + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        self.run(MOVE, 1, with, work)
     }
 
     /// In a task of its own: what is under way comes to its end, also when nobody waits for it any more.

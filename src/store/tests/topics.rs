@@ -157,6 +157,23 @@ async fn what_was_missed_is_noticed_all_the_same() {
     server.query_in(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%FROM news%' AND pid <> pg_backend_pid()").await;
     within(other.changed(Topic::Token("support"), before)).await;
 
+    // It answers, and notices cannot be heard: nothing is believed for long. Then they are heard again.
+    server.query_in(database, "ALTER SEQUENCE news RENAME TO away").await;
+    for _ in 0..2 {
+        let before = other.changes(Topic::Token("support"));
+        within(other.changed(Topic::Token("support"), before)).await;
+    }
+    server
+        .query_in(database, "ALTER SEQUENCE away RENAME TO news; ALTER TABLE tokens ENABLE TRIGGER tell_of_token")
+        .await;
+    let heard = told(other.as_ref());
+    let mut saved = one.token("support").await.unwrap().version;
+    while heard.lock().unwrap().is_empty() {
+        let Saved::Done(next) = one.save("support", saved, &state()).await.unwrap() else { panic!("conflict") };
+        saved = next;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
     let before = other.changes(Topic::Token("support"));
     server.stop().await;
     assert_eq!(other.changes(Topic::Token("support")), before, "what is known serves while the database is away");

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use tokio::task::JoinHandle;
 
 use crate::model::TokenState;
 use crate::store::{
-    Answer, Beat, Changed, Deed, Kind, Noted, Opened, Record, Replica, Saved, SqliteStore, Store, StoreError, Stored,
-    Topic, Use, Version,
+    Answer, Beat, Changed, Contents, Deed, Hearer, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store,
+    StoreError, Stored, Topic, Use, Version,
 };
 
 pub(super) struct Endpoint {
@@ -176,8 +177,10 @@ pub(super) fn error(status: u16, error: &str, description: &str) -> Vec<u8> {
 /// A store whose disk is full, from the beginning or from the first save on.
 #[derive(Debug)]
 pub(super) struct FullDisk {
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     mood: Mutex<Mood>,
+    /// How often a token was read.
+    reads: AtomicUsize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,23 +199,31 @@ enum Mood {
 }
 
 impl FullDisk {
-    fn new(store: Arc<SqliteStore>, mood: Mood) -> Self {
-        Self { store, mood: Mutex::new(mood) }
+    fn new(store: Arc<dyn Store>, mood: Mood) -> Self {
+        Self { store, mood: Mutex::new(mood), reads: AtomicUsize::new(0) }
     }
 
-    pub(super) fn at_once(store: Arc<SqliteStore>) -> Self {
+    pub(super) fn well(store: Arc<dyn Store>) -> Self {
+        Self::new(store, Mood::Well)
+    }
+
+    pub(super) fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn at_once(store: Arc<dyn Store>) -> Self {
         Self::new(store, Mood::Full)
     }
 
-    pub(super) fn later(store: Arc<SqliteStore>) -> Self {
+    pub(super) fn later(store: Arc<dyn Store>) -> Self {
         Self::new(store, Mood::FullForStates)
     }
 
-    pub(super) fn liar(store: Arc<SqliteStore>) -> Self {
+    pub(super) fn liar(store: Arc<dyn Store>) -> Self {
         Self::new(store, Mood::Lies)
     }
 
-    pub(super) fn overtaken(store: Arc<SqliteStore>) -> Self {
+    pub(super) fn overtaken(store: Arc<dyn Store>) -> Self {
         Self::new(store, Mood::StandsStill)
     }
 
@@ -241,6 +252,7 @@ fn full<T: Send + 'static>() -> Answer<'static, T> {
 
 impl Store for FullDisk {
     fn token(&self, name: &str) -> Answer<'_, Stored> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         match self.mood() {
             Mood::Overtaken => {}
             Mood::Away => return full(),
@@ -356,6 +368,14 @@ impl Store for FullDisk {
         self.store.gone(instance)
     }
 
+    fn contents(&self) -> Answer<'_, Contents> {
+        self.store.contents()
+    }
+
+    fn fill(&self, _: Contents) -> Answer<'_, ()> {
+        full()
+    }
+
     fn rekey(&self) -> Answer<'_, usize> {
         full()
     }
@@ -366,6 +386,14 @@ impl Store for FullDisk {
 
     fn changed(&self, of: Topic<'_>, seen: u64) -> Changed<'_> {
         self.store.changed(of, seen)
+    }
+
+    fn outlines(&self) -> Answer<'_, Vec<(String, Outline)>> {
+        self.store.outlines()
+    }
+
+    fn tell(&self, hearer: Hearer) {
+        self.store.tell(hearer);
     }
 
     fn touch(&self, of: Topic<'_>) {

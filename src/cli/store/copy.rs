@@ -1,0 +1,98 @@
+//! `gatepost store copy`: everything that the store keeps, into another one.
+//!
+//! What is copied from a store that a service goes on with is out of date with the next refresh: a provider that rotates refresh
+//! tokens ends the whole grant when the one of the copy is used after it.
+
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use super::super::workshop::block_on;
+use super::super::{ConfigFile, environment, say, warn};
+use super::{keys, servers};
+use crate::config::Config;
+use crate::store::{PostgresStore, SqliteStore, Store};
+
+/// From where to where.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Copy {
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Where to: sqlite:FILE or postgres://USER@HOST/DATABASE; it has to be empty"
+    )]
+    to: String,
+    /// The password of the database that is copied to stands in this file
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Also beside a service that runs: what that changes from then on is missing in the copy
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+pub(super) fn run(copy: &Copy) -> anyhow::Result<()> {
+    let config = copy.file.load_for_command()?;
+    block_on(async {
+        let source = super::open(&config).await?;
+        if let Some(running) = running(&config, source.as_ref()).await? {
+            let why = "what it changes meanwhile would be missing in the copy, and a refresh token that it has replaced ends the grant when it is used again";
+            if !copy.force {
+                bail!("{running}: {why}. Stop it first; --force copies all the same");
+            }
+            warn(format_args!("{running}: {why}"));
+        }
+        let target = target(copy, &config).await?;
+        let contents = source.contents().await?;
+        target.fill(contents.clone()).await.context("nothing was copied")?;
+        let made = target.contents().await.context("everything was copied, and cannot be compared")?;
+        if let Some(row) = contents.difference(&made) {
+            bail!("the copy is another one than the store: {row}; do not use it, and copy again into an empty one");
+        }
+        say(format_args!("copied and compared: {}", contents.counts()))?;
+        say(format_args!(
+            "Now write the new store into the configuration, as `url` of [store], and start the service; the key stays. Keep the old store out of use: its refresh tokens are out of date with the first refresh."
+        ))
+    })
+}
+
+/// What runs on the store that is copied.
+async fn running(config: &Config, source: &dyn Store) -> anyhow::Result<Option<String>> {
+    let replicas = source.replicas().await?;
+    let live: Vec<_> =
+        replicas.iter().filter(|replica| replica.is_live()).map(|replica| replica.beat.name.clone()).collect();
+    if config.store.is_shared() && !live.is_empty() {
+        return Ok(Some(format!("a service runs on this store ({})", live.join(", "))));
+    }
+    let answers = UnixStream::connect(&config.control.socket).is_ok();
+    Ok(answers.then(|| "a service runs with this configuration".to_owned()))
+}
+
+async fn target(copy: &Copy, config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    if let Some(file) = copy.to.strip_prefix("sqlite:") {
+        return Ok(Arc::new(SqliteStore::open(Path::new(file), keys(config)?)?));
+    }
+    if !copy.to.starts_with("postgres") {
+        bail!("--to is neither sqlite:FILE nor postgres://USER@HOST/DATABASE");
+    }
+    let inside = url::Url::parse(&copy.to).is_ok_and(|url| url.password().is_some());
+    if inside {
+        bail!(
+            "there is a password in --to, where others can read it (ps); write it to a file and name that with --password-file"
+        );
+    }
+    let mut overrides = vec![("GATEPOST__STORE__URL".to_owned(), copy.to.clone())];
+    if let Some(file) = &copy.password_file {
+        overrides
+            .push(("GATEPOST__STORE__PASSWORD__FILE".to_owned(), std::path::absolute(file)?.display().to_string()));
+    }
+    let other = Config::load_for_command(&copy.file.config, environment().chain(overrides))?;
+    match &other.store.database {
+        Some(database) => Ok(Arc::new(PostgresStore::open(servers(database)?, keys(config)?).await?)),
+        None => bail!("--to names no database"),
+    }
+}
