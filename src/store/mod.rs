@@ -185,6 +185,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// only that something was. It must not wait.
     fn tell(&self, _: Hearer) {}
 
+    /// Says words to all other replicas that listen now; they are kept nowhere. None is longer than 7000 octets.
+    fn say(&self, _: Vec<String>) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// From now on this hears what other replicas say. It must not wait.
+    fn overhear(&self, _: Overhearer) {}
+
     /// What this process has written counts as if another had: whoever keeps it reads it again.
     fn touch(&self, of: Topic<'_>);
 }
@@ -197,6 +205,9 @@ pub type Changed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// What hears of a token and what became of it: [`Store::tell`]. The count is that of its changes then.
 pub type Hearer = Box<dyn Fn(&str, Outline, u64) + Send + Sync>;
+
+/// What [`Store::overhear`] takes: a word.
+pub type Overhearer = Box<dyn Fn(&str) + Send + Sync>;
 
 /// A token's state as read.
 #[derive(Clone, Debug, Default)]

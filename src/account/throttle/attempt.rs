@@ -66,6 +66,8 @@ pub struct Failed {
 
 /// How often those who wait are worth a line of the log.
 const TOLD: Duration = Duration::from_secs(10);
+/// How often other replicas are told again that a login is right.
+const SAID: Duration = Duration::from_hours(1);
 /// How long the answer to the first failure is kept back; each further one doubles it.
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 /// One address may have so many times as many failures, with other accounts, until its answers are kept back as long.
@@ -136,12 +138,15 @@ impl Attempt<'_> {
     /// guesser would only need an account of his own.
     pub fn succeeded(&self) {
         let (now, mut book) = (Instant::now(), self.throttle.book());
-        if let Some(failures) = book.logins.get_mut(&self.login) {
-            failures.bucket.clear();
+        let known = book.right.get(&self.login).is_some_and(|at| now.saturating_duration_since(*at) < SAID);
+        let slipped = book.logins.get(&self.login).is_some_and(Failures::any);
+        if let Some(unsaid) = book.unsaid.as_mut().filter(|_| slipped || !known) {
+            unsaid.right(&self.login);
+            self.throttle.said.notify_one();
         }
-        let began = book.began;
-        let lately = |at: &Instant| at.duration_since(began).as_secs_f64();
-        *book.right.entry(self.login.clone(), || now, lately) = now;
+        // Where it was said lately, that time stays: it is said again when it is old.
+        let at = book.right.get(&self.login).copied().filter(|_| known && book.unsaid.is_some());
+        book.was_right(&self.login, at.unwrap_or(now));
     }
 
     /// The account, or the user name as it is remembered.
@@ -180,6 +185,10 @@ impl Attempt<'_> {
             of_login.wrong.remove(0);
         }
         of_login.wrong.push(proof);
+        if let Some(unsaid) = &mut book.unsaid {
+            unsaid.wrong(&self.login);
+            self.throttle.said.notify_one();
+        }
         let mut reached = Vec::new();
         for (failures, (limit, size)) in [of_address, of_login, of_account].into_iter().zip(sizes) {
             let before = failures.bucket.wait(size, now);

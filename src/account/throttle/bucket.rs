@@ -32,6 +32,11 @@ impl Bucket {
         *self = Self { level: level.min(size.most.max(1.0) * 2.0), at: now };
     }
 
+    /// Whether anything was added since it was cleared.
+    pub(super) const fn any(&self) -> bool {
+        self.level > 0.0
+    }
+
     pub(super) const fn clear(&mut self) {
         self.level = 0.0;
     }

@@ -10,6 +10,7 @@
 mod attempt;
 mod bounded;
 mod bucket;
+mod gossip;
 #[cfg(test)]
 mod tests;
 
@@ -19,11 +20,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub use attempt::{Attempt, Failed, Held, Leave};
 use bounded::Bounded;
 use bucket::{Bucket, Size};
+use gossip::Unsaid;
 
 use super::proof::{Proof, Proofs};
 use crate::model::{Account, origin};
@@ -33,6 +36,8 @@ use crate::model::{Account, origin};
 pub struct Throttle {
     proofs: Proofs,
     book: Mutex<Book>,
+    /// There may be something unsaid.
+    said: Notify,
 }
 
 /// Bounds of a [`Throttle`].
@@ -98,6 +103,8 @@ struct Book {
     /// When each was right there.
     right: Bounded<Login, Instant>,
     began: Instant,
+    /// For other replicas, where there may be any.
+    unsaid: Option<Unsaid>,
 }
 
 #[derive(Debug)]
@@ -116,8 +123,8 @@ impl Throttle {
         let most = settings.remembered;
         let (addresses, logins) = (Bounded::new(most), Bounded::new(most));
         let (accounts, right, began) = (Bounded::new(most), Bounded::new(most), Instant::now());
-        let book = Mutex::new(Book { settings, addresses, logins, accounts, right, began });
-        Some(Self { proofs: Proofs::new()?, book })
+        let book = Mutex::new(Book { settings, addresses, logins, accounts, right, began, unsaid: None });
+        Some(Self { proofs: Proofs::new()?, book, said: Notify::new() })
     }
 
     /// Other bounds from now on; what was wrong stays so.
@@ -152,13 +159,21 @@ impl Throttle {
     /// Forgets what was wrong from an address (of IPv6: from its network). Returns of how many.
     pub fn forgive_address(&self, address: IpAddr) -> usize {
         let (origin, mut book) = (origin(address), self.book());
-        book.addresses.retain(|of| *of != origin) + book.logins.retain(|(_, of)| *of != origin)
+        if let Some(unsaid) = &mut book.unsaid {
+            unsaid.forgiven_address(origin);
+            self.said.notify_one();
+        }
+        book.forget_address(origin)
     }
 
     /// Forgets what was wrong with an account, or with a user name that is nobody's. Returns of how many.
     pub fn forgive_account(&self, account: &str) -> usize {
         let (name, mut book) = (self.name(None, account), self.book());
-        book.accounts.retain(|of| *of != name) + book.logins.retain(|(of, _)| *of != name)
+        if let Some(unsaid) = &mut book.unsaid {
+            unsaid.forgiven_account(&name);
+            self.said.notify_one();
+        }
+        book.forget_account(&name)
     }
 
     fn name(&self, account: Option<&Account>, user: &str) -> Name {
@@ -174,6 +189,26 @@ impl Throttle {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    fn forget_address(&mut self, origin: IpAddr) -> usize {
+        self.addresses.retain(|of| *of != origin) + self.logins.retain(|(_, of)| *of != origin)
+    }
+
+    fn forget_account(&mut self, name: &Name) -> usize {
+        self.accounts.retain(|of| of != name) + self.logins.retain(|(of, _)| of != name)
+    }
+
+    /// What was wrong before was a slip.
+    fn was_right(&mut self, login: &Login, now: Instant) {
+        if let Some(failures) = self.logins.get_mut(login) {
+            failures.bucket.clear();
+        }
+        let began = self.began;
+        let lately = |at: &Instant| at.saturating_duration_since(began).as_secs_f64();
+        *self.right.entry(login.clone(), || now, lately) = now;
     }
 }
 
@@ -209,5 +244,9 @@ impl fmt::Display for Limit {
 impl Failures {
     const fn new(now: Instant) -> Self {
         Self { bucket: Bucket::new(now), wrong: Vec::new(), told: None }
+    }
+
+    const fn any(&self) -> bool {
+        self.bucket.any()
     }
 }

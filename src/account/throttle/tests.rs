@@ -260,3 +260,58 @@ async fn long_names_are_told_apart_and_take_little() {
     let held = throttle.held_back();
     assert!(held.iter().filter_map(|held| held.account.as_ref()).all(|name| name.len() < 100), "{held:?}");
 }
+
+/// Three replicas that hear one another: a guesser gains nothing by going from one to the next, and a right login is known to be
+/// right at each.
+#[tokio::test]
+async fn replicas_count_together_what_was_wrong() {
+    let replicas: Vec<_> = (0..3).map(|_| Throttle::new(settings()).unwrap()).collect();
+    replicas.iter().for_each(Throttle::gossip);
+    let talk = || {
+        for (number, replica) in replicas.iter().enumerate() {
+            for word in replica.unsaid() {
+                assert!(word.len() < 7000);
+                let others = replicas.iter().enumerate().filter(|(other, _)| *other != number);
+                others.for_each(|(_, other)| other.heard(&word));
+            }
+        }
+    };
+    let (account, guesser): (_, IpAddr) = (account("evmail"), "192.0.2.7".parse().unwrap());
+    let user = (Some(&account), "evmail");
+    let mut tried = 0;
+    'guessing: loop {
+        for replica in &replicas {
+            let password = format!("guess {tried}").into();
+            let attempt = replica.attempt(user, &password, guesser);
+            if attempt.leave() != Leave::Given {
+                break 'guessing;
+            }
+            attempt.failed();
+            tried += 1;
+            talk();
+        }
+    }
+    assert_eq!(tried, settings().per_login);
+    // It is held back at each of them.
+    let another = "another".into();
+    assert!(replicas.iter().all(|one| matches!(one.attempt(user, &another, guesser).leave(), Leave::Held(_))));
+    // Who is forgiven at one is forgiven at all.
+    replicas[1].forgive_address(guesser);
+    talk();
+    assert!(replicas.iter().all(|one| one.held_back().is_empty()));
+    // What was right at one frees the account there from what others did, at each.
+    let home = "198.51.100.9".parse().unwrap();
+    replicas[0].attempt(user, &"right".into(), home).succeeded();
+    talk();
+    for number in 0..settings().per_account {
+        let from = IpAddr::from([203, 0, 113, u8::try_from(number).unwrap()]);
+        replicas[2].attempt(user, &format!("guess {number}").into(), from).failed();
+        talk();
+    }
+    let stranger = "192.0.2.99".parse().unwrap();
+    assert!(replicas.iter().all(|one| matches!(one.attempt(user, &another, stranger).leave(), Leave::Held(_))));
+    assert!(replicas.iter().all(|one| one.attempt(user, &another, home).leave() == Leave::Given));
+    // Nothing more is said of it within the hour.
+    replicas[0].attempt(user, &"right".into(), home).succeeded();
+    assert!(replicas[0].unsaid().is_empty());
+}

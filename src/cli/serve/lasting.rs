@@ -91,6 +91,7 @@ impl Lasting {
             replicas: Arc::clone(&replicas),
             started: clock::now(),
         }));
+        let throttle = throttle(config, &store)?;
         Ok(Self {
             store,
             registry,
@@ -103,7 +104,7 @@ impl Lasting {
             declared: Arc::default(),
             reach: Arc::default(),
             roads: Arc::new(Roads::new(bounds::roads(limits))),
-            throttle: Arc::new(Throttle::new(bounds::throttle(limits)).context("the system gives no randomness")?),
+            throttle,
             kept: Arc::new(Kept::new(bounds::kept(limits))),
             seen: Arc::default(),
             busy,
@@ -127,6 +128,21 @@ impl Lasting {
         self.kept.set(bounds::kept(&config.limits));
         self.crowd.set(bounds::crowd(&config.limits));
     }
+}
+
+/// Replicas tell one another who was wrong.
+fn throttle(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Arc<Throttle>> {
+    let throttle = Arc::new(Throttle::new(bounds::throttle(&config.limits)).context("the system gives no randomness")?);
+    if store.is_shared() {
+        throttle.gossip();
+        let hearing = Arc::downgrade(&throttle);
+        store.overhear(Box::new(move |word| {
+            if let Some(throttle) = hearing.upgrade() {
+                throttle.heard(word);
+            }
+        }));
+    }
+    Ok(throttle)
 }
 
 /// What of the store cannot be used spoils nothing else.

@@ -56,6 +56,7 @@ pub(super) fn background(live: &Arc<Live>) {
             }
         })
     });
+    keep("throttle", |live, end| Box::pin(gossip(live, end)));
     keep("log", |_, end| {
         Box::pin(async move {
             match Logging::of_process() {
@@ -83,6 +84,26 @@ async fn watchdog(live: Arc<Live>, end: CancellationToken) {
             warn!(seconds = pause.as_secs(), "store.slow");
         }
         if end.run_until_cancelled(sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Between two words to other replicas of who was wrong.
+const GOSSIP: Duration = Duration::from_secs(1);
+
+/// Tells other replicas of failed logins. What cannot be said is not kept: each counts its own all the same.
+async fn gossip(live: Arc<Live>, end: CancellationToken) {
+    let (store, throttle) = (&live.lasting.store, &live.lasting.throttle);
+    if !store.is_shared() {
+        return end.cancelled().await;
+    }
+    while end.run_until_cancelled(throttle.has_unsaid()).await.is_some() {
+        let words = throttle.unsaid();
+        if !words.is_empty() {
+            drop(store.say(words).await);
+        }
+        if end.run_until_cancelled(sleep(GOSSIP)).await.is_none() {
             return;
         }
     }

@@ -38,10 +38,12 @@ use self::time::Ahead;
 use super::keys::Keys;
 use super::shares::{self as shared, Ask, Shared, Standing, Wanted};
 use super::{
-    Answer, Beat, Changed, Contents, Deed, Hearer, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store,
-    StoreError, Stored, Topic, Use, Version,
+    Answer, Beat, Changed, Contents, Deed, Hearer, Kind, Noted, Opened, Outline, Overhearer, Record, Replica, Saved,
+    Store, StoreError, Stored, Topic, Use, Version,
 };
 use crate::model::TokenState;
+
+const SAY: &str = "SELECT pg_notify('gatepost_' || current_schema(), word) FROM unnest($1::TEXT[]) AS word";
 
 /// A PostgreSQL database, which any number of processes on any number of machines have open.
 #[derive(Debug)]
@@ -240,6 +242,15 @@ impl Store for PostgresStore {
     fn changed(&self, of: Topic<'_>, seen: u64) -> Changed<'_> {
         self.news.listen(&self.pool);
         self.news.topics.other_than(of, seen)
+    }
+
+    fn say(&self, words: Vec<String>) -> Answer<'_, ()> {
+        let notices: Vec<_> = words.iter().map(|word| self.news.notice(word)).collect();
+        self.pool.once(notices, |mut link, notices| async move { link.execute(SAY, &[&*notices]).await.map(drop) })
+    }
+
+    fn overhear(&self, hearer: Overhearer) {
+        self.news.overhear(hearer);
     }
 
     fn tell(&self, hearer: Hearer) {

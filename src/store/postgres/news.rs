@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::pool::Pool;
 use super::told::{Told, What};
 use crate::store::topics::Topics;
-use crate::store::{Hearer, Topic};
+use crate::store::{Hearer, Overhearer, Topic};
 
 /// Between two questions whether all was heard. A notice of a write has as long to come, once more, before it counts as missed.
 const ASK: Duration = Duration::from_secs(5);
@@ -32,6 +32,7 @@ pub(super) struct News {
     /// Marks what this process writes itself.
     pub(super) writer: String,
     hearers: Mutex<Vec<Hearer>>,
+    overhearers: Mutex<Vec<Overhearer>>,
     heard: Mutex<Heard>,
     listens: AtomicBool,
     /// The database answers, and its notices cannot be heard.
@@ -50,13 +51,22 @@ struct Heard {
 
 impl News {
     pub(super) fn new(writer: String) -> Self {
-        let (hearers, heard) = (Mutex::default(), Mutex::default());
+        let (hearers, overhearers, heard) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (listens, deaf) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { topics: Topics::default(), writer, hearers, heard, listens, deaf }
+        Self { topics: Topics::default(), writer, hearers, overhearers, heard, listens, deaf }
     }
 
     pub(super) fn tell(&self, hearer: Hearer) {
         self.hearers.lock().unwrap_or_else(PoisonError::into_inner).push(hearer);
+    }
+
+    pub(super) fn overhear(&self, hearer: Overhearer) {
+        self.overhearers.lock().unwrap_or_else(PoisonError::into_inner).push(hearer);
+    }
+
+    /// A notice of a word, which has no number: nobody misses it.
+    pub(super) fn notice(&self, word: &str) -> String {
+        format!("0 {} word {word}", self.writer)
     }
 
     /// Listens from now on, as long as the store is there. A command that waits for nothing needs no second connection.
@@ -89,6 +99,10 @@ impl News {
             }
             What::Records(kind) => self.topics.count_up(Topic::Records(kind)),
             What::Shares => self.topics.count_up(Topic::Shares),
+            What::Word(word) => {
+                let hearers = self.overhearers.lock().unwrap_or_else(PoisonError::into_inner);
+                return hearers.iter().for_each(|hearer| hearer(word));
+            }
             What::Everything => self.topics.count_up(Topic::Any),
             // Of a later version; whoever knows it waits for anything.
             What::Unknown => {}

@@ -20,6 +20,8 @@ pub(super) enum What<'a> {
     Token(&'a str, Outline),
     Records(Kind),
     Shares,
+    /// Said, not written.
+    Word(&'a str),
     Everything,
     Unknown,
 }
@@ -42,6 +44,7 @@ fn what_of(text: &str) -> Option<What<'_>> {
         }
         "forgotten" => What::Token(rest, Outline::default()),
         "shares" => What::Shares,
+        "word" => What::Word(rest),
         "record" => Kind::ALL.into_iter().find(|kind| kind.name() == rest).map_or(What::Unknown, What::Records),
         "*" => What::Everything,
         _ => What::Unknown,
