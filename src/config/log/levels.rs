@@ -72,6 +72,7 @@ const ROOMS: &[&str] = &[
     "replicas",
     "sandbox",
     "session",
+    "share",
     "store",
     "submit",
     "token",
