@@ -89,7 +89,9 @@ impl Party {
         }
         self.check(&granted).await?;
         let identity = granted.identity.as_ref().map(ToString::to_string);
-        let now = clock::now();
+        let ahead = store.clock_ahead();
+        let now = clock::now() + ahead;
+        let granted = Granted { access: granted.access.later(ahead), ..granted };
         let remarks = remarks(token, &granted, now);
         update(store, &token.name, |state| state.authorized(granted.clone(), token.binding(), now)).await?;
         info!(token = token.name, identity, "token.authorized");

@@ -39,6 +39,8 @@ type Ask = Box<dyn Fn() -> Facts + Send + Sync>;
 
 /// For so long a look serves those who look after it: whoever asks often does not make the store busy.
 const FRESH: Duration = Duration::from_secs(1);
+/// The checks that ask the store.
+pub const OF_THE_STORE: [&str; 2] = ["store", "tokens"];
 /// How long the store may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -68,6 +70,15 @@ impl Health {
         let picture = Arc::new(Picture::of(&self.sources, facts, states, clock::now()));
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&picture)));
         picture
+    }
+
+    /// The checks that need no store: an answer at once, also where the database does not answer.
+    #[must_use]
+    pub fn own_checks(&self) -> Vec<Check> {
+        let facts = self.facts.get().map(|ask| ask()).unwrap_or_default();
+        let open = picture::sessions(&self.sources).iter().map(|one| one.before_login + one.logged_in).sum();
+        let all = checks::checks(&facts, open, None, &picture::Accounts::default());
+        all.into_iter().filter(|check| !OF_THE_STORE.contains(&check.name.as_str())).collect()
     }
 
     /// Who else serves.

@@ -140,6 +140,12 @@ impl Entry {
         Told::concerns(told.map(|told| told.outline), &outline)
     }
 
+    /// Whether the successor of a refresh token was received and could not be saved yet.
+    pub(super) fn holds_successor(&self) -> bool {
+        let pending = self.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.as_ref().is_some_and(Pending::rotates)
+    }
+
     /// Grows when others change its state.
     pub(super) fn changes(&self, store: &dyn Store) -> u64 {
         store.changes(Topic::Token(&self.name))

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::entry::Entry;
 use super::error::TokenError;
-use super::lease::{Lease, news};
+use super::lease::{self, Lease, news};
 use super::life::Shared;
 use super::want::{Want, suitable};
 use crate::model::{AccessToken, Grant, Granted, LONGEST_BACK_OFF, TokenState, Trouble, TroubleClass};
@@ -27,6 +27,13 @@ pub(super) struct Pending {
     at: DateTime<Utc>,
 }
 
+impl Pending {
+    /// The refresh token that was spent has a successor.
+    pub(super) const fn rotates(&self) -> bool {
+        self.granted.refresh.is_some()
+    }
+}
+
 /// Attempts to save a grant before the flight gives up and leaves it pending.
 const SAVE_ATTEMPTS: u32 = 5;
 const SAVE_PAUSE: Duration = Duration::from_millis(200);
@@ -41,10 +48,9 @@ pub(super) async fn in_time<T>(answer: Answer<'_, T>) -> Result<T, StoreError> {
 
 /// Brings what is wanted, from the store or from the provider.
 pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<AccessToken, TokenError> {
-    save_pending(shared, entry).await?;
-    match look(shared, entry, want).await {
-        Ok(Look { brought: Some(found), .. }) => return Ok(found),
-        Ok(_) => {}
+    match found(shared, entry, want).await {
+        Ok(Some(found)) => return Ok(found),
+        Ok(None) => {}
         // What is known serves until there is a store to ask whether somebody has changed it.
         Err(TokenError::Store(fault)) if fault.is_absence() => {
             return entry.known(want, shared.now()).ok_or(fault.into());
@@ -56,7 +62,10 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
         let seen = entry.changes(shared.store.as_ref());
         if let Some(lease) = Lease::take(shared, entry).await? {
             let brought = lease.during(refresh(shared, entry, want, &lease)).await;
-            lease.release().await;
+            // The store still has the refresh token that was spent: it stays ours until its successor is there.
+            if !entry.holds_successor() {
+                lease.release().await;
+            }
             if let Some(brought) = brought.transpose() {
                 return brought;
             }
@@ -70,6 +79,17 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
             return Ok(found);
         }
     }
+}
+
+/// What is there already, once what pends is saved.
+async fn found(shared: &Shared, entry: &Entry, want: &Want) -> Result<Option<AccessToken>, TokenError> {
+    if entry.holds_successor() {
+        let saved = save_pending(shared, entry).await;
+        lease::after(shared, entry, saved.is_ok()).await;
+        saved?;
+    }
+    save_pending(shared, entry).await?;
+    Ok(look(shared, entry, want).await?.brought)
 }
 
 /// What the store has.

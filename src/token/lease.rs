@@ -96,6 +96,16 @@ async fn ask(shared: &Shared, entry: &Entry) -> Result<bool, StoreError> {
     in_time(shared.store.lease(&entry.name, &shared.owner, shared.settings().lease)).await
 }
 
+/// After an attempt to save what could not be saved under the lease: it goes on until that is done. Where the store cannot be
+/// asked for it either, its answer is for the log of the attempt.
+pub(super) async fn after(shared: &Shared, entry: &Entry, saved: bool) {
+    if saved {
+        drop(in_time(shared.store.release(&entry.name, &shared.owner)).await);
+    } else {
+        drop(ask(shared, entry).await);
+    }
+}
+
 /// Waits until whoever holds the lease may be done: what it saves is news.
 pub(super) async fn news(shared: &Shared, entry: &Entry, seen: u64) {
     tokio::select! {

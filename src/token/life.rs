@@ -5,7 +5,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, warn};
 
 use super::entries::Entries;
@@ -54,7 +54,9 @@ pub(super) struct Shared {
 /// A declared token with the HTTP client of its provider.
 type Declared = (Arc<Token>, Http);
 
-/// For what could not be saved until the end.
+/// Between two attempts to save at the end.
+const BETWEEN_SAVES: Duration = Duration::from_millis(500);
+/// For what could not be saved until the end, at least.
 const LAST_SAVE: Duration = Duration::from_secs(3);
 
 impl Tokens {
@@ -174,13 +176,19 @@ impl Tokens {
     /// Waits until no refresh is under way and all that was received is saved, about `limit` at most: one that is cut off may lose
     /// a rotated refresh token.
     pub async fn settle(&self, limit: Duration) {
+        let end = Instant::now() + limit;
         let unfinished = self.0.flights.finished(limit).await;
         if unfinished > 0 {
             warn!(unfinished, "token.refresh_cut_off");
         }
-        let end = Instant::now() + LAST_SAVE;
+        let end = end.max(Instant::now() + LAST_SAVE);
         for entry in &self.0.entries() {
-            if !matches!(timeout_at(end, save_pending(&self.0, entry)).await, Ok(Ok(()))) {
+            let saving = async {
+                while save_pending(&self.0, entry).await.is_err() {
+                    sleep(BETWEEN_SAVES).await;
+                }
+            };
+            if timeout_at(end, saving).await.is_err() {
                 error!(token = entry.token.name, "token.lost_with_the_process");
             }
         }

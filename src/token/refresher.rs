@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
@@ -38,6 +38,8 @@ impl Tokens {
                 warn!(error = %fault, "store.failed");
             }
             let mut next = now + LONGEST;
+            // Whatever is heard meanwhile may be of one that was looked at already.
+            self.shared().heard.sleeps_until(DateTime::<Utc>::MAX_UTC);
             for entry in &self.shared().entries() {
                 let ahead = staggered(self.shared(), &entry.name);
                 let Some(due) = entry.due(ahead, store, now) else { continue };

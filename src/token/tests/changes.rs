@@ -241,6 +241,8 @@ async fn a_successor_that_waits_heals_what_another_process_gave_up() {
     assert!(tokens.access_token(NAME, USER).await.is_err());
     scene.endpoint.next(error(400, "invalid_grant", ""));
     let (other, _store) = scene.process("other");
+    // Its lease ran out, as it does where nothing can be written for long.
+    store.release(NAME, "one").await.unwrap();
     assert!(matches!(other.access_token(NAME, USER).await, Err(TokenError::NeedsAuthorization { .. })));
     assert_eq!(material(&store).await, (None, some("r1")));
     flaky.has_space();
@@ -358,5 +360,24 @@ async fn a_token_that_is_known_serves_while_the_store_is_away() {
     assert_eq!(tokens.access_token(NAME, USER).await.unwrap(), known);
     // A refresh token may be spent only where its successor can be kept.
     assert!(matches!(tokens.refresh(NAME, USER).await, Err(TokenError::Store(_))));
+    assert_eq!(scene.endpoint.requests().len(), 1);
+}
+
+/// The store takes leases and no states, as while its key is changed or its disk is full: whoever else refreshed now would spend
+/// the same refresh token once more.
+#[tokio::test]
+async fn a_refresh_token_whose_successor_cannot_be_saved_is_nobody_elses() {
+    let scene = Scene::new().await;
+    let (_, store) = scene.imported().await;
+    let disk = Arc::new(endpoint::FullDisk::later(store));
+    let one = scene.tokens("one", Grant::RefreshToken, Arc::clone(&disk) as Arc<dyn Store>);
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    assert!(matches!(one.access_token(NAME, USER).await, Err(TokenError::Store(_))));
+    let (other, _store) = scene.process("other");
+    let waiting = tokio::time::timeout(Duration::from_secs(3), other.access_token(NAME, USER)).await;
+    assert!(waiting.is_err() && scene.endpoint.requests().len() == 1);
+    disk.has_space();
+    assert_eq!(one.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
+    assert_eq!(other.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
     assert_eq!(scene.endpoint.requests().len(), 1);
 }
