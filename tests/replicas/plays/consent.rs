@@ -8,6 +8,7 @@ use crate::programs::account_at;
 use crate::stage::{PERSON, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn a_consent_that_began_on_a_replica_that_died_ends_on_another() {
     let Some(mut scene) = Scene::shared().await else { return };
     let stage = &mut scene.stage;

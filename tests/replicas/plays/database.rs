@@ -13,6 +13,7 @@ use crate::wire::Mode;
 const AWAY: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn sessions_and_cached_tokens_survive_a_restart_of_the_database() {
     let Some(scene) = Scene::own().await else { return };
     let mut under_way = sessions(&scene.stage).await;
@@ -34,6 +35,7 @@ async fn sessions_and_cached_tokens_survive_a_restart_of_the_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn a_database_that_is_frozen_holds_up_no_login_with_a_cached_token() {
     let Some(scene) = Scene::own().await else { return };
     let mut under_way = sessions(&scene.stage).await;
@@ -49,6 +51,7 @@ async fn a_database_that_is_frozen_holds_up_no_login_with_a_cached_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn a_replica_without_the_database_serves_what_it_knows_and_the_others_refresh() {
     let Some(scene) = Scene::shared().await else { return };
     scene.ledger.strict(true);
@@ -63,6 +66,7 @@ async fn a_replica_without_the_database_serves_what_it_knows_and_the_others_refr
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn a_database_far_away_costs_cached_logins_nothing() {
     let Some(scene) = Scene::shared().await else { return };
     scene.ledger.strict(true);

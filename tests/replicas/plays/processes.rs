@@ -15,6 +15,7 @@ async fn refreshed_by_others(stage: &Stage, tokens: &[usize], replica: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn a_replica_that_dies_at_its_refreshes_is_taken_over() {
     let Some(mut scene) = Scene::shared().await else { return };
     let held = killed_at_refreshes(&mut scene.stage, 0).await;
@@ -30,6 +31,7 @@ async fn a_replica_that_dies_at_its_refreshes_is_taken_over() {
 
 /// What no disk has seen is gone with the process. One token is lost, a person is called once, and nothing else suffers.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn an_answer_that_dies_with_its_replica_costs_one_token_and_one_call() {
     let Some(mut scene) = Scene::shared().await else { return };
     let stage = &mut scene.stage;
@@ -55,6 +57,7 @@ async fn an_answer_that_dies_with_its_replica_costs_one_token_and_one_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn a_replica_that_dies_amid_messages_loses_and_doubles_none() {
     let Some(mut scene) = Scene::shared().await else { return };
     for replica in [0, 1, 2] {
@@ -69,6 +72,7 @@ async fn a_replica_that_dies_amid_messages_loses_and_doubles_none() {
 
 /// In the end it wakes up, believes in leases that are long over, and must not spend what others have.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn a_replica_that_stands_still_for_longer_than_its_leases_does_no_harm() {
     let Some(mut scene) = Scene::shared().await else { return };
     let held = stopped_at_refreshes(&mut scene.stage, 2).await;
@@ -81,6 +85,7 @@ async fn a_replica_that_stands_still_for_longer_than_its_leases_does_no_harm() {
 
 /// One after the other, as an upgrade does it: no program notices.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn replicas_that_are_drained_one_after_the_other_refuse_nobody() {
     let Some(mut scene) = Scene::shared().await else { return };
     scene.ledger.strict(true);
