@@ -99,7 +99,7 @@ catalogue! {
     Histogram "gatepost_token_refresh_duration_seconds" [] "How long the token endpoint took, of refreshes that succeeded";
     Gauge "gatepost_certificate_expires_in_seconds" [] "Seconds until the certificate of the listeners ends";
     Counter "gatepost_store_errors_total" [] "Times that the store could not be read or written";
-    Counter "gatepost_store_statements_total" ["about"] "Statements to the database that replicas share, by what they are about; about: tokens, records, leases, notices, deeds, uses, sealing, schema, replicas, news, transaction, other. None with SQLite";
+    Counter "gatepost_store_statements_total" ["about"] "Statements to the database that replicas share, by what they are about; about: tokens, records, leases, notices, deeds, uses, sealing, schema, replicas, news, shares, transaction, other. None with SQLite";
     Counter "gatepost_config_reloads_total" ["outcome"] "Reloads of the configuration; outcome: success, failed";
     Gauge "gatepost_config_last_reload_successful" [] "0 while the last reload of the configuration was refused, else 1";
     Gauge "gatepost_config_last_reload_success_timestamp_seconds" [] "When the configuration in use was read, in seconds since 1970";
