@@ -34,6 +34,8 @@ pub struct Permit {
     news: bool,
     yielding: bool,
     released: bool,
+    /// Where it is given back: a limit that came with a reload counts only those after it.
+    counted: Option<Arc<Parts>>,
 }
 
 /// Someone waits; leaves the queue when dropped.
@@ -58,11 +60,9 @@ impl MailboxGate {
         self.parts.as_ref().map_or(rules, |parts| parts.narrow(pass, rules))
     }
 
-    /// One has gone; under the gate's lock.
-    fn took(&self, pass: Pass) {
-        if let Some(parts) = &self.parts {
-            parts.enter(pass, pass.rules(self.limits));
-        }
+    /// One has gone; under the gate's lock. Says where it is to be given back.
+    fn took(&self, pass: Pass) -> Option<Arc<Parts>> {
+        self.parts.clone().filter(|parts| parts.enter(pass, pass.rules(self.limits)))
     }
 
     /// Waits for its turn, as long and with as many others as the settings allow; not at all where that would be in vain.
@@ -90,8 +90,8 @@ impl MailboxGate {
         let now = Instant::now();
         let mut mailboxes = self.gate.lock();
         let entered = mailboxes.enter(&self.key, now).line(pass).enter(self.rules(pass), now)?;
-        self.took(pass);
-        Some(self.permit(pass, entered))
+        let counted = self.took(pass);
+        Some(self.permit(pass, entered, counted))
     }
 
     /// Which one, of all.
@@ -112,8 +112,8 @@ impl MailboxGate {
         let rules = self.rules(pass);
         let line = mailboxes.enter(&self.key, now).line(pass);
         if let Some(entered) = line.enter(rules, now) {
-            self.took(pass);
-            return Ok(Begun::Through(self.permit(pass, entered)));
+            let counted = self.took(pass);
+            return Ok(Begun::Through(self.permit(pass, entered, counted)));
         }
         if line.queue.len() >= settings.waiters {
             return Err(Full::Crowded { waiters: settings.waiters });
@@ -123,8 +123,8 @@ impl MailboxGate {
         Ok(Begun::Waiting(waiting, call))
     }
 
-    fn permit(&self, pass: Pass, Entered { probes, news }: Entered) -> Permit {
-        Permit { mailbox: self.clone(), pass, probes, news, yielding: false, released: false }
+    fn permit(&self, pass: Pass, Entered { probes, news }: Entered, counted: Option<Arc<Parts>>) -> Permit {
+        Permit { mailbox: self.clone(), pass, probes, news, yielding: false, released: false, counted }
     }
 
     /// The provider said that it is too much, to nobody in particular. Returns how long nobody follows, if that is new.
@@ -189,9 +189,9 @@ impl Waiting<'_> {
                 Answer::Go => {
                     line.queue.leave(number);
                     let entered = line.lane.enter(rules, now);
-                    mailbox.took(pass);
+                    let counted = mailbox.took(pass);
                     line.queue.call_first();
-                    return Ok(entered);
+                    return Ok((entered, counted));
                 }
                 Answer::Later(Hindrance::Sessions | Hindrance::Share, _) => line.wanted.notify_one(),
                 _ => {}
@@ -199,7 +199,7 @@ impl Waiting<'_> {
             Err((answer, now))
         });
         let (hindrance, at, now) = match answer {
-            Ok(entered) => return Ok(Looked::Through(self.mailbox.permit(self.pass, entered))),
+            Ok((entered, counted)) => return Ok(Looked::Through(self.mailbox.permit(self.pass, entered, counted))),
             Err((Answer::NotBefore(at, hindrance), now)) => (hindrance, Some(at), now),
             Err((Answer::Later(hindrance, at), now)) => (hindrance, at.filter(|at| *at < deadline), now),
             Err((Answer::Go, now)) => (Hindrance::Sessions, None, now),
@@ -258,7 +258,7 @@ impl Permit {
         }
         self.mailbox.with(self.pass, |line, _, now| {
             line.lane.leave(self.probes, now);
-            if let Some(parts) = &self.mailbox.parts {
+            if let Some(parts) = &self.counted {
                 parts.leave(self.pass);
             }
             line.yielding -= usize::from(self.yielding);

@@ -31,17 +31,16 @@ impl Parts {
         Rules { closed: !has_room, wanted, ..rules }
     }
 
-    pub(super) fn enter(&self, pass: Pass, rules: Rules) {
-        if let Some((name, measure)) = self.measure(pass, rules) {
-            self.shares.enter(name, measure);
-        }
+    /// One has gone. `true` where it is to be given back.
+    pub(super) fn enter(&self, pass: Pass, rules: Rules) -> bool {
+        let Some((name, measure)) = self.measure(pass, rules) else { return false };
+        self.shares.enter(name, measure);
+        !measure.lasting
     }
 
-    /// A message counts for a minute, and is then forgotten by itself.
+    /// What was counted is used no more. A message counts for a minute, and is then forgotten by itself.
     pub(super) fn leave(&self, pass: Pass) {
-        if pass != Pass::Message
-            && let Some(name) = self.name(pass)
-        {
+        if let Some(name) = self.name(pass) {
             self.shares.leave(name);
         }
     }
