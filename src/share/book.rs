@@ -128,13 +128,23 @@ impl Book {
     }
 
     /// What to ask the store.
-    pub(super) fn asks(&mut self, most: usize, now: Instant) -> Vec<Ask> {
+    pub(super) fn asks(&mut self, now: Instant) -> Vec<Ask> {
         self.sweep(now);
         let fellows = self.fellows;
         let due = |name: &&Arc<str>| self.parts.get(*name).is_some_and(|part| part.is_due(fellows, now));
-        let due: Vec<_> = self.looked_after.iter().filter(due).take(most).cloned().collect();
+        let due: Vec<_> = self.looked_after.iter().filter(due).cloned().collect();
         let ask = |name: &Arc<str>| self.parts.get_mut(name).map(|part| part.ask(name, fellows, now));
         due.iter().filter_map(ask).collect()
+    }
+
+    /// What has been sent within the last minute goes on counting by rows, and the rest is left to the others: from now on
+    /// nothing more is used here.
+    pub(super) fn last_asks(&mut self, now: Instant) -> Vec<Ask> {
+        self.sweep(now);
+        self.fellows = Fellows { counted: 0, until: Some(now + MINUTE), ..self.fellows };
+        let fellows = self.fellows;
+        let lasting = self.parts.iter_mut().filter(|(_, part)| part.lasting && (part.inside > 0 || part.leased() > 0));
+        lasting.map(|(name, part)| part.last_ask(name, fellows, now)).collect()
     }
 
     /// The answers.
@@ -176,8 +186,10 @@ impl Book {
     /// The sign of life that is due.
     pub(super) fn beat(&mut self, buries: bool, leaves: bool) -> Beat {
         let bowed = || self.looked_after.iter().filter_map(|name| self.parts.get(name));
+        let has_row = |part: &Part| !part.lasting || part.inside == 0 || part.is_in_store();
         // Before the first beat nobody has a part that he could not divide further.
         let could = match self.counted {
+            _ if leaves && self.parts.values().all(has_row) => u32::MAX,
             0 => u32::MAX,
             _ if bowed().all(|part| part.has_bowed(self.fellows)) => self.fellows.counted,
             counted => counted,
@@ -215,6 +227,16 @@ impl Book {
         }
         for part in self.looked_after.iter().filter_map(|name| self.parts.get(name)) {
             part.changed.notify_waiters();
+        }
+        if *lapsed {
+            self.tidy_all();
+        }
+    }
+
+    fn tidy_all(&mut self) {
+        let names: Vec<_> = self.parts.keys().cloned().collect();
+        for name in &names {
+            self.tidy(name);
         }
     }
 
@@ -272,6 +294,11 @@ impl Book {
                 self.parts.remove(name);
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.parts.contains_key(name)
     }
 
     #[cfg(test)]

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::book::{Book, Figures, LEASE, Measure};
-use crate::store::shares::Shared;
+use crate::store::shares::{Ask, Shared};
 use crate::store::{Store, StoreError, Topic};
 
 /// The parts of this replica, and who looks after them.
@@ -142,8 +142,19 @@ impl Shares {
     pub async fn keep(self: Arc<Self>, end: CancellationToken) {
         let mut rounds = Rounds { beaten: None, looked: None, heard: 0, since: Instant::now() };
         while end.run_until_cancelled(self.round(&mut rounds)).await.is_some() {}
+        drop(timeout(PATIENCE, self.part()).await);
+    }
+
+    /// Whoever comes next need not wait until what was not used here counts no more.
+    async fn part(&self) {
+        let asks = self.book().last_asks(Instant::now());
+        for some in asks.chunks(BATCH) {
+            if !matches!(self.ask_for(some).await, Ok(true)) {
+                break;
+            }
+        }
         let beat = self.book().beat(false, true);
-        drop(timeout(PATIENCE, self.store.hold(beat)).await);
+        drop(self.store.hold(beat).await);
     }
 
     async fn round(&self, rounds: &mut Rounds) {
@@ -166,11 +177,11 @@ impl Shares {
         if rounds.beaten.is_none_or(|at| now.duration_since(at) >= BEAT) {
             self.beat(rounds).await?;
         }
-        if rounds.looked.is_none() {
+        if rounds.looked.is_none_or(|at| now.duration_since(at) >= LOOK) {
             self.listen(rounds).await?;
         }
-        while self.ask(rounds).await? == BATCH {}
-        Ok(())
+        // Once: what is denied is due again at once.
+        self.ask(rounds).await
     }
 
     /// Says that it lives, and hears how many others do.
@@ -200,28 +211,33 @@ impl Shares {
         if again { self.beat(rounds).await } else { Ok(()) }
     }
 
-    async fn ask(&self, rounds: &mut Rounds) -> Result<usize, StoreError> {
-        let (asks, number) = {
-            let mut book = self.book();
-            (book.asks(BATCH, Instant::now()), book.next_number())
-        };
-        if asks.is_empty() {
-            return Ok(0);
-        }
-        match self.within(self.store.share(&self.owner, number, asks.clone())).await {
-            Ok(Shared::Given(given)) => {
-                self.book().given(&given, Instant::now());
-                Ok(asks.len())
-            }
-            Ok(Shared::Lapsed) => {
-                self.book().failed(&asks);
-                self.beat(rounds).await.map(|()| 0)
-            }
-            Err(error) => {
-                self.book().failed(&asks);
-                Err(error)
+    async fn ask(&self, rounds: &mut Rounds) -> Result<(), StoreError> {
+        let asks = self.book().asks(Instant::now());
+        for some in asks.chunks(BATCH) {
+            match self.ask_for(some).await {
+                Ok(true) => {}
+                // Of those that have their answer this changes nothing.
+                Ok(false) => {
+                    self.book().failed(&asks);
+                    return self.beat(rounds).await;
+                }
+                Err(error) => {
+                    self.book().failed(&asks);
+                    return Err(error);
+                }
             }
         }
+        Ok(())
+    }
+
+    /// `false`: it was believed dead.
+    async fn ask_for(&self, asks: &[Ask]) -> Result<bool, StoreError> {
+        let number = self.book().next_number();
+        match self.within(self.store.share(&self.owner, number, asks.to_vec())).await? {
+            Shared::Given(given) => self.book().given(&given, Instant::now()),
+            Shared::Lapsed => return Ok(false),
+        }
+        Ok(true)
     }
 
     async fn within<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {

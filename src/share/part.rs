@@ -152,6 +152,11 @@ impl Part {
         }
     }
 
+    /// Whether the store has a row of all that is used.
+    pub(super) fn is_in_store(&self) -> bool {
+        self.sure && self.flight.is_none() && matches!(self.mode, Mode::Row(units) if self.inside <= units)
+    }
+
     /// Whether there is something to ask, or to give back.
     pub(super) fn is_due(&self, fellows: Fellows, now: Instant) -> bool {
         self.flight.is_none()
@@ -185,6 +190,13 @@ impl Part {
         self.flight = Some(Flight { keep, need, freed: 0 });
         self.claims |= need > 0;
         Ask { name: Arc::clone(name), most: self.most, lasting: self.lasting, keep, need, wish, leaves }
+    }
+
+    /// The same at the end: a row of what is used, and no more.
+    pub(super) fn last_ask(&mut self, name: &Arc<str>, fellows: Fellows, now: Instant) -> Ask {
+        self.mode = Mode::Row(self.inside);
+        let ask = self.ask(name, fellows, now);
+        Ask { need: 0, wish: 0, leaves: false, ..ask }
     }
 
     /// The answer.

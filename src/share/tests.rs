@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::book::{Book, Measure};
-use crate::store::shares::{Ask, Shared};
+use crate::store::shares::{Ask, Shared, Standing, Want};
 use model::{Model, SECOND};
 
 /// Some replicas, and the store.
@@ -16,6 +16,8 @@ struct World {
     replicas: Vec<Replica>,
     now: Instant,
     started: usize,
+    /// Until when messages count that were sent by those that have parted.
+    sent: Vec<(Instant, u32)>,
 }
 
 struct Replica {
@@ -68,11 +70,12 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     proptest::collection::vec(deed, 0..400)
 }
 
+const MINUTE: Duration = Duration::from_mins(1);
 const LIMITS: [&str; 2] = ["sessions", "messages"];
 
 impl World {
     fn new() -> Self {
-        Self { model: Model::default(), replicas: Vec::new(), now: Instant::now(), started: 0 }
+        Self { model: Model::default(), replicas: Vec::new(), now: Instant::now(), started: 0, sent: Vec::new() }
     }
 
     fn join(&mut self) {
@@ -128,10 +131,9 @@ impl World {
             Deed::Look(who) => self.look(who),
             Deed::Beat(who) => self.beat(who),
             Deed::Part(who) => {
-                let idle = |replica: &Replica| LIMITS.iter().all(|name| replica.book.inside(name) == 0);
+                let idle = |replica: &Replica| replica.book.inside(LIMITS[0]) == 0;
                 if self.replicas.len() > 1 && self.replicas.get(who).is_some_and(idle) {
-                    let mut replica = self.replicas.remove(who);
-                    self.model.hold(&replica.book.beat(false, true), now);
+                    self.part(who);
                 }
             }
         }
@@ -152,9 +154,19 @@ impl World {
         }
     }
 
+    fn part(&mut self, who: usize) {
+        let (mut replica, now) = (self.replicas.remove(who), self.now);
+        let asks = replica.book.last_asks(now);
+        self.sent.push((now + MINUTE, replica.book.inside(LIMITS[1])));
+        if let Shared::Given(given) = self.model.share(&replica.owner, &asks, now).0 {
+            replica.book.given(&given, now);
+        }
+        self.model.hold(&replica.book.beat(false, true), now);
+    }
+
     fn ask(&mut self, who: usize) {
         let Some(replica) = self.replicas.get_mut(who).filter(|replica| replica.asks.is_none()) else { return };
-        let asks = replica.book.asks(10, self.now);
+        let asks = replica.book.asks(self.now);
         replica.asks = (!asks.is_empty()).then_some(asks);
     }
 
@@ -204,8 +216,54 @@ impl World {
     }
 
     fn used(&self, name: &str) -> u32 {
-        self.replicas.iter().map(|replica| replica.book.inside(name)).sum()
+        let here: u32 = self.replicas.iter().map(|replica| replica.book.inside(name)).sum();
+        let sent = self.sent.iter().filter(|(until, _)| name == LIMITS[1] && *until > self.now);
+        here + sent.map(|(_, messages)| messages).sum::<u32>()
     }
+}
+
+#[test]
+fn whoever_starts_after_the_only_one_may_use_what_that_did_not() {
+    let (mut world, most) = (World::new(), [2, 6]);
+    world.join();
+    for _ in 0..2 {
+        world.do_it(&Deed::Come(0, 1), most);
+    }
+    world.part(0);
+    world.join();
+    for _ in 0..5 {
+        for deed in [Deed::Come(0, 1), Deed::Ask(0), Deed::Decide(0), Deed::Answer(0)] {
+            world.do_it(&deed, most);
+        }
+    }
+    assert_eq!(world.replicas[0].book.inside(LIMITS[1]), 4, "two of six have gone");
+}
+
+#[test]
+fn what_could_not_be_told_at_the_end_counts_as_all_of_the_part() {
+    let (mut world, most) = (World::new(), [2, 6]);
+    world.join();
+    world.do_it(&Deed::Come(0, 1), most);
+    let mut replica = world.replicas.remove(0);
+    let _lost = replica.book.last_asks(world.now);
+    world.model.hold(&replica.book.beat(false, true), world.now);
+    world.join();
+    for deed in [Deed::Come(0, 1), Deed::Ask(0), Deed::Decide(0), Deed::Answer(0)] {
+        world.do_it(&deed, most);
+    }
+    assert_eq!(world.replicas[0].book.inside(LIMITS[1]), 0);
+}
+
+#[test]
+fn a_lapse_leaves_nothing_to_look_after_that_is_not_in_use() {
+    let mut world = World::new();
+    world.join();
+    let want = Want { name: LIMITS[0].into(), most: 2, lasting: false, units: 1 };
+    world.replicas[0].book.heard(&[want], world.now);
+    assert!(world.replicas[0].book.knows(LIMITS[0]), "others wait for it");
+    let lapsed = Standing { holders: 2, counted: 2, lapsed: true, rows: Some(Vec::new()) };
+    world.replicas[0].book.beaten(&lapsed, world.now);
+    assert!(!world.replicas[0].book.knows(LIMITS[0]));
 }
 
 proptest! {
@@ -222,7 +280,6 @@ proptest! {
         for deed in &deeds {
             world.do_it(deed, most);
             for (name, most) in LIMITS.into_iter().zip(most) {
-                // A message of a replica that has parted counts on: it parts without any.
                 prop_assert!(world.used(name) <= most, "{name}: {} of {most} after {deed:?}", world.used(name));
                 prop_assert!(world.model.claimed(name, most) <= most, "{name} claimed after {deed:?}");
             }

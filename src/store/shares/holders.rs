@@ -84,6 +84,8 @@ pub fn turn(beat: &Beat, all: &[Holder]) -> Turn {
     let before = mine.map_or(0, |mine| mine.counted);
     let all_count = left.iter().all(|other| other.counted == 0 || other.counted >= holders);
     let counted = match before {
+        // All that it has sent has a row.
+        _ if beat.leaves && beat.could == u32::MAX => 0,
         before if before >= holders && !all_count => before,
         // More are counted than before: that makes its parts smaller, so it must have seen to it.
         before if before > 0 && before < holders => {

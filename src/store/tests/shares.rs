@@ -188,3 +188,50 @@ async fn what_a_dead_replica_held_comes_free_and_what_it_has_sent_a_minute_later
     assert_eq!(store.hold(beat("b", 7, 2)).await.unwrap().counted, 1);
     assert_eq!(units(store.share("b", 8, vec![ask("messages", 0, 4)]).await.unwrap()), [Some(4)]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_in_vain_for_many_limits_lives_on() {
+    let Some(replicas) = Replicas::of(2).await else { return };
+    let measure = Measure { most: 1, lasting: false };
+    let limits: Vec<Arc<str>> = (0..100).map(|number| format!("desk{number}").into()).collect();
+    let mut users = JoinSet::new();
+    for (shares, name) in [0, 1].into_iter().flat_map(|at| limits.iter().map(move |name| (at, name))) {
+        let (shares, name) = (Arc::clone(&replicas.all[shares]), Arc::clone(name));
+        users.spawn(async move {
+            // Whoever has it keeps it.
+            std::mem::forget(shares.take(&name, measure, LONG).await);
+        });
+    }
+    let all = limits.len().to_string();
+    timeout(LONG, async {
+        while replicas.ask("SELECT count(*) FROM shares WHERE wants > 0").await != all {
+            sleep(Duration::from_millis(50)).await;
+        }
+        let ends =
+            async |which| replicas.ask(&format!("SELECT {which}(ends_at) FROM holders")).await.parse::<i64>().unwrap();
+        let last = ends("max").await;
+        while ends("min").await <= last {
+            sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("both beat");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_was_counted_is_given_back() {
+    let Some(replicas) = Replicas::of(1).await else { return };
+    let (gate, session) = (gate(&replicas.all[0]), Pass::Session(Protocol::Smtp));
+    let of = |smtp_sessions| {
+        let limits = MailboxLimits { smtp_sessions, messages_per_minute: None, imap_sessions: None };
+        gate.of(&Provider { name: "corp".into(), limits, ..Provider::default() }, "desk@example.com")
+    };
+    let unbounded = of(None).enter_now(session).expect("no limit");
+    let bounded = of(NonZeroU32::new(3)).enter_now(session).expect("a limit came");
+    drop(unbounded);
+    let measure = Measure { most: 1, lasting: false };
+    let name = "smtp_sessions/corp/desk@example.com".into();
+    assert_eq!(replicas.all[0].look(&name, measure), (false, 0), "one is in use");
+    drop(bounded);
+    assert_eq!(replicas.all[0].look(&name, measure), (true, 0));
+}
