@@ -19,7 +19,7 @@ use crate::explain;
 use crate::metrics::{Outcome, Way};
 use crate::model::Account;
 use crate::proto::{ClientText, Credentials, LoginFailure, UpstreamLogin};
-use crate::share::{Measure, Unit};
+use crate::share::{Measure, Taken, Unit};
 use crate::submit::gate::Permit;
 use crate::submit::kept::Origin;
 use crate::upstream::Upstream;
@@ -141,8 +141,10 @@ impl Dialogue<'_> {
         let (Some(shares), Ok(most)) = (&service.shares, u32::try_from(most)) else { return Ok((admitted, None)) };
         let (limit, measure) = (format!("account_sessions/{name}").into(), Measure { most, lasting: false });
         match shares.take(&limit, measure, UNIT).await {
-            Some(unit) => Ok((admitted, Some(Box::new(unit)))),
-            None => Err(self.crowded(&admitted.account)),
+            Taken::Unit(unit) => Ok((admitted, Some(Box::new(unit)))),
+            // The bound is there to protect: of a database that is slow or away it would protect nobody.
+            Taken::Unanswered => Ok((admitted, None)),
+            Taken::None => Err(self.crowded(&admitted.account)),
         }
     }
 

@@ -111,6 +111,11 @@ impl Book {
         }
     }
 
+    /// How often the store has said what there is of a limit that somebody waits for.
+    pub(super) fn answers(&self, name: &str) -> u64 {
+        self.parts.get(name).map_or(0, |part| part.answers)
+    }
+
     /// How many units others wait for, and how to hear of it; of a limit that is in use.
     pub(super) fn wanted(&self, name: &str) -> Option<(u32, &Arc<Notify>)> {
         self.parts.get(name).map(|part| (part.wanted, &part.changed))

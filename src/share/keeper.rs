@@ -22,6 +22,17 @@ pub struct Shares {
     away: AtomicBool,
 }
 
+/// What came of waiting for a unit.
+#[derive(Debug)]
+pub enum Taken {
+    /// There was one.
+    Unit(Unit),
+    /// All are in use, and the store says so.
+    None,
+    /// The store has not answered: nobody knows.
+    Unanswered,
+}
+
 /// A unit in use, until dropped.
 #[derive(Debug)]
 pub struct Unit {
@@ -103,18 +114,26 @@ impl Shares {
     }
 
     /// A unit, waited for at most so long.
-    pub async fn take(self: &Arc<Self>, name: &Arc<str>, measure: Measure, wait: Duration) -> Option<Unit> {
+    pub async fn take(self: &Arc<Self>, name: &Arc<str>, measure: Measure, wait: Duration) -> Taken {
         let deadline = Instant::now() + wait;
-        let mut wanting: Option<Wanting> = None;
+        let mut wanting: Option<(Wanting, u64)> = None;
         loop {
-            let changed = wanting.as_ref().map(Wanting::changed);
+            let changed = wanting.as_ref().map(|(wanting, _)| wanting.changed());
             let heard = changed.as_ref().map(|changed| changed.notified());
             if let Some(unit) = self.try_take(name, measure) {
-                return Some(unit);
+                return Taken::Unit(unit);
             }
-            match heard {
-                Some(heard) => timeout_at(deadline, heard).await.ok()?,
-                None => wanting = Some(self.want(name, measure)),
+            match (heard, &wanting) {
+                (Some(heard), Some((_, answers))) => {
+                    if timeout_at(deadline, heard).await.is_err() {
+                        let is_silent = self.book().answers(name) == *answers;
+                        return if is_silent { Taken::Unanswered } else { Taken::None };
+                    }
+                }
+                _ => {
+                    let answers = self.book().answers(name);
+                    wanting = Some((self.want(name, measure), answers));
+                }
             }
         }
     }

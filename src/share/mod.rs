@@ -11,4 +11,4 @@ mod part;
 mod tests;
 
 pub use book::{Figures, Measure};
-pub use keeper::{Shares, Unit, Wanting};
+pub use keeper::{Shares, Taken, Unit, Wanting};

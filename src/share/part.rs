@@ -25,6 +25,8 @@ pub(super) struct Part {
     claims: bool,
     /// When more was needed last.
     needed: Instant,
+    /// How often the store has answered.
+    pub(super) answers: u64,
     /// Called when there may be room, or others want something.
     pub(super) changed: Arc<Notify>,
 }
@@ -84,6 +86,7 @@ impl Part {
             flight: None,
             claims: false,
             needed,
+            answers: 0,
             changed,
         }
     }
@@ -201,6 +204,7 @@ impl Part {
 
     /// The answer.
     pub(super) fn given(&mut self, given: &Given, fellows: Fellows, now: Instant) {
+        self.answers += 1;
         let flight = self.flight.take();
         let freed = flight.map_or(0, |flight| flight.freed);
         self.claims = flight.is_some_and(|flight| given.units.is_some_and(|units| units < flight.keep + flight.need));

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::model::{MailboxLimits, Protocol, Provider};
-use crate::share::{Measure, Shares};
+use crate::share::{Measure, Shares, Taken};
 use crate::store::shares::{Ask, Beat, Given, Shared, Standing, Want};
 use crate::submit::gate::{Gate, GateSettings, Pass};
 
@@ -48,6 +48,18 @@ impl Replicas {
         Some(replicas)
     }
 
+    /// Nothing can be asked for some seconds.
+    async fn shut(&self) {
+        let Ground::Postgres { server, database } = &self.ground else { unreachable!() };
+        let (server, database) = (server.clone(), database.clone());
+        let shutting = "BEGIN; LOCK TABLE shares; SELECT pg_sleep(20); COMMIT";
+        tokio::spawn(async move { server.query_in(&database, shutting).await });
+        let shut = "SELECT count(*) FROM pg_locks WHERE relation = 'shares'::regclass AND mode = 'AccessExclusiveLock' AND granted";
+        while self.ask(shut).await != "1" {
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     async fn ask(&self, sql: &str) -> String {
         match &self.ground {
             Ground::Postgres { server, database } => server.query_in(database, sql).await.trim().to_owned(),
@@ -74,7 +86,7 @@ async fn three_replicas_never_use_more_than_there_is_and_everybody_comes_to_his_
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             sleep(Duration::from_millis(20)).await;
             now.fetch_sub(1, Ordering::SeqCst);
-            unit.is_some()
+            matches!(unit, Taken::Unit(_))
         });
     }
     assert!(users.join_all().await.into_iter().all(|served| served));
@@ -87,12 +99,26 @@ async fn one_replica_may_have_all_that_the_others_do_not_use() {
     let (name, measure) = ("desk".into(), Measure { most: 9, lasting: false });
     let mut units = Vec::new();
     for _ in 0..9 {
-        units.push(replicas.all[0].take(&name, measure, LONG).await.unwrap());
+        let Taken::Unit(unit) = replicas.all[0].take(&name, measure, LONG).await else { panic!("there are nine") };
+        units.push(unit);
     }
     let none = replicas.all[1].take(&name, measure, Duration::from_secs(2)).await;
-    assert!(none.is_none(), "there are nine");
+    assert!(matches!(none, Taken::None), "{none:?}");
     drop(units.pop());
-    assert!(replicas.all[1].take(&name, measure, LONG).await.is_some());
+    assert!(matches!(replicas.all[1].take(&name, measure, LONG).await, Taken::Unit(_)));
+}
+
+/// Whoever is to decide then knows that nobody knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_database_that_does_not_answer_nothing_is_known() {
+    let Some(replicas) = Replicas::of(3).await else { return };
+    let (name, measure) = ("desk".into(), Measure { most: 1, lasting: false });
+    let Taken::Unit(_unit) = replicas.all[0].take(&name, measure, LONG).await else { panic!("there is one") };
+    let asked = replicas.all[1].take(&name, measure, Duration::from_secs(2)).await;
+    assert!(matches!(asked, Taken::None), "{asked:?}");
+    replicas.shut().await;
+    let asked = replicas.all[2].take(&name, measure, Duration::from_secs(2)).await;
+    assert!(matches!(asked, Taken::Unanswered), "{asked:?}");
 }
 
 fn gate(shares: &Arc<Shares>) -> Arc<Gate> {

@@ -9,11 +9,15 @@ pub(in crate::store::postgres) async fn hold(link: &mut Link, beat: &Beat) -> Re
     link.batch(&format!("SELECT pg_advisory_xact_lock({HOLDERS_LOCK})")).await?;
     let found = link.rows(texts::HOLDERS, &[]).await?;
     let holders = found.iter().map(holder).collect::<Result<Vec<_>, _>>()?;
+    // The answer to it was lost with its connection: whether it had lapsed then nobody can say.
+    let mut repeated = false;
     for (row, holder) in found.iter().zip(&holders) {
-        if holder.owner == beat.owner && row.try_get::<_, i64>(4)? > beat.number {
+        let number: i64 = row.try_get(4)?;
+        if holder.owner == beat.owner && number > beat.number {
             link.roll_back().await?;
             return Err(Fault::Unreachable("a sign of life came late".into()));
         }
+        repeated |= holder.owner == beat.owner && number == beat.number;
     }
     let turn = turn(beat, &holders);
     let grows = turn.counted > 0 && (turn.before == 0 || turn.counted < turn.before);
@@ -23,10 +27,10 @@ pub(in crate::store::postgres) async fn hold(link: &mut Link, beat: &Beat) -> Re
     }
     let lease = i64::try_from(beat.lease.as_millis()).unwrap_or(i64::MAX);
     link.execute(texts::BEAT, &[&beat.owner, &lease, &i64::from(turn.counted), &beat.leaves, &beat.number]).await?;
-    let unsure = grows || turn.lapsed || turn.before != beat.believes;
+    let unsure = repeated || grows || turn.lapsed || turn.before != beat.believes;
     let rows = if unsure { Some(held(link, &beat.owner).await?) } else { None };
     link.commit().await?;
-    Ok(Standing { holders: turn.holders, counted: turn.counted, lapsed: turn.lapsed, rows })
+    Ok(Standing { holders: turn.holders, counted: turn.counted, lapsed: turn.lapsed || repeated, rows })
 }
 
 async fn bury(link: &mut Link, beat: &Beat, turn: &Turn) -> Result<(), Fault> {
