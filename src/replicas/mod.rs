@@ -11,7 +11,7 @@ pub use facts::Facts;
 pub use line::{Line, State};
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -27,7 +27,12 @@ pub struct Replicas {
     name: String,
     instance: String,
     last: Mutex<Look>,
+    /// Where there can be no others nobody is told anything, and who looks sees it as it is then.
+    alone: OnceLock<Own>,
 }
+
+/// How this one is.
+type Own = Box<dyn Fn() -> Facts + Send + Sync>;
 
 /// What was seen of all.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +53,7 @@ impl Replicas {
     /// Of a process that calls itself so.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, name: String) -> Self {
-        Self { store, name, instance: instance(), last: Mutex::default() }
+        Self { store, name, instance: instance(), last: Mutex::default(), alone: OnceLock::new() }
     }
 
     /// What this one is called.
@@ -72,13 +77,25 @@ impl Replicas {
     /// All that were there lately, as they look from here.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
-        let Look { at, all, stale } = self.last().clone();
-        let since = at.map(|at| at.elapsed()).unwrap_or_default();
+        let Look { at, mut all, stale } = self.last().clone();
+        let mut since = at.map(|at| at.elapsed()).unwrap_or_default();
+        if let Some(own) = self.alone.get() {
+            let beat = self.beat(&own());
+            for one in &mut all {
+                (one.beat, one.age) = (beat.clone(), one.age + since);
+            }
+            since = Duration::ZERO;
+        }
         line::lines(&self.instance, &all, since, stale)
     }
 
-    /// Says that this one is there, and looks at the others, until told to stop.
-    pub async fn keep(&self, facts: impl Fn() -> Facts + Send, stop: CancellationToken) {
+    /// Says that this one is there, and looks at the others, until told to stop. One that can have no others sleeps.
+    pub async fn keep(&self, facts: impl Fn() -> Facts + Send + Sync + 'static, stop: CancellationToken) {
+        if !self.are_several() {
+            self.round(&facts()).await;
+            drop(self.alone.set(Box::new(facts)));
+            return stop.cancelled().await;
+        }
         let mut watch = Watch::new(&self.instance);
         loop {
             let own = facts();

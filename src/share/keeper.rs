@@ -123,17 +123,14 @@ impl Shares {
             if let Some(unit) = self.try_take(name, measure) {
                 return Taken::Unit(unit);
             }
-            match (heard, &wanting) {
-                (Some(heard), Some((_, answers))) => {
-                    if timeout_at(deadline, heard).await.is_err() {
-                        let is_silent = self.book().answers(name) == *answers;
-                        return if is_silent { Taken::Unanswered } else { Taken::None };
-                    }
-                }
-                _ => {
-                    let answers = self.book().answers(name);
-                    wanting = Some((self.want(name, measure), answers));
-                }
+            let answers = self.book().answers(name);
+            let (Some(heard), Some((_, before))) = (heard, &wanting) else {
+                wanting = Some((self.want(name, measure), answers));
+                continue;
+            };
+            if timeout_at(deadline, heard).await.is_err() {
+                let is_silent = self.book().answers(name) == *before;
+                return if is_silent { Taken::Unanswered } else { Taken::None };
             }
         }
     }

@@ -335,8 +335,9 @@ async fn a_program_with_nothing_to_do_sleeps() {
         if now == before {
             return;
         }
-        assert!(Instant::now() < end, "its threads were woken {} times within 3 s", now.abs_diff(before));
+        assert!(Instant::now() < end, "its threads were woken {} times within 7 s", now.abs_diff(before));
         before = now;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        // Longer than from one sign of life of a replica to the next: there is none where nobody could hear it.
+        tokio::time::sleep(Duration::from_secs(7)).await;
     }
 }
