@@ -1,13 +1,19 @@
 mod copy;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use tokio::time::{Instant, sleep};
 
 use crate::config::{Config, Database};
 use crate::net::client_config;
-use crate::store::{Keys, PostgresStore, Servers, SqliteStore, Store};
+use crate::store::{Keys, PostgresStore, Servers, SqliteStore, Store, StoreError};
+
+/// How long a service waits for its database when it starts: less than systemd waits for the service.
+const AWAITED: Duration = Duration::from_mins(1);
+const BETWEEN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -31,6 +37,21 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
         None => Arc::new(SqliteStore::open(&config.store.path, keys)?),
         Some(database) => Arc::new(PostgresStore::open(servers(database)?, keys).await?),
     })
+}
+
+/// The same for a service, which may be started together with its database: it waits for that a while. The log says so.
+pub(super) async fn await_open(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let end = Instant::now() + AWAITED;
+    loop {
+        match open(config).await {
+            Err(fault) if is_away(&fault) && Instant::now() < end => sleep(BETWEEN).await,
+            opened => return opened,
+        }
+    }
+}
+
+fn is_away(fault: &anyhow::Error) -> bool {
+    matches!(fault.downcast_ref(), Some(StoreError::Unreachable { .. } | StoreError::Late { .. }))
 }
 
 fn servers(database: &Database) -> anyhow::Result<Servers> {

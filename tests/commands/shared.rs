@@ -136,3 +136,21 @@ async fn a_store_moves_to_postgresql_and_back() {
     place.serve();
     place.soon("scanner", "p", YES).await;
 }
+
+/// As after a power failure, when everything starts at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_starts_before_its_database_waits_for_it() {
+    let Some(server) = Postgres::own().await else { return };
+    let (database, mut place) = (server.database().await, Place::new().await);
+    place.edit("[store]\n", &format!("[store]\nurl = \"{database}\"\n"));
+    server.stop().await;
+    let starting = tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        server.start().await;
+        server
+    });
+    place.serve();
+    place.soon("evmail", PASSWORD, YES).await;
+    assert!(place.read("log").contains("\"store.unreachable\""));
+    drop(starting.await.unwrap());
+}

@@ -70,7 +70,7 @@ pub(in crate::cli) struct Lasting {
 impl Lasting {
     /// Opens the store, and reads what is declared there and in the file.
     pub(super) async fn open(config: &Arc<Config>, activity: Arc<Activity>) -> anyhow::Result<Self> {
-        let store = store::open(config).await?;
+        let store = store::await_open(config).await?;
         let registry = Registry::open(Arc::clone(config), Arc::clone(&store)).await?;
         let (notices, notifier) = notify::channel(Arc::clone(&store));
         let limits = &config.limits;
