@@ -27,14 +27,14 @@ global
 defaults
   mode tcp
   timeout connect 3s
-  timeout check 8s
+  timeout check 3s
   timeout client 10m
   timeout server 10m
   option redispatch 1
   retries 3
   balance roundrobin
   option httpchk GET /readyz?exclude=tokens,store
-  default-server inter 300ms fastinter 100ms fall 2 rise 1 on-marked-down shutdown-sessions
+  default-server inter 300ms fastinter 100ms fall 2 rise 1
 ";
 
 impl Balancer {
