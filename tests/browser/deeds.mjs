@@ -39,12 +39,14 @@ export async function getsToken(person, mailbox, decision = 'Accept') {
   await person.page.waitForURL((url) => url.href.startsWith(stage.url));
 }
 
-// By itself, or by its link: whichever is quicker.
+// By itself, or by its link: whichever is quicker. A click is never left waiting: it would follow such a link on a later page.
 export async function reachesProvider({ page }) {
-  const there = page.waitForURL((url) => url.href.startsWith(stage.oauth));
   const link = page.getByRole('link', { name: /^Continue to/ });
-  await Promise.race([there, link.click({ timeout: 5_000 }).catch(() => {})]);
-  await there;
+  await eventually('the provider\'s page', async () => {
+    if (await link.isVisible()) await link.click({ timeout: 1_000 }).catch(() => {});
+    return page.url().startsWith(stage.oauth);
+  });
+  await page.waitForLoadState();
 }
 
 // An account with a password that is made up; returns the password.
