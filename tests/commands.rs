@@ -18,6 +18,8 @@ mod key;
 mod label;
 #[path = "commands/log.rs"]
 mod log;
+#[path = "commands/newer.rs"]
+mod newer;
 #[path = "commands/place.rs"]
 mod place;
 #[path = "commands/sandbox.rs"]

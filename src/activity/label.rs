@@ -48,9 +48,3 @@ impl FromStr for SessionId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no session of this process")]
 pub struct NoSession;
-
-/// Names this process in leases, unlike any other.
-#[must_use]
-pub fn process_name() -> String {
-    format!("{:08x}-{}", *PROCESS, std::process::id())
-}

@@ -17,17 +17,19 @@ pub use arrivals::{Arrivals, Arrived};
 pub use counts::{Counts, Minute, Tally};
 pub use events::{Event, Events, Filter, KEPT, WATCHERS, Watch};
 pub use fields::{Fields, json, plain, readable};
-pub use label::{SessionId, process_name};
+pub use label::SessionId;
 pub use roll::{Entered, Figures, Line, Login, Roll, Seen, Why};
 pub use uses::{LastUse, Uses};
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::clock;
 use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::trace::Traces;
@@ -69,21 +71,44 @@ impl Default for Activity {
 
 /// How soon the store learns when passwords were used.
 const FLUSH: Duration = Duration::from_mins(1);
+/// How soon a replica learns what others have seen, for its lists.
+const OTHERS: TimeDelta = TimeDelta::minutes(15);
+/// Other machines' clocks may differ, and they tell some time later.
+const OVERLAP: TimeDelta = TimeDelta::minutes(10);
 
 impl Activity {
     /// Lets the store know when passwords are used, until told to stop, and then once more.
     pub async fn keep(self: Arc<Self>, store: Arc<dyn Store>, stop: CancellationToken) {
-        if let Err(fault) = self.uses.load(store.as_ref()).await {
-            warn!(error = %fault, "store.failed");
-        }
+        let mut learned = self.learn(store.as_ref(), None).await;
         let due = || async {
-            self.uses.noted().await;
-            sleep(FLUSH).await;
+            let noted = async {
+                self.uses.noted().await;
+                sleep(FLUSH).await;
+            };
+            tokio::select! {
+                () = noted => {}
+                () = sleep(OTHERS.to_std().unwrap_or_default()), if store.is_shared() => {}
+            }
         };
         while stop.run_until_cancelled(due()).await.is_some() {
             self.flush(store.as_ref()).await;
+            if learned.is_none_or(|at| store.is_shared() && clock::now() - at >= OTHERS) {
+                learned = self.learn(store.as_ref(), learned).await;
+            }
         }
         self.flush(store.as_ref()).await;
+    }
+
+    /// Learns what others have seen since. Returns since when nothing need be asked again.
+    async fn learn(&self, store: &dyn Store, learned: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        let now = clock::now();
+        match self.uses.load(store, learned.map_or(DateTime::UNIX_EPOCH, |at| at - OVERLAP)).await {
+            Ok(()) => Some(now),
+            Err(fault) => {
+                warn!(error = %fault, "store.failed");
+                learned
+            }
+        }
     }
 
     async fn flush(&self, store: &dyn Store) {

@@ -186,7 +186,7 @@ async fn uses_are_in_the_store_after_a_stop_and_back_after_a_start() {
     stop.cancel();
     Arc::clone(&before).keep(Arc::clone(&store), stop).await;
     let after = Activity::default();
-    after.uses.load(store.as_ref()).await.unwrap();
+    after.uses.load(store.as_ref(), DateTime::UNIX_EPOCH).await.unwrap();
     let seconds = |time: Option<DateTime<Utc>>| time.map(|time| time.timestamp());
     assert_eq!(seconds(after.uses.last("tim").login), seconds(before.uses.last("tim").login));
     assert_eq!(seconds(after.uses.last("tim").message), seconds(before.uses.last("tim").message));

@@ -3,6 +3,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
+use tracing::warn;
 
 use crate::store::{Store, StoreError, Use};
 
@@ -70,15 +71,28 @@ impl Uses {
         self.lock().retain(|account, _| is_there(account));
     }
 
-    /// Learns what the store knows.
-    pub async fn load(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let stored = store.uses().await?;
+    /// Learns what the store knows of what was used since.
+    pub async fn load(&self, store: &dyn Store, since: DateTime<Utc>) -> Result<(), StoreError> {
+        self.learn(store.uses(since).await?);
+        Ok(())
+    }
+
+    /// The same of one account, where others may have seen it: people are told the newest.
+    pub async fn look_up(&self, store: &dyn Store, account: &str) {
+        if store.is_shared() {
+            match store.uses_of(account).await {
+                Ok(stored) => self.learn(stored),
+                Err(fault) => warn!(account, error = %fault, "store.failed"),
+            }
+        }
+    }
+
+    fn learn(&self, stored: Vec<Use>) {
         let mut uses = self.lock();
         for Use { account, password, login, message } in stored {
             let known = place(&mut uses, &account, &password);
             known.last = known.last.or_later(LastUse { login, message });
         }
-        Ok(())
     }
 
     /// Ends when there is something that the store does not know yet.

@@ -94,6 +94,7 @@ pub(super) async fn desk_on(
         gate: Arc::new(Gate::new(GateSettings { wait: second, waiters: 1, idle: second })),
         busy: busy.clone(),
         replicas: Arc::new(Replicas::new(Arc::clone(&store), "east-1".into())),
+        shares: None,
         started,
     }));
     health.learn(facts);

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::workshop::{actor, block_on};
 use super::{ConfigFile, password, say, store as kept};
 use crate::account::hash_password;
-use crate::admin::sign_in::{AdminPassword, base, fit, new_link};
+use crate::admin::sign_in::{AdminPassword, base, fit, link_unless_given, new_link};
 use crate::clock;
 use crate::config::{Admin, Config};
 use crate::net::Address;
@@ -117,24 +117,43 @@ pub(super) async fn guarded(config: &Config, store: &Arc<dyn Store>) -> anyhow::
     Ok(true)
 }
 
-/// A link by which the first password is set, for pages at this address.
+/// How the first password comes to be set.
+#[derive(Debug)]
+pub(super) enum Invitation {
+    /// By this link.
+    Link(SecretString),
+    /// By the one that another replica has printed.
+    Elsewhere,
+}
+
+/// For pages at this address. Of several replicas one makes the link: each would end those of the others.
 pub(super) async fn invitation(
     config: &Config,
-    store: &Arc<dyn Store>,
+    store: &dyn Store,
     address: Option<&Address>,
-) -> anyhow::Result<Option<SecretString>> {
+) -> anyhow::Result<Option<Invitation>> {
     let (Some(admin), Some(address)) = (&config.admin, address.and_then(Address::tcp)) else { return Ok(None) };
     let Some(base) = base(admin, address.port()) else { return Ok(None) };
-    Ok(Some(new_link(store.as_ref(), &base).await?))
+    if !store.is_shared() {
+        return Ok(Some(Invitation::Link(new_link(store, &base).await?)));
+    }
+    let link = link_unless_given(store, &base).await?;
+    Ok(Some(link.map_or(Invitation::Elsewhere, Invitation::Link)))
 }
 
 /// Said to whoever starts the service, on standard output: the log is on standard error, for others to read and keep, and programs
 /// take its lines apart.
-pub(super) fn invite(link: &SecretString) {
-    let link = link.expose_secret();
-    let text = format!(
-        "gatepost: no administrator's password is set. Choose one in a browser within an hour, at\n\n    {link}\n\ngatepost: `gatepost admin link` prints a fresh link, `gatepost admin password` sets one here."
-    );
+pub(super) fn invite(invitation: &Invitation) {
+    const WAYS: &str = "gatepost: `gatepost admin link` prints a fresh link, `gatepost admin password` sets one here.";
+    let way = match invitation {
+        Invitation::Link(link) => {
+            format!("Choose one in a browser within an hour, at\n\n    {}\n", link.expose_secret())
+        }
+        Invitation::Elsewhere => {
+            "A link to choose one by was printed within this hour, here or by another replica.".into()
+        }
+    };
+    let text = format!("gatepost: no administrator's password is set. {way}\n{WAYS}");
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }

@@ -39,15 +39,19 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     })
 }
 
-/// The same for a service, which may be started together with its database: it waits for that a while. The log says so.
-pub(super) async fn await_open(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let end = Instant::now() + AWAITED;
+/// What a service needs of its database when it starts, perhaps together with it: it waits for that a while. The log says so.
+pub(super) async fn awaited<T>(end: Instant, attempt: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
     loop {
-        match open(config).await {
+        match attempt().await {
             Err(fault) if is_away(&fault) && Instant::now() < end => sleep(BETWEEN).await,
-            opened => return opened,
+            done => return done,
         }
     }
+}
+
+/// Until then a service that starts now waits for its database.
+pub(super) fn patience() -> Instant {
+    Instant::now() + AWAITED
 }
 
 fn is_away(fault: &anyhow::Error) -> bool {

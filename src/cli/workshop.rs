@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::providers::Providers;
 use super::{ConfigFile, bounds, store};
-use crate::activity;
 use crate::config::Config;
 use crate::consent::Party;
 use crate::model::Token;
 use crate::registry::{Actor, Declared, Registry};
+use crate::replicas;
 use crate::store::Store;
 use crate::token::{Notices, Tokens};
 
@@ -52,7 +52,7 @@ impl Workshop {
         let tokens = Tokens::new(
             store,
             bounds::tokens(&self.config.limits, self.config.store.is_shared()),
-            activity::process_name(),
+            replicas::instance(),
             Notices::default(),
         );
         let mut declared = Vec::new();

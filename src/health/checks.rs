@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Facts;
-use super::picture::{Accounts, Picture};
+use super::picture::{Accounts, Picture, Sessions};
 use crate::metrics::Process;
 
 /// Something that it takes to serve.
@@ -56,14 +56,22 @@ impl Reason {
     }
 }
 
+/// The checks that ask the store.
+pub const OF_THE_STORE: [&str; 2] = ["store", "tokens"];
+
 /// All of them, in the order in which they are to be mended.
-pub(super) fn checks(facts: &Facts, open: u64, store: Option<&str>, accounts: &Accounts) -> Vec<Check> {
-    vec![
-        Check::of("serving", serving(facts)),
-        Check::of("listeners", listeners(facts, open)),
+pub(super) fn checks(facts: &Facts, sessions: &[Sessions], store: Option<&str>, accounts: &Accounts) -> Vec<Check> {
+    let of_the_store = [
         Check::of("store", store.map(|fault| Reason::plain(fault, "look into the log")).into_iter().collect()),
         Check::of("tokens", tokens(store.is_some(), accounts)),
-    ]
+    ];
+    own(facts, sessions).into_iter().chain(of_the_store).collect()
+}
+
+/// Those that need no store.
+pub(super) fn own(facts: &Facts, sessions: &[Sessions]) -> [Check; 2] {
+    let open = sessions.iter().map(|one| one.before_login + one.logged_in).sum();
+    [Check::of("serving", serving(facts)), Check::of("listeners", listeners(facts, open))]
 }
 
 fn serving(facts: &Facts) -> Vec<Reason> {

@@ -9,6 +9,7 @@ use crate::activity::Activity;
 use crate::lifecycle::Busy;
 use crate::registry::Registry;
 use crate::replicas::Replicas;
+use crate::share::Shares;
 use crate::store::Store;
 use crate::submit::gate::Gate;
 
@@ -26,6 +27,8 @@ pub struct Sources {
     pub busy: Busy,
     /// Who else serves.
     pub replicas: Arc<Replicas>,
+    /// What this one has of limits that hold over all of them; none where there is only one.
+    pub shares: Option<Arc<Shares>>,
     /// Since when the service runs.
     pub started: DateTime<Utc>,
 }

@@ -1,29 +1,31 @@
 //! Whether mail is flowing: one look at everything that it takes, for a monitor (`/readyz`, `/metrics`) and for people
 //! (`gatepost status`).
 //!
-//! A look reads the store once, and the rest from memory; those who look within a second see the same. Nothing in it is secret.
+//! A look asks the store once, and knows the rest from memory; those who look within a second see the same. Nothing in it is
+//! secret, and nothing is opened for it.
 
 mod checks;
 mod facts;
 mod picture;
 mod said;
 mod sheet;
+mod tally;
 mod tokens;
 
-pub use checks::{Check, Reason};
+pub use checks::{Check, OF_THE_STORE, Reason};
 pub use facts::{Blocked, Facts, Listening, Sources, Upstream};
-pub use picture::{Account, Accounts, Hashes, Picture, Queue, Sessions};
+pub use picture::{Account, Accounts, Hashes, Leased, Picture, Queue, Sessions, Shares};
 pub use tokens::{Ends, TokenLine};
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::clock;
 use crate::metrics::{Format, Process, Sheet};
 use crate::replicas;
-use crate::store::{Opened, StoreError};
+use tally::Kept;
 
 /// Looks at everything.
 pub struct Health {
@@ -31,7 +33,7 @@ pub struct Health {
     facts: OnceLock<Ask>,
     last: Mutex<Option<(Instant, Arc<Picture>)>>,
     /// One at a time: however many look, the store is asked once.
-    asking: tokio::sync::Mutex<()>,
+    asking: tokio::sync::Mutex<Kept>,
 }
 
 /// Asks for what changes with the configuration.
@@ -39,16 +41,12 @@ type Ask = Box<dyn Fn() -> Facts + Send + Sync>;
 
 /// For so long a look serves those who look after it: whoever asks often does not make the store busy.
 const FRESH: Duration = Duration::from_secs(1);
-/// The checks that ask the store.
-pub const OF_THE_STORE: [&str; 2] = ["store", "tokens"];
-/// How long the store may take.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Health {
     /// Of a service that has these parts.
     #[must_use]
-    pub const fn new(sources: Sources) -> Self {
-        Self { sources, facts: OnceLock::new(), last: Mutex::new(None), asking: tokio::sync::Mutex::const_new(()) }
+    pub fn new(sources: Sources) -> Self {
+        Self { sources, facts: OnceLock::new(), last: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
     /// Who knows what changes with the configuration; the first counts.
@@ -61,13 +59,13 @@ impl Health {
         if let Some(fresh) = self.fresh() {
             return fresh;
         }
-        let _one = self.asking.lock().await;
+        let mut kept = self.asking.lock().await;
         if let Some(fresh) = self.fresh() {
             return fresh;
         }
-        let states = self.states().await;
-        let facts = self.facts.get().map(|ask| ask()).unwrap_or_default();
-        let picture = Arc::new(Picture::of(&self.sources, facts, states, clock::now()));
+        let (store, declared) = (self.sources.store.as_ref(), self.sources.registry.declared());
+        let tally = kept.tally(store, &declared, clock::now()).await;
+        let picture = Arc::new(Picture::of(&self.sources, self.known(), tally, clock::now()));
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&picture)));
         picture
     }
@@ -75,10 +73,7 @@ impl Health {
     /// The checks that need no store: an answer at once, also where the database does not answer.
     #[must_use]
     pub fn own_checks(&self) -> Vec<Check> {
-        let facts = self.facts.get().map(|ask| ask()).unwrap_or_default();
-        let open = picture::sessions(&self.sources).iter().map(|one| one.before_login + one.logged_in).sum();
-        let all = checks::checks(&facts, open, None, &picture::Accounts::default());
-        all.into_iter().filter(|check| !OF_THE_STORE.contains(&check.name.as_str())).collect()
+        checks::own(&self.known(), &picture::sessions(&self.sources)).into()
     }
 
     /// Who else serves.
@@ -90,8 +85,7 @@ impl Health {
     /// How it is now, for other replicas: what they cannot see themselves. The store is not asked.
     #[must_use]
     pub fn said(&self) -> replicas::Facts {
-        let facts = self.facts.get().map(|ask| ask()).unwrap_or_default();
-        said::said(facts, picture::sessions(&self.sources), self.sources.busy.count() as u64)
+        said::said(self.known(), picture::sessions(&self.sources), self.sources.busy.count() as u64)
     }
 
     /// All of it for a monitor.
@@ -106,15 +100,14 @@ impl Health {
         self.sources.activity.metrics.text(sheet, format)
     }
 
+    /// What changes with the configuration, now.
+    fn known(&self) -> Facts {
+        self.facts.get().map(|ask| ask()).unwrap_or_default()
+    }
+
     fn fresh(&self) -> Option<Arc<Picture>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, picture)| Arc::clone(picture))
-    }
-
-    async fn states(&self) -> Result<Vec<(String, Opened)>, String> {
-        let read = timeout(PATIENCE, self.sources.store.states()).await;
-        let read = read.map_err(|_| format!("the store did not answer within {} s", PATIENCE.as_secs()))?;
-        read.map_err(|fault: StoreError| fault.to_string())
     }
 }
 

@@ -1,15 +1,16 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::checks::{Check, checks, verdict};
 use super::facts::{Blocked, Facts, Listening, Sources, Upstream};
-use super::tokens::{States, TokenLine, lines, serves};
+use super::tally::{Tally, shared};
+use super::tokens::TokenLine;
 use crate::model;
-use crate::registry::Declared;
 use crate::replicas;
-use crate::store::Opened;
+use crate::share;
 use crate::submit::gate::Figures;
 
 /// How everything is at a moment.
@@ -44,15 +45,20 @@ pub struct Picture {
     /// Messages and other work that a stop waits for.
     pub under_way: u64,
     /// Who can log in.
-    pub accounts: Accounts,
+    #[serde(with = "shared")]
+    pub accounts: Arc<Accounts>,
     /// Every token, those in trouble first.
-    pub tokens: Vec<TokenLine>,
+    #[serde(with = "shared")]
+    pub tokens: Arc<Vec<TokenLine>>,
     /// Mail servers that were tried.
     pub upstreams: Vec<Upstream>,
     /// Who waits for a mailbox.
     pub gate: Vec<Queue>,
     /// Mailboxes that their provider slows down.
     pub paused: u64,
+    /// What this replica holds of the limits that hold over all.
+    #[serde(default)]
+    pub shares: Shares,
     /// Passwords being checked.
     pub hashes: Hashes,
     /// Who is refused for a while after failed logins, those who wait longest first; the first of them.
@@ -115,6 +121,30 @@ pub struct Queue {
     pub waiting: u64,
 }
 
+/// What a replica holds of the limits that hold over all.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Shares {
+    /// Among how many replicas limits are divided.
+    pub holders: u64,
+    /// Whether the database could not be asked for so long that this one keeps to what it holds and to its part.
+    pub alone: bool,
+    /// What is leased, by what is limited.
+    pub leases: Vec<Leased>,
+}
+
+/// What a replica holds by leases, of all limits of a kind.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Leased {
+    /// What is limited.
+    pub limit: String,
+    /// Of how many mailboxes or accounts.
+    pub limits: u64,
+    /// Units of them.
+    pub units: u64,
+    /// How many wait here for a unit.
+    pub waiting: u64,
+}
+
 /// Passwords being checked.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Hashes {
@@ -130,22 +160,14 @@ pub struct Hashes {
 const MOST_BLOCKED: usize = 100;
 
 impl Picture {
-    pub(super) fn of(
-        sources: &Sources,
-        facts: Facts,
-        read: Result<Vec<(String, Opened)>, String>,
-        now: DateTime<Utc>,
-    ) -> Self {
-        let declared = sources.registry.declared();
-        let (states, fault) = match read {
-            Ok(states) => (states.into_iter().collect::<States>(), None),
-            Err(fault) => (States::new(), Some(fault)),
+    /// `tally`: what there was to read, or why it could not be.
+    pub(super) fn of(sources: &Sources, facts: Facts, tally: Result<Tally, String>, now: DateTime<Utc>) -> Self {
+        let (Tally { accounts, tokens }, fault) = match tally {
+            Ok(tally) => (tally, None),
+            Err(fault) => (Tally::default(), Some(fault)),
         };
-        let known = fault.is_none();
-        let accounts = if known { accounts(&declared, &states, now) } else { Accounts::default() };
         let sessions = sessions(sources);
-        let open = sessions.iter().map(|one| one.before_login + one.logged_in).sum();
-        let checks = checks(&facts, open, fault.as_deref(), &accounts);
+        let checks = checks(&facts, &sessions, fault.as_deref(), &accounts);
         let figures = sources.gate.figures();
         let Facts { listeners, sessions_max, hashes, certificate_ends, upstreams, blocked, .. } = facts;
         let picture = Self {
@@ -163,10 +185,11 @@ impl Picture {
             sessions_max,
             under_way: sources.busy.count() as u64,
             accounts,
-            tokens: if known { lines(&declared.tokens, &states, now) } else { Vec::new() },
+            tokens,
             upstreams,
             gate: queues(&figures),
             paused: figures.paused,
+            shares: shares(&sources.shares.as_ref().map_or(share::Figures::ALONE, |shares| shares.figures())),
             hashes: Hashes { running: hashes.running, most: hashes.most, waiting: hashes.waiting },
             blocked_counts: counts(&blocked),
             blocked: blocked.into_iter().take(MOST_BLOCKED).collect(),
@@ -202,36 +225,11 @@ fn queues(figures: &Figures) -> Vec<Queue> {
     places.map(|(limit, (&inside, waiting))| Queue { limit: (*limit).to_owned(), inside, waiting }).collect()
 }
 
-/// Who can log in: an account is in trouble as soon as one of the mailboxes that it uses is.
-fn accounts(declared: &Declared, states: &States, now: DateTime<Utc>) -> Accounts {
-    let mut accounts = Accounts::default();
-    for account in &declared.accounts {
-        if account.disabled {
-            accounts.disabled += 1;
-            continue;
-        }
-        let users: BTreeSet<_> = account.protocols.iter().map(|protocol| account.upstream_user(*protocol)).collect();
-        match users.into_iter().find_map(|user| serves(&account.token, user, states, now).err()) {
-            None => accounts.usable += 1,
-            Some(told) => {
-                let (reason, remedy) = told.unwrap_or_default();
-                let reason = format!("token {:?}: {reason}", account.token.name);
-                let token = Some(account.token.name.clone());
-                accounts.in_trouble.push(Account { name: account.name.clone(), token, reason, remedy });
-            }
-        }
-    }
-    accounts.in_trouble.extend(declared.unusable.iter().map(|name| unusable(name)));
-    accounts.in_trouble.sort_by(|a, b| a.name.cmp(&b.name));
-    accounts.in_trouble.dedup_by(|a, b| a.name == b.name);
-    accounts
-}
-
-fn unusable(name: &str) -> Account {
-    Account {
-        name: name.to_owned(),
-        token: None,
-        reason: "its token is not there, or its declaration cannot be read".to_owned(),
-        remedy: format!("see `gatepost doctor {name}`"),
-    }
+fn shares(figures: &share::Figures) -> Shares {
+    let of = |(limit, leases): (&&str, &share::Leases)| {
+        let share::Leases { limits, units, waiting } = *leases;
+        Leased { limit: (*limit).to_owned(), limits, units, waiting }
+    };
+    let leases = share::Figures::LIMITS.iter().zip(&figures.leases).map(of).collect();
+    Shares { holders: figures.holders, alone: figures.is_alone, leases }
 }

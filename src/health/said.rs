@@ -1,14 +1,13 @@
 //! What a replica says of itself to the others: from memory, for it is said every few seconds.
 
-use super::checks::checks;
+use super::checks::own;
 use super::facts::{Facts, Upstream};
-use super::picture::{Accounts, Sessions};
+use super::picture::Sessions;
 use crate::replicas;
 
 pub(super) fn said(facts: Facts, sessions: Vec<Sessions>, under_way: u64) -> replicas::Facts {
     let before_login = sessions.iter().map(|one| one.before_login).sum();
-    let logged_in = sessions.iter().map(|one| one.logged_in).sum::<u64>();
-    let wrong = wrong(&facts, before_login + logged_in);
+    let wrong = wrong(&facts, &sessions);
     let said = replicas::Facts {
         pid: std::process::id(),
         sessions: sessions.into_iter().map(|one| (one.protocol, one.logged_in)).collect(),
@@ -22,8 +21,8 @@ pub(super) fn said(facts: Facts, sessions: Vec<Sessions>, under_way: u64) -> rep
 }
 
 /// What concerns this one alone. Tokens are everybody's, and whoever can say this has the store.
-fn wrong(facts: &Facts, open: u64) -> Vec<String> {
-    let failed = checks(facts, open, None, &Accounts::default()).into_iter().filter(|check| check.name == "listeners");
+fn wrong(facts: &Facts, sessions: &[Sessions]) -> Vec<String> {
+    let failed = own(facts, sessions).into_iter().filter(|check| check.name == "listeners");
     let reasons = failed.flat_map(|check| check.reasons).map(|reason| reason.reason);
     let down = |one: &Upstream| format!("{} cannot be reached {}", one.host, one.fault.as_deref().unwrap_or_default());
     reasons.chain(facts.upstreams.iter().filter(|one| !one.up).map(down)).collect()

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::picture::Picture;
+use super::picture::{Picture, Shares};
 use super::tokens::{TokenLine, UNREADABLE};
 use crate::metrics::{MOST_NAMES, Sheet};
 use crate::model::Standing;
@@ -24,6 +24,7 @@ pub(super) fn tell(picture: &Picture, sheet: &mut Sheet) {
         sheet.count("gatepost_gate_waiting", &[("limit", &queue.limit)], queue.waiting);
     }
     sheet.count("gatepost_gate_paused", &[], picture.paused);
+    shares(&picture.shares, sheet);
     for (state, count) in [("running", picture.hashes.running), ("waiting", picture.hashes.waiting)] {
         sheet.count("gatepost_password_hashes", &[("state", state)], count as u64);
     }
@@ -71,6 +72,18 @@ fn sessions(picture: &Picture, sheet: &mut Sheet) {
     sheet.count("gatepost_sessions_max", &[], picture.sessions_max);
 }
 
+/// Sums over all mailboxes: a series for each would be too many.
+fn shares(shares: &Shares, sheet: &mut Sheet) {
+    sheet.count("gatepost_shares_holders", &[], shares.holders);
+    sheet.put("gatepost_shares_alone", &[], if shares.alone { 1.0 } else { 0.0 });
+    for leased in &shares.leases {
+        let label = [("limit", leased.limit.as_str())];
+        sheet.count("gatepost_shares_leased", &label, leased.limits);
+        sheet.count("gatepost_shares_units", &label, leased.units);
+        sheet.count("gatepost_shares_waiting", &label, leased.waiting);
+    }
+}
+
 fn accounts(picture: &Picture, sheet: &mut Sheet) {
     let accounts = &picture.accounts;
     let states =
@@ -84,7 +97,7 @@ fn accounts(picture: &Picture, sheet: &mut Sheet) {
 fn tokens(picture: &Picture, sheet: &mut Sheet) {
     let mut states: BTreeMap<&str, u64> = Standing::ALL.map(|standing| (standing.key(), 0)).into();
     states.insert(UNREADABLE, 0);
-    for token in &picture.tokens {
+    for token in picture.tokens.iter() {
         *states.entry(&token.state).or_default() += 1;
     }
     for (state, count) in states {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Standing, Token, TokenState, deadlines};
-use crate::store::Opened;
+use crate::store::Sketch;
 
 /// How a token is. Of several mailboxes, the one that is worst off.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -38,23 +38,23 @@ pub struct Ends {
 }
 
 /// What the store has, by the names of states.
-pub(super) type States = HashMap<String, Opened>;
+pub(super) type States = HashMap<String, Sketch>;
 
 /// What a token is when its state cannot be read.
 pub(super) const UNREADABLE: &str = "unreadable";
 
 /// Every token, those in trouble first.
 pub(super) fn lines(tokens: &[Arc<Token>], states: &States, now: DateTime<Utc>) -> Vec<TokenLine> {
-    let mut of_token: HashMap<&str, Vec<&Opened>> = HashMap::new();
-    for (name, opened) in states {
-        of_token.entry(Token::of_state(name).0).or_default().push(opened);
+    let mut of_token: HashMap<&str, Vec<&Sketch>> = HashMap::new();
+    for (name, sketch) in states {
+        of_token.entry(Token::of_state(name).0).or_default().push(sketch);
     }
-    let nothing = Ok(crate::store::Stored::default());
+    let nothing = Ok(TokenState::default());
     let mut lines: Vec<_> = tokens
         .iter()
         .map(|token| {
             let held = of_token.get(token.name.as_str()).map_or(&[][..], Vec::as_slice);
-            let each = held.iter().map(|opened| line(token, opened, now));
+            let each = held.iter().map(|sketch| line(token, sketch, now));
             each.min_by_key(rank).unwrap_or_else(|| line(token, &nothing, now))
         })
         .collect();
@@ -72,11 +72,8 @@ fn rank(line: &TokenLine) -> u8 {
     }
 }
 
-fn line(token: &Token, opened: &Opened, now: DateTime<Utc>) -> TokenLine {
-    let (state, usable, told) = match opened {
-        Ok(stored) => told(token, &stored.state, now),
-        Err(fault) => (UNREADABLE, false, Some((fault.to_string(), "restore the store from a backup".to_owned()))),
-    };
+fn line(token: &Token, sketch: &Sketch, now: DateTime<Utc>) -> TokenLine {
+    let (state, usable, told) = standing(token, sketch, now);
     let (fault, remedy) = told.unzip();
     TokenLine {
         name: token.name.clone(),
@@ -86,11 +83,19 @@ fn line(token: &Token, opened: &Opened, now: DateTime<Utc>) -> TokenLine {
         usable,
         fault,
         remedy,
-        ends: opened.as_ref().map(|stored| ends(token, &stored.state)).unwrap_or_default(),
+        ends: sketch.as_ref().map(|state| ends(token, state)).unwrap_or_default(),
     }
 }
 
 type Told = Option<(String, String)>;
+
+/// How it is in a word, whether programs can log in with it, and what is wrong.
+fn standing(token: &Token, sketch: &Sketch, now: DateTime<Utc>) -> (&'static str, bool, Told) {
+    match sketch {
+        Ok(state) => told(token, state, now),
+        Err(fault) => (UNREADABLE, false, Some((fault.to_string(), "restore the store from a backup".to_owned()))),
+    }
+}
 
 fn told(token: &Token, state: &TokenState, now: DateTime<Utc>) -> (&'static str, bool, Told) {
     let standing = Standing::of(token, state, now);
@@ -124,7 +129,7 @@ fn ends(token: &Token, state: &TokenState) -> Vec<Ends> {
 
 /// Whether a user of a token can log in now, or why not.
 pub(super) fn serves(token: &Token, user: &str, states: &States, now: DateTime<Utc>) -> Result<(), Told> {
-    let nothing = Ok(crate::store::Stored::default());
-    let line = line(token, states.get(&token.state_name(user)).unwrap_or(&nothing), now);
-    if line.usable { Ok(()) } else { Err(line.fault.zip(line.remedy)) }
+    let nothing = Ok(TokenState::default());
+    let (_, usable, told) = standing(token, states.get(&token.state_name(user)).unwrap_or(&nothing), now);
+    if usable { Ok(()) } else { Err(told) }
 }

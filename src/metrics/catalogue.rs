@@ -85,6 +85,11 @@ catalogue! {
     Gauge "gatepost_gate_inside" ["limit"] "Sessions and messages that hold a place of their mailbox; limit: smtp_sessions, imap_sessions, pop3_sessions, messages";
     Gauge "gatepost_gate_waiting" ["limit"] "Sessions and messages that wait for a limit of their mailbox";
     Gauge "gatepost_gate_paused" [] "Mailboxes that their provider slows down now";
+    Gauge "gatepost_shares_holders" [] "Replicas among which this one divides the limits that hold over all; 1 where there can be no other";
+    Gauge "gatepost_shares_alone" [] "1 while the database could not be asked for 18 s, or not yet: this replica keeps to what it holds of limits, and to its part";
+    Gauge "gatepost_shares_leased" ["limit"] "Mailboxes and accounts of whose limit this replica holds a lease, for its part was not enough or others wait; limit: smtp_sessions, imap_sessions, messages_per_minute, sessions_per_account";
+    Gauge "gatepost_shares_units" ["limit"] "Units that it holds by these leases, used or not";
+    Gauge "gatepost_shares_waiting" ["limit"] "Sessions and messages that wait here for what replicas share";
     Counter "gatepost_limits_reached_total" ["limit"] "Times that a limit turned somebody away";
     Gauge "gatepost_blocked" ["what"] "Who is refused for a while after failed logins; what: address, login (an account from an address), account";
     Gauge "gatepost_password_hashes" ["state"] "Passwords being checked; state: running, waiting";

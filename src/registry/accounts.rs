@@ -197,13 +197,16 @@ impl Registry {
                 Fault::new(key, format!("somebody else has just taken the user name {user:?}; choose another"))
             })
         };
+        let watch = self.watch();
         let version = self.save(record.clone(), Some(&now)).await?;
         if let Ok(Some(fault)) = self.store().records(ACCOUNT).await.map(taken) {
             let _ = self.store().put(Record { version, ..record.with(before) }, None).await?;
             self.declare().await?;
             return Err(ChangeError::Wrong(vec![fault]));
         }
-        self.finish(by, ACCOUNT, &name, done).await
+        self.finish(by, ACCOUNT, &name, done).await?;
+        watch.ends();
+        Ok(())
     }
 
     /// An account, and where it stands.

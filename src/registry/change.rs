@@ -31,8 +31,11 @@ impl Registry {
         done: Done,
     ) -> Result<(), ChangeError> {
         let (kind, name) = (record.kind, record.name.clone());
+        let watch = self.watch();
         self.save(record, next).await?;
-        self.finish(by, kind, &name, done).await
+        self.finish(by, kind, &name, done).await?;
+        watch.ends();
+        Ok(())
     }
 
     pub(super) async fn save(&self, record: Record, next: Option<&Settings>) -> Result<Version, ChangeError> {
@@ -60,7 +63,8 @@ impl Registry {
         for _ in 0..TRIES {
             let record = self.existing(kind, name).await?;
             let mut content = readable(&record)?;
-            let Some(done) = edit(&mut content)? else { return Ok(()) };
+            // Somebody did it already, and may have gone before it was in force.
+            let Some(done) = edit(&mut content)? else { return Ok(self.declare().await?) };
             match self.swap(by, record, Some(&content), done).await {
                 Err(ChangeError::Conflict { .. }) => {}
                 swapped => return swapped,

@@ -176,11 +176,15 @@ impl Registry {
 
     /// Looks after a change of its own. Where that fails, it is looked at again soon.
     async fn declare(&self) -> Result<(), StoreError> {
-        let looked = self.look().await;
-        if looked.is_err() {
-            self.failed.notify_one();
-        }
-        looked
+        let watch = self.watch();
+        self.look().await?;
+        watch.ends();
+        Ok(())
+    }
+
+    /// Sees to it that a change is in force, also where whoever makes it goes before it is, or hears no answer.
+    const fn watch(&self) -> Watch<'_> {
+        Watch(Some(&self.failed))
     }
 
     /// Looks whenever another process has written, until told to stop.
@@ -200,6 +204,23 @@ impl Registry {
             } else if stop.run_until_cancelled(sleep(BETWEEN)).await.is_none() {
                 return;
             }
+        }
+    }
+}
+
+/// Somebody looks again, unless what is watched comes to its end.
+struct Watch<'a>(Option<&'a Notify>);
+
+impl Watch<'_> {
+    fn ends(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if let Some(failed) = self.0 {
+            failed.notify_one();
         }
     }
 }

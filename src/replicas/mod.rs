@@ -120,7 +120,9 @@ impl Replicas {
             self.store.replicas().await
         };
         let outcome = match timeout(PATIENCE, asked).await {
-            Ok(Ok(all)) => {
+            Ok(Ok(mut all)) => {
+                let seen = all.clone();
+                all.retain(|one| !one.is_replaced(&seen));
                 *self.last() = Look { at: Some(Instant::now()), all, stale: false };
                 return true;
             }
@@ -146,8 +148,9 @@ impl Replicas {
     }
 }
 
-/// Two services in one process are two.
-fn instance() -> String {
+/// Names a run of something that shares the store, unlike any other: two services in one process are two.
+#[must_use]
+pub fn instance() -> String {
     let mut random = [0; 8];
     // Without randomness it is merely less unlike others.
     let _ = aws_lc_rs::rand::fill(&mut random);

@@ -1,13 +1,13 @@
 //! What is to be told of the others: each once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Facts;
-use crate::store::Replica;
+use crate::store::{BEAT, Replica};
 
 /// What was seen of the others before.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Watch {
 struct Known {
     name: String,
     live: bool,
+    /// It was not heard when it should have been.
+    late: bool,
     differs: Option<Differs>,
 }
 
@@ -46,6 +48,8 @@ pub(super) enum Told {
 
 /// Others are restarted and reloaded one after the other: what differs for less than this is no news.
 const SETTLED: Duration = Duration::from_mins(1);
+/// Whoever says goodbye was heard within this time.
+const LATE: Duration = BEAT.saturating_mul(2);
 /// So many others are compared; of hundreds that differ, the first few tell enough.
 const MOST_COMPARED: usize = 10;
 
@@ -72,10 +76,10 @@ impl Watch {
                 differs.told = true;
                 told.push(Told::Differs { how: differs.how.clone() });
             }
-            let (name, live) = (other.beat.name.clone(), other.is_live());
-            known.insert(other.beat.instance.clone(), Known { name, live, differs });
+            let (name, live, late) = (other.beat.name.clone(), other.is_live(), other.silent >= LATE);
+            known.insert(other.beat.instance.clone(), Known { name, live, late, differs });
         }
-        told.extend(left(&before, &known));
+        told.extend(left(&before, &known, me));
         told.extend(self.twin(me, all));
         self.known = Some(known);
         told
@@ -103,10 +107,15 @@ fn presence(was: Option<&Known>, other: &Replica) -> Option<Told> {
     }
 }
 
-/// One that was silent before is forgotten, or has come back as another one: that was told.
-fn left(before: &BTreeMap<String, Known>, now: &BTreeMap<String, Known>) -> Vec<Told> {
+/// One that was silent before is forgotten, or has come back as another one: that was told. So was the successor of one that had
+/// died.
+fn left(before: &BTreeMap<String, Known>, now: &BTreeMap<String, Known>, me: Option<&Replica>) -> Vec<Told> {
+    let names = now.values().filter(|one| one.live).map(|one| &one.name);
+    let names: BTreeSet<_> = names.chain(me.map(|me| &me.beat.name)).collect();
     let gone = before.iter().filter(|(instance, was)| was.live && !now.contains_key(*instance));
-    gone.map(|(_, was)| Told::Left { name: was.name.clone() }).collect()
+    gone.filter(|(_, was)| !(was.late && names.contains(&was.name)))
+        .map(|(_, was)| Told::Left { name: was.name.clone() })
+        .collect()
 }
 
 fn kept(before: Option<&Differs>, how: String, now: Instant) -> Differs {

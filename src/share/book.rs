@@ -37,26 +37,47 @@ pub struct Measure {
 /// Metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Limits of which more than the basic part is held, or that others wait for.
-    pub leased: u64,
-    /// Units of them.
-    pub units: u64,
-    /// How many wait for a unit.
-    pub waiting: u64,
+    /// By what is limited, in the order of [`Figures::LIMITS`].
+    pub leases: [Leases; 4],
     /// How many replicas share the limits.
     pub holders: u64,
     /// Whether the lease is over, for the store was away.
     pub is_alone: bool,
 }
 
+/// What is held of all limits of a kind beyond the basic part, or because others wait for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leases {
+    /// Limits of which anything is held by a lease.
+    pub limits: u64,
+    /// Units of them.
+    pub units: u64,
+    /// How many wait here for a unit.
+    pub waiting: u64,
+}
+
+/// What names of limits begin with, up to the first slash.
+const KINDS: [&str; 4] = ["smtp_sessions", "imap_sessions", "messages_per_minute", "account_sessions"];
+
 pub(super) const LEASE: Duration = Duration::from_secs(20);
 /// The clock of the database may run a little faster than this one.
 const MARGIN: Duration = Duration::from_secs(2);
 const MINUTE: Duration = Duration::from_mins(1);
 
+impl Figures {
+    /// What the places of [`Figures::leases`] are called, as the configuration names the limits.
+    pub const LIMITS: [&'static str; 4] =
+        ["smtp_sessions", "imap_sessions", "messages_per_minute", "sessions_per_account"];
+    /// Where there can be no other replica.
+    pub const ALONE: Self =
+        Self { leases: [Leases { limits: 0, units: 0, waiting: 0 }; 4], holders: 1, is_alone: false };
+}
+
 impl Book {
-    pub(super) fn new(owner: String) -> Self {
-        let fellows = Fellows { counted: 0, holders: 0, until: None };
+    /// Nothing may be used before the store has said what: not even a fair part, unless it has been silent for as long as a
+    /// lease.
+    pub(super) fn new(owner: String, now: Instant) -> Self {
+        let fellows = Fellows { counted: 0, holders: 0, until: now + LEASE.saturating_sub(MARGIN) };
         let (parts, looked_after, lasting) = (HashMap::new(), HashSet::new(), VecDeque::new());
         Self { owner, parts, looked_after, lasting, fellows, counted: 0, number: 0 }
     }
@@ -67,7 +88,7 @@ impl Book {
         let fellows = self.fellows;
         match self.parts.get_mut(name) {
             Some(part) => {
-                part.most = measure.most;
+                part.allow(measure.most);
                 part.has_room(fellows, now)
             }
             None => Part::new(measure.most, measure.lasting, now).has_room(fellows, now),
@@ -121,6 +142,14 @@ impl Book {
         self.parts.get(name).map(|part| (part.wanted, &part.changed))
     }
 
+    /// Whoever waits looks once more whether there is room.
+    pub(super) fn look_again(&mut self, now: Instant) {
+        self.sweep(now);
+        for part in self.looked_after.iter().filter_map(|name| self.parts.get(name)) {
+            part.changed.notify_waiters();
+        }
+    }
+
     /// Whether others may hope for what is used up by now.
     pub(super) fn sweep(&mut self, now: Instant) -> bool {
         let mut wanted = false;
@@ -146,7 +175,7 @@ impl Book {
     /// nothing more is used here.
     pub(super) fn last_asks(&mut self, now: Instant) -> Vec<Ask> {
         self.sweep(now);
-        self.fellows = Fellows { counted: 0, until: Some(now + MINUTE), ..self.fellows };
+        self.fellows = Fellows { counted: 0, until: now + MINUTE, ..self.fellows };
         let fellows = self.fellows;
         let lasting = self.parts.iter_mut().filter(|(_, part)| part.lasting && (part.inside > 0 || part.leased() > 0));
         lasting.map(|(name, part)| part.last_ask(name, fellows, now)).collect()
@@ -182,7 +211,10 @@ impl Book {
             }
         }
         for want in wants {
-            let (name, measure) = (want.name.as_str().into(), Measure { most: want.most, lasting: want.lasting });
+            let name: Arc<str> = want.name.as_str().into();
+            // Others may not have heard of a new limit yet, or not any more of an old one: who uses it here knows best.
+            let own = self.parts.get(&name).filter(|part| part.inside > 0 || part.waiting > 0).map(Part::most);
+            let measure = Measure { most: own.unwrap_or(want.most), lasting: want.lasting };
             self.part(&name, measure, now).heard(want.units, fellows);
             self.tidy(&name);
         }
@@ -214,11 +246,10 @@ impl Book {
     pub(super) fn beaten(&mut self, standing: &Standing, sent: Instant) {
         let Standing { holders, counted, lapsed, rows } = standing;
         let grown = *counted > 0 && holders > counted;
-        let was_alone = self.fellows.until.is_none_or(|until| until <= sent);
+        let was_alone = self.fellows.until <= sent;
         let divided = if grown { *holders } else { *counted };
         self.counted = *counted;
-        self.fellows =
-            Fellows { counted: divided, holders: *holders, until: Some(sent + LEASE.saturating_sub(MARGIN)) };
+        self.fellows = Fellows { counted: divided, holders: *holders, until: sent + LEASE.saturating_sub(MARGIN) };
         if *lapsed {
             self.parts.values_mut().for_each(|part| part.told(None));
         }
@@ -270,14 +301,18 @@ impl Book {
     }
 
     pub(super) fn figures(&self, now: Instant) -> Figures {
-        let parts = || self.looked_after.iter().filter_map(|name| self.parts.get(name));
-        Figures {
-            leased: parts().filter(|part| part.leased() > 0).count() as u64,
-            units: parts().map(|part| u64::from(part.leased())).sum(),
-            waiting: parts().map(|part| u64::from(part.waiting)).sum(),
-            holders: u64::from(self.fellows.holders),
-            is_alone: self.fellows.until.is_none_or(|until| until <= now),
+        let is_alone = self.fellows.until <= now;
+        let mut figures = Figures { holders: u64::from(self.fellows.holders), is_alone, ..Figures::default() };
+        for name in &self.looked_after {
+            let kind = name.split('/').next();
+            let at = KINDS.iter().position(|known| kind == Some(known));
+            let (Some(at), Some(part)) = (at, self.parts.get(name)) else { continue };
+            let leases = &mut figures.leases[at];
+            leases.limits += u64::from(part.leased() > 0);
+            leases.units += u64::from(part.leased());
+            leases.waiting += u64::from(part.waiting);
         }
+        figures
     }
 
     fn part(&mut self, name: &Arc<str>, measure: Measure, now: Instant) -> &mut Part {
@@ -285,7 +320,7 @@ impl Book {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(Part::new(measure.most, measure.lasting, now)),
         };
-        part.most = measure.most;
+        part.allow(measure.most);
         part
     }
 
@@ -299,6 +334,11 @@ impl Book {
                 self.parts.remove(name);
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn lease_ends(&self) -> Instant {
+        self.fellows.until
     }
 
     #[cfg(test)]

@@ -75,7 +75,7 @@ impl Shares {
     /// This replica's, under a mark that no other start has.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, owner: &str) -> Arc<Self> {
-        let (book, owner) = (Mutex::new(Book::new(owner.to_owned())), owner.to_owned());
+        let (book, owner) = (Mutex::new(Book::new(owner.to_owned(), Instant::now())), owner.to_owned());
         Arc::new(Self { book, store, owner, nudge: Notify::new(), away: AtomicBool::new(false) })
     }
 
@@ -150,6 +150,12 @@ impl Shares {
         self.book().figures(Instant::now())
     }
 
+    /// When this replica keeps to its part if the store says nothing until then.
+    #[cfg(test)]
+    pub(crate) fn lease_ends(&self) -> Instant {
+        self.book().lease_ends()
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,6 +182,8 @@ impl Shares {
     async fn round(&self, rounds: &mut Rounds) {
         if let Err(error) = self.all_that_is_due(rounds).await {
             self.gone(&error);
+            // What the store can no longer say, the time decides: a lease that is over, a minute that has passed.
+            self.book().look_again(Instant::now());
             rounds.since = Instant::now();
             sleep(LOOK).await;
         }

@@ -10,5 +10,5 @@ mod part;
 #[cfg(test)]
 mod tests;
 
-pub use book::{Figures, Measure};
+pub use book::{Figures, Leases, Measure};
 pub use keeper::{Shares, Taken, Unit, Wanting};

@@ -9,7 +9,7 @@ use crate::store::shares::{Ask, Given, basic_part};
 /// What this replica has of one limit, and does with it: a value that is told the time.
 #[derive(Debug)]
 pub(super) struct Part {
-    pub(super) most: u32,
+    most: u32,
     pub(super) lasting: bool,
     /// Units in use.
     pub(super) inside: u32,
@@ -43,6 +43,8 @@ enum Mode {
 /// It is being asked for.
 #[derive(Clone, Copy, Debug)]
 struct Flight {
+    /// The limit that was known then.
+    most: u32,
     keep: u32,
     need: u32,
     /// Units that came free meanwhile and are not used again.
@@ -57,7 +59,7 @@ pub(super) struct Fellows {
     /// How many there were at the last beat.
     pub(super) holders: u32,
     /// Until when the lease lasts.
-    pub(super) until: Option<Instant>,
+    pub(super) until: Instant,
 }
 
 /// How long more is held than the basic part without need.
@@ -91,10 +93,30 @@ impl Part {
         }
     }
 
+    /// So many units are there over all replicas.
+    pub(super) const fn most(&self) -> u32 {
+        self.most
+    }
+
+    /// There are so many units over all replicas. Of fewer than before, what is not in use may be somebody else's.
+    pub(super) fn allow(&mut self, most: u32) {
+        let is_lower = most < self.most;
+        self.most = most;
+        if is_lower {
+            self.keeps_what_it_uses();
+        }
+    }
+
+    fn keeps_what_it_uses(&mut self) {
+        if let Mode::Row(units) = self.mode {
+            (self.mode, self.sure) = (Mode::Row(units.min(self.inside)), false);
+        }
+    }
+
     /// How many units may be in use.
     pub(super) fn usable(&self, fellows: Fellows, now: Instant) -> u32 {
         let held = self.held(fellows);
-        if fellows.until.is_some_and(|until| now < until) { held } else { held.max(fellows.fair(self.most)) }
+        if now < fellows.until { held } else { held.max(fellows.fair(self.most)) }
     }
 
     fn held(&self, fellows: Fellows) -> u32 {
@@ -190,7 +212,7 @@ impl Part {
         if matches!(self.mode, Mode::Row(_)) {
             self.mode = Mode::Row(keep);
         }
-        self.flight = Some(Flight { keep, need, freed: 0 });
+        self.flight = Some(Flight { most: self.most, keep, need, freed: 0 });
         self.claims |= need > 0;
         Ask { name: Arc::clone(name), most: self.most, lasting: self.lasting, keep, need, wish, leaves }
     }
@@ -211,6 +233,13 @@ impl Part {
         self.wanted = given.wanted;
         self.mode = given.units.map_or(Mode::Basic, |units| Mode::Row(units.saturating_sub(freed)));
         self.sure = self.mode == Mode::Basic || freed == 0;
+        if flight.is_some_and(|flight| flight.most > self.most) {
+            // Of a limit that was lowered meanwhile.
+            if self.mode == Mode::Basic {
+                self.mode = Mode::Row(self.inside);
+            }
+            self.keeps_what_it_uses();
+        }
         if self.has_room(fellows, now) || given.wanted > 0 {
             self.changed.notify_waiters();
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::book::{Book, Measure};
-use crate::store::shares::{Ask, Shared, Standing, Want};
+use super::book::{Book, Leases, Measure};
+use crate::store::shares::{Ask, Given, Held, Shared, Standing, Want};
 use model::{Model, SECOND};
 
 /// Some replicas, and the store.
@@ -84,7 +84,7 @@ impl World {
         }
         let owner = format!("replica{}", self.started);
         self.started += 1;
-        let (book, waiting) = (Book::new(owner.clone()), Vec::new());
+        let (book, waiting) = (Book::new(owner.clone(), self.now), Vec::new());
         self.replicas.push(Replica { owner, book, waiting, beaten: None, asks: None, answer: None });
         self.beat(self.replicas.len() - 1);
     }
@@ -254,6 +254,129 @@ fn what_could_not_be_told_at_the_end_counts_as_all_of_the_part() {
     assert_eq!(world.replicas[0].book.inside(LIMITS[1]), 0);
 }
 
+/// A start before its first word with the store must not be one more than there are.
+#[test]
+fn before_the_store_has_said_anything_there_is_nothing_and_after_a_lease_the_least() {
+    let now = Instant::now();
+    let (mut book, desk) = (Book::new("replica0".into(), now), Arc::from(LIMITS[0]));
+    let measure = Measure { most: 6, lasting: false };
+    assert!(!book.has_room(&desk, measure, now) && !book.figures(now).is_alone);
+    assert!(!book.has_room(&desk, measure, now + 17 * SECOND));
+    let alone = now + 18 * SECOND;
+    assert!(book.has_room(&desk, measure, alone) && book.figures(alone).is_alone);
+    book.enter(&desk, measure, alone);
+    assert!(!book.has_room(&desk, measure, alone), "one, for it knows nobody to divide with");
+}
+
+#[test]
+fn the_units_of_a_dead_one_come_free_after_its_lease_and_what_it_may_have_sent_a_minute_later() {
+    let (mut world, most) = (World::new(), [6, 6]);
+    for _ in 0..3 {
+        world.join();
+    }
+    world.do_it(&Deed::Pass(5_000), most);
+    let exchange = |world: &mut World| {
+        for who in 0..world.replicas.len() {
+            for deed in [Deed::Look(who), Deed::Ask(who), Deed::Decide(who), Deed::Answer(who)] {
+                world.do_it(&deed, most);
+            }
+        }
+    };
+    let inside = |world: &World, name| world.replicas[0].book.inside(LIMITS[name]);
+    for _ in 0..40 {
+        for name in 0..2 {
+            world.do_it(&Deed::Come(0, name), most);
+        }
+        exchange(&mut world);
+    }
+    assert_eq!((inside(&world, 0), inside(&world, 1)), (6, 6));
+    world.do_it(&Deed::GiveUp(0), most);
+    world.do_it(&Deed::GiveUp(0), most);
+    world.beat(0);
+    let died = world.replicas.remove(0);
+    let mut came = [None, None];
+    for second in 1..120 {
+        world.do_it(&Deed::Pass(1000), most);
+        for (name, came) in came.iter_mut().enumerate() {
+            world.do_it(&Deed::Come(0, name), most);
+            if inside(&world, name) > 0 {
+                came.get_or_insert(second);
+            }
+        }
+        exchange(&mut world);
+    }
+    drop(died);
+    let [sessions, messages] = came.map(Option::unwrap);
+    assert!((20..=25).contains(&sessions) && (85..=90).contains(&messages), "{sessions} s, {messages} s");
+}
+
+/// Two hold half of it each, and the half is all that there is from now on.
+#[test]
+fn of_a_limit_that_is_lowered_nobody_keeps_units_that_are_more_than_there_are() {
+    for asks_of_the_old_one in [false, true] {
+        let (mut world, most, lower) = (World::new(), [6, 6], [3, 3]);
+        for _ in 0..3 {
+            world.join();
+        }
+        world.do_it(&Deed::Pass(5_000), most);
+        let exchange = |world: &mut World, most| {
+            for who in 0..3 {
+                for deed in [Deed::Look(who), Deed::Ask(who), Deed::Decide(who), Deed::Answer(who)] {
+                    world.do_it(&deed, most);
+                }
+            }
+        };
+        for _ in 0..20 {
+            for who in 0..2 {
+                if world.replicas[who].book.inside(LIMITS[0]) < 3 {
+                    world.do_it(&Deed::Come(who, 0), most);
+                }
+            }
+            exchange(&mut world, most);
+        }
+        assert_eq!(world.used(LIMITS[0]), 6);
+        // The last is calm, and asks for its part: of which limit?
+        world.do_it(&Deed::Pass(40_000), most);
+        if asks_of_the_old_one {
+            for who in 0..3 {
+                world.do_it(&Deed::Ask(who), most);
+            }
+        }
+        let mut came = 0;
+        for round in 0..40 {
+            for who in 0..3 {
+                let before = world.used(LIMITS[0]);
+                world.do_it(&Deed::Come(who, 0), lower);
+                came += world.used(LIMITS[0]) - before;
+                assert!(came <= 3 && (round < 2 || world.used(LIMITS[0]) <= before.max(3)), "{came} in round {round}");
+            }
+            exchange(&mut world, lower);
+            if round < 6 {
+                let who = usize::from(round >= 3);
+                if world.replicas[who].book.inside(LIMITS[0]) > 0 {
+                    world.do_it(&Deed::Leave(who, 0), lower);
+                }
+            }
+            world.do_it(&Deed::Pass(1000), lower);
+        }
+        assert_eq!(world.used(LIMITS[0]), 3);
+    }
+}
+
+#[test]
+fn figures_are_sums_by_what_is_limited() {
+    let now = Instant::now();
+    let mut book = Book::new("replica0".into(), now);
+    let held = |name: &str, units| Held { name: name.into(), most: 9, lasting: false, units };
+    let rows = vec![held("smtp_sessions/a/b", 3), held("smtp_sessions/a/c", 4), held("account_sessions/x", 2)];
+    book.beaten(&Standing { holders: 2, counted: 2, lapsed: true, rows: Some(rows) }, now);
+    book.wait(&"account_sessions/x".into(), Measure { most: 9, lasting: false }, now);
+    let figures = book.figures(now);
+    let leases = |limits, units, waiting| Leases { limits, units, waiting };
+    assert_eq!(figures.leases, [leases(2, 7, 0), leases(0, 0, 0), leases(0, 0, 0), leases(1, 2, 1)]);
+    assert_eq!((figures.holders, figures.is_alone), (2, false));
+}
+
 #[test]
 fn a_lapse_leaves_nothing_to_look_after_that_is_not_in_use() {
     let mut world = World::new();
@@ -298,4 +421,20 @@ proptest! {
             world.do_it(&Deed::Pass(20_000), most);
         }
     }
+}
+
+/// One that has not read its configuration again waits as if there were more.
+#[test]
+fn what_another_takes_for_the_limit_changes_nothing_for_who_uses_it_here() {
+    let now = Instant::now();
+    let (mut book, desk): (_, Arc<str>) = (Book::new("replica0".into(), now), LIMITS[0].into());
+    book.beaten(&Standing { holders: 3, counted: 3, lapsed: false, rows: None }, now);
+    let measure = Measure { most: 3, lasting: false };
+    book.enter(&desk, measure, now);
+    assert!(!book.has_room(&desk, measure, now));
+    let _changed = book.wait(&desk, measure, now);
+    book.heard(&[Want { name: LIMITS[0].into(), most: 6, lasting: false, units: 1 }], now);
+    assert_eq!(book.asks(now).iter().map(|ask| ask.most).collect::<Vec<_>>(), [3]);
+    book.given(&[Given { name: Arc::clone(&desk), units: Some(2), wanted: 1 }], now);
+    assert!(book.has_room(&desk, measure, now));
 }

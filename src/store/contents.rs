@@ -1,12 +1,6 @@
 //! Everything that a store keeps for good, as it lies there: what is sealed stays sealed. Leases and beats are of the moment, and
 //! not of it.
 
-use std::fmt;
-
-/// The rows of each of [`TABLES`].
-#[derive(Clone, Default, PartialEq)]
-pub struct Contents(pub(super) Vec<Vec<Cells>>);
-
 pub(super) type Cells = Vec<Cell>;
 
 /// What stands in a column.
@@ -97,6 +91,7 @@ pub(super) const TABLES: [Table; 6] = [
 pub(super) const SEALING: &str = "sealing";
 
 impl Table {
+    /// All rows, always in the same order.
     pub(super) fn select(&self) -> String {
         let column = |(name, sort): &(&str, Sort)| match sort {
             Integer => format!("CAST({name} AS BIGINT)"),
@@ -111,7 +106,7 @@ impl Table {
     }
 
     /// A row as people know it.
-    fn shown(&self, row: &Cells, at: usize) -> String {
+    pub(super) fn shown(&self, row: &Cells, at: usize) -> String {
         let words: Vec<_> = row.iter().take(self.key).filter_map(Cell::text).collect();
         if words.is_empty() { format!("{} {}", self.name, at + 1) } else { format!("{} {words:?}", self.name) }
     }
@@ -120,38 +115,5 @@ impl Table {
 impl Cell {
     fn text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
-    }
-}
-
-impl Contents {
-    /// The first row that is another one in a copy, or is missing on either side.
-    #[must_use]
-    pub fn difference(&self, copy: &Self) -> Option<String> {
-        for (at, table) in TABLES.iter().enumerate() {
-            let (ours, theirs) = (self.rows(at), copy.rows(at));
-            let unlike = (0..ours.len().max(theirs.len())).find(|row| ours.get(*row) != theirs.get(*row));
-            if let Some(row) = unlike {
-                return ours.get(row).or(theirs.get(row)).map(|found| table.shown(found, row));
-            }
-        }
-        None
-    }
-
-    /// How much there is of what, such as `tokens 3`.
-    #[must_use]
-    pub fn counts(&self) -> String {
-        let counted = TABLES.iter().enumerate().filter(|(_, table)| table.name != SEALING);
-        let words: Vec<_> = counted.map(|(at, table)| format!("{} {}", table.name, self.rows(at).len())).collect();
-        words.join(", ")
-    }
-
-    pub(super) fn rows(&self, at: usize) -> &[Cells] {
-        self.0.get(at).map(Vec::as_slice).unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for Contents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Contents({})", self.counts())
     }
 }

@@ -5,6 +5,7 @@
 
 mod changes;
 mod contents;
+mod copy;
 mod keys;
 mod outline;
 mod postgres;
@@ -22,7 +23,7 @@ mod topics;
 mod trail;
 mod version;
 
-pub use contents::Contents;
+pub use copy::{Copied, Inflow, Outflow, copy};
 pub use keys::Keys;
 pub use outline::Outline;
 pub use postgres::{PostgresStore, Servers};
@@ -39,7 +40,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::TokenState;
 
@@ -51,7 +52,11 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The states of all tokens that were ever saved, in the order of their names.
     fn states(&self) -> Answer<'_, Vec<(String, Opened)>>;
 
-    /// The same unopened, where they are sound: for a look at all of them.
+    /// How all of them are, and why, in no order and without opening what is sealed: a secret is empty where there is one. For
+    /// whoever looks at all of them; they have no version, and nothing can be saved by them.
+    fn sketches(&self) -> Answer<'_, Vec<(String, Sketch)>>;
+
+    /// When each is due, where they are sound.
     fn outlines(&self) -> Answer<'_, Vec<(String, Outline)>> {
         let states = self.states();
         Box::pin(async move { Ok(Outline::all(states.await?)) })
@@ -105,8 +110,11 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The trail, the newest first: from before this number on, at most so many.
     fn deeds(&self, before: Option<i64>, most: usize) -> Answer<'_, Vec<Noted>>;
 
-    /// When every password was last used.
-    fn uses(&self) -> Answer<'_, Vec<Use>>;
+    /// When every password was last used that was used since.
+    fn uses(&self, since: DateTime<Utc>) -> Answer<'_, Vec<Use>>;
+
+    /// When the passwords of an account were last used.
+    fn uses_of(&self, account: &str) -> Answer<'_, Vec<Use>>;
 
     /// Notes that passwords were used; of what was noted before, the latest counts.
     fn used(&self, uses: Vec<Use>) -> Answer<'_, ()>;
@@ -137,12 +145,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// A replica ends: nobody waits for it.
     fn gone(&self, instance: &str) -> Answer<'_, ()>;
 
-    /// Everything that it keeps for good, as it lies there and at one moment.
-    fn contents(&self) -> Answer<'_, Contents>;
+    /// Gives everything that it keeps for good, as it lies there and at one moment, to [`Store::fill`] of another: see [`copy`].
+    fn pour(&self, into: Outflow) -> Answer<'_, ()>;
 
-    /// Takes over the contents of another store, if it holds nothing itself: all of it, or nothing. It is sealed with the key
-    /// that sealed the other from then on.
-    fn fill(&self, contents: Contents) -> Answer<'_, ()>;
+    /// Takes over everything of another store, if it holds nothing itself: all of it, compared row by row, or nothing. It is
+    /// sealed with the key that sealed the other from then on.
+    fn fill(&self, from: Inflow) -> Answer<'_, Copied>;
 
     /// Seals everything with the last key of the ring, and has everyone seal with it from now on. Returns how many values there
     /// were. Versions grow, so that whoever has read before reads again.
@@ -221,6 +229,9 @@ pub struct Stored {
 /// A token's state, or why it does not open.
 pub type Opened = Result<Stored, StoreError>;
 
+/// A token's state without its secrets, or why it does not open.
+pub type Sketch = Result<TokenState, StoreError>;
+
 /// What came of a compare-and-swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a conflict means that nothing was saved"]
@@ -296,6 +307,17 @@ pub enum StoreError {
         /// Where there is something.
         what: &'static str,
     },
+    /// What was written to it is not what came.
+    #[error("the copy in {store} is another one than the store: {row}; nothing of it was kept")]
+    Unlike {
+        /// Which.
+        store: String,
+        /// The first row that is another one.
+        row: String,
+    },
+    /// It is to be filled with the contents of another, which have not come to their end.
+    #[error("the store that is copied broke off; nothing of it was kept")]
+    BrokenOff,
     /// Its disk does not answer.
     #[error("the store has not answered within {seconds} s; does its disk hang?")]
     Late {

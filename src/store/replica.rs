@@ -39,4 +39,12 @@ impl Replica {
     pub fn is_live(&self) -> bool {
         self.silent < DEAD
     }
+
+    /// Whether it is no more and another run of it is there, which has begun after its last beat. One that is heard beside
+    /// the other is another replica of the same name.
+    #[must_use]
+    pub fn is_replaced(&self, all: &[Self]) -> bool {
+        let successor = |other: &Self| other.beat.name == self.beat.name && other.is_live() && other.age <= self.silent;
+        !self.is_live() && all.iter().any(successor)
+    }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::Keys;
 use super::seal::Seal;
-use super::{Place, SealError, StoreError};
+use super::{Place, SealError, Sketch, StoreError};
 use crate::model::{AccessToken, Quarantine, Quarantined, TokenState, Trouble, TroubleClass};
 
 /// The columns of a state, in the order of [`COLUMNS`].
@@ -41,6 +41,19 @@ pub(super) const OUTLINE: &str = "substr(access_token, 1, 0) AS access_token, ex
     substr(refresh_token, 1, 0) AS refresh_token, substr(quarantined_token, 1, 0) AS quarantined_token, NULL AS scopes, \
     NULL AS bound_to, NULL AS identity, authorized_at, refresh_ends_at, refreshed_at, trouble_class, \
     NULL AS trouble_summary, NULL AS trouble_remedy, trouble_since, trouble_failures, retry_at";
+
+/// The same with what people are told of it.
+pub(super) const SKETCH: &str = "substr(access_token, 1, 0) AS access_token, expires_at, \
+    substr(refresh_token, 1, 0) AS refresh_token, substr(quarantined_token, 1, 0) AS quarantined_token, NULL AS scopes, \
+    bound_to, identity, authorized_at, refresh_ends_at, refreshed_at, trouble_class, trouble_summary, trouble_remedy, \
+    trouble_since, trouble_failures, retry_at";
+
+/// What is sealed, opened.
+struct Secrets {
+    access: Option<SecretString>,
+    refresh: Option<SecretString>,
+    quarantined: Option<Quarantine>,
+}
 
 impl Row {
     pub(super) fn seal(token: &str, state: &TokenState, seal: &Seal) -> Result<Self, StoreError> {
@@ -80,8 +93,32 @@ impl Row {
             });
             opening.transpose().map_err(|fault| StoreError::Sealed { what: shown(token), fault })
         };
+        let secrets = Secrets {
+            access: opened("access_token", self.access_token.as_ref())?,
+            refresh: opened("refresh_token", self.refresh_token.as_ref())?,
+            quarantined: opened("quarantined_token", self.quarantined_token.as_ref())?
+                .and_then(|list| listed(list, self.bound_to.as_ref())),
+        };
+        self.with(token, secrets)
+    }
+
+    /// Without opening what is sealed: a secret is empty where there is one. `fault`: why none opens.
+    pub(super) fn sketch_of(self, name: String, fault: Option<&SealError>) -> (String, Sketch) {
+        let sealed = [&self.access_token, &self.refresh_token, &self.quarantined_token];
+        let [access, refresh, quarantined] = sealed.map(|sealed| sealed.as_ref().map(|_| SecretString::default()));
+        let is_sealed = access.is_some() || refresh.is_some() || quarantined.is_some();
+        if let Some(fault) = fault.filter(|_| is_sealed) {
+            let unopened = StoreError::Sealed { what: shown(&name), fault: *fault };
+            return (name, Err(unopened));
+        }
+        let quarantined = quarantined.map(|empty| Quarantine::with(None, empty, None));
+        let sketch = self.with(&name, Secrets { access, refresh, quarantined });
+        (name, sketch)
+    }
+
+    fn with(self, token: &str, secrets: Secrets) -> Result<TokenState, StoreError> {
         let inconsistent = |fault: &str| StoreError::Inconsistent { what: shown(token), fault: fault.to_owned() };
-        let access = match (opened("access_token", self.access_token.as_ref())?, self.expires_at) {
+        let access = match (secrets.access, self.expires_at) {
             (Some(secret), Some(expires_at)) => {
                 let expires_at = time(expires_at).ok_or_else(|| inconsistent("expires_at is no time"))?;
                 Some(AccessToken::new(secret, expires_at))
@@ -91,9 +128,8 @@ impl Row {
         };
         Ok(TokenState {
             access,
-            refresh: opened("refresh_token", self.refresh_token.as_ref())?,
-            quarantined: opened("quarantined_token", self.quarantined_token.as_ref())?
-                .and_then(|list| listed(list, self.bound_to.as_ref())),
+            refresh: secrets.refresh,
+            quarantined: secrets.quarantined,
             scopes: self.scopes.clone(),
             bound_to: self.bound_to.clone(),
             identity: self.identity.clone(),

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::row::{COLUMNS, OUTLINE};
+use super::row::{COLUMNS, OUTLINE, SKETCH};
 
 pub(super) const SEALING: &str = "SELECT key FROM sealing";
 
@@ -27,6 +27,8 @@ pub(super) static TOKENS: LazyLock<String> =
     LazyLock::new(|| format!("SELECT version, {COLUMNS}, name FROM tokens ORDER BY name"));
 
 pub(super) static OUTLINES: LazyLock<String> = LazyLock::new(|| format!("SELECT version, {OUTLINE}, name FROM tokens"));
+
+pub(super) static SKETCHES: LazyLock<String> = LazyLock::new(|| format!("SELECT version, {SKETCH}, name FROM tokens"));
 
 /// Takes the columns, the name and the first version.
 pub(super) static INSERT_TOKEN: LazyLock<String> = LazyLock::new(|| {
@@ -95,7 +97,10 @@ pub(super) const FORGET_DEEDS: &str = "DELETE FROM deeds WHERE id <= $1";
 pub(super) const DEEDS: &str = "SELECT id, at, who, origin, what, subject, detail FROM deeds
     WHERE id < $1 ORDER BY id DESC LIMIT $2";
 
-pub(super) const USES: &str = "SELECT account, password, login, message FROM uses";
+pub(super) const USES: &str = "SELECT account, password, login, message FROM uses
+    WHERE login >= $1 OR message >= $1";
+
+pub(super) const USES_OF: &str = "SELECT account, password, login, message FROM uses WHERE account = $1";
 
 /// What two processes tell of the same password: the latest time counts. Stands behind an INSERT.
 pub(super) const LATEST_USE: &str = "ON CONFLICT (account, password) DO UPDATE SET
@@ -111,5 +116,3 @@ pub(super) const UNUSED: &str = "DELETE FROM uses WHERE account = $1";
 pub(super) const TAKE_LEASE: &str = "INSERT INTO leases (token, owner, ends_at) VALUES ($1, $2, now_s() + $3)
     ON CONFLICT (token) DO UPDATE SET owner = excluded.owner, ends_at = excluded.ends_at
     WHERE leases.owner = excluded.owner OR leases.ends_at <= now_s() OR leases.ends_at > now_s() + 2 * $3 + 60";
-
-pub(super) const RELEASE_LEASE: &str = "DELETE FROM leases WHERE token = $1 AND owner = $2";

@@ -15,18 +15,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
 use self::alone::Alone;
 use self::follow::{Following, WATCH, follow};
+#[cfg(test)]
+pub(super) use self::schema::MIGRATIONS;
 use self::schema::SCHEMA;
 use super::changes::Changes;
 use super::keys::Keys;
 use super::seal::{KeyId, Seal, SealError};
 use super::{
-    Answer, Beat, Changed, Contents, Deed, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store, StoreError,
-    Stored, Topic, Use, Version, sql,
+    Answer, Beat, Changed, Copied, Deed, Inflow, Kind, Noted, Opened, Outflow, Outline, Record, Replica, Saved, Sketch,
+    Store, StoreError, Stored, Topic, Use, Version, sql,
 };
 use crate::model::TokenState;
 
@@ -188,6 +191,11 @@ impl Store for SqliteStore {
         self.run(move |connection| tokens::all(connection, &keys))
     }
 
+    fn sketches(&self) -> Answer<'_, Vec<(String, Sketch)>> {
+        let keys = Arc::clone(&self.keys);
+        self.run(move |connection| tokens::sketches(connection, &keys))
+    }
+
     fn outlines(&self) -> Answer<'_, Vec<(String, Outline)>> {
         self.run(|connection| tokens::outlines(connection))
     }
@@ -256,8 +264,13 @@ impl Store for SqliteStore {
         self.run(move |connection| trail::deeds(connection, before, i64::try_from(most).unwrap_or(i64::MAX)))
     }
 
-    fn uses(&self) -> Answer<'_, Vec<Use>> {
-        self.run(|connection| trail::uses(connection))
+    fn uses(&self, since: DateTime<Utc>) -> Answer<'_, Vec<Use>> {
+        self.run(move |connection| trail::uses(connection, since))
+    }
+
+    fn uses_of(&self, account: &str) -> Answer<'_, Vec<Use>> {
+        let account = account.to_owned();
+        self.run(move |connection| trail::uses_of(connection, &account))
     }
 
     fn used(&self, uses: Vec<Use>) -> Answer<'_, ()> {
@@ -297,13 +310,13 @@ impl Store for SqliteStore {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn contents(&self) -> Answer<'_, Contents> {
-        self.run(contents::read)
+    fn pour(&self, into: Outflow) -> Answer<'_, ()> {
+        self.run(move |connection| contents::pour(connection, &into))
     }
 
-    fn fill(&self, contents: Contents) -> Answer<'_, ()> {
+    fn fill(&self, mut from: Inflow) -> Answer<'_, Copied> {
         let file = self.file.clone();
-        self.run(move |connection| contents::fill(connection, &contents, &file))
+        self.run(move |connection| contents::fill(connection, &mut from, &file))
     }
 
     fn rekey(&self) -> Answer<'_, usize> {

@@ -1,5 +1,7 @@
 //! The contract of a store, played against SQLite and PostgreSQL.
 
+mod additive;
+mod bounds;
 mod contents;
 pub(super) mod ground;
 mod keys;

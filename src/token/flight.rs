@@ -83,12 +83,12 @@ pub(super) async fn fly(shared: &Shared, entry: &Entry, want: &Want) -> Result<A
 
 /// What is there already, once what pends is saved.
 async fn found(shared: &Shared, entry: &Entry, want: &Want) -> Result<Option<AccessToken>, TokenError> {
-    if entry.holds_successor() {
-        let saved = save_pending(shared, entry).await;
+    let ours = entry.holds_successor();
+    let saved = save_pending(shared, entry).await;
+    if ours {
         lease::after(shared, entry, saved.is_ok()).await;
-        saved?;
     }
-    save_pending(shared, entry).await?;
+    saved?;
     Ok(look(shared, entry, want).await?.brought)
 }
 

@@ -4,6 +4,7 @@ mod changes;
 mod clocks;
 mod endpoint;
 mod faults;
+mod lapsed;
 mod notices;
 mod ordeal;
 mod replicas;
@@ -276,7 +277,7 @@ async fn lenient_answers() {
         scene.endpoint.next(endpoint::json(200, body));
         let access = tokens.access_token(NAME, USER).await.unwrap();
         let left = (access.expires_at() - clock::now()).num_seconds();
-        assert!((life - 5..=life).contains(&left), "{body}: {left}");
+        assert!((life - 60..=life).contains(&left), "{body}: {left}");
         assert_eq!(material(&store).await.0, some("r1"));
         expire(&store).await;
         tokens.shared().entries().iter().for_each(|entry| entry.cache(&TokenState::default(), None, 0));
@@ -289,7 +290,7 @@ async fn a_client_that_leaves_does_not_cut_a_refresh() {
     let (tokens, store) = scene.imported().await;
     let login = scene.login_during_a_rotation(&tokens).await;
     login.abort();
-    tokens.settle(Duration::from_secs(5)).await;
+    tokens.settle(Duration::from_mins(2)).await;
     assert_eq!(material(&store).await, (some("r2"), None));
 }
 

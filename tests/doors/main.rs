@@ -26,7 +26,7 @@ const DOORS: [(&str, &[&str]); 27] = [
             "net", "model", "config",
         ],
     ),
-    ("health", &["replicas", "registry", "activity", "submit", "account", "store", "model"]),
+    ("health", &["replicas", "registry", "activity", "submit", "share", "account", "store", "model"]),
     ("replicas", &["store"]),
     ("registry", &["account", "store", "config", "model"]),
     ("control", &["net"]),

@@ -61,6 +61,7 @@ const READ: &[(&str, &str, &str)] = &[
     ("docs/recipes/jenkins.md", "adminAddress", "needs Jenkins with its plugin"),
     ("docs/benchmarks.md", "tests/bench-setup", BENCHED),
     ("docs/sizing.md", "--bench growth", BENCHED),
+    ("docs/million.md", "--bench replicas", BENCHED),
     ("docs/benchmarks.md", "--bench relay -- sessions", BENCHED),
     (
         "docs/security.md",

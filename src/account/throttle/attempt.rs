@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{Book, Failures, KNOWN_AGAIN, LATELY, Limit, Login, Throttle};
+use super::{ALL, Book, Failures, KNOWN_AGAIN, LATELY, Limit, Login, Throttle};
 use crate::account::proof::Proof;
 use crate::model::{Account, origin, within};
 
@@ -174,25 +174,20 @@ impl Attempt<'_> {
     }
 
     fn count(&self, book: &mut Book, proof: Proof, now: Instant) -> Vec<Held> {
-        let sizes = ALL.map(|limit| (limit, book.settings.size(limit)));
-        let (name, origin) = self.login.clone();
-        let [weigh_address, weigh_login, weigh_account] =
-            sizes.map(|(_, size)| move |failures: &Failures| failures.bucket.level(size, now));
-        let of_address = book.addresses.entry(origin, || Failures::new(now), weigh_address);
-        let of_login = book.logins.entry(self.login.clone(), || Failures::new(now), weigh_login);
-        let of_account = book.accounts.entry(name, || Failures::new(now), weigh_account);
-        if of_login.wrong.len() >= KNOWN_AGAIN {
-            of_login.wrong.remove(0);
-        }
-        of_login.wrong.push(proof);
         if let Some(unsaid) = &mut book.unsaid {
             unsaid.wrong(&self.login);
             self.throttle.said.notify_one();
         }
+        let mut all = book.failures(&self.login, now);
+        let [_, (.., of_login), _] = &mut all;
+        if of_login.wrong.len() >= KNOWN_AGAIN {
+            of_login.wrong.remove(0);
+        }
+        of_login.wrong.push(proof);
         let mut reached = Vec::new();
-        for (failures, (limit, size)) in [of_address, of_login, of_account].into_iter().zip(sizes) {
+        for (limit, size, failures) in all {
             let before = failures.bucket.wait(size, now);
-            failures.bucket.add(size, now);
+            failures.bucket.add(1, size, now);
             let wait = failures.bucket.wait(size, now);
             if before.is_zero() && !wait.is_zero() {
                 reached.push(Held { limit, wait });
@@ -232,5 +227,3 @@ impl Failures {
         is_due
     }
 }
-
-const ALL: [Limit; 3] = [Limit::Address, Limit::Login, Limit::Account];

@@ -26,9 +26,9 @@ impl Bucket {
         (self.level - forgotten).max(0.0)
     }
 
-    /// One more. It overflows when several were under way: not by so much that it took days to forget them.
-    pub(super) fn add(&mut self, size: Size, now: Instant) {
-        let level = self.level(size, now) + 1.0;
+    /// So many more. It overflows when several were under way: not by so much that it took days to forget them.
+    pub(super) fn add(&mut self, times: u32, size: Size, now: Instant) {
+        let level = self.level(size, now) + f64::from(times);
         *self = Self { level: level.min(size.most.max(1.0) * 2.0), at: now };
     }
 

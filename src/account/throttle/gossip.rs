@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{Book, Failures, Limit, Login, Name, Throttle};
+use super::{Book, Login, Throttle};
 
 /// What was not said yet.
 #[derive(Debug, Default)]
@@ -119,24 +119,15 @@ impl Unsaid {
 impl Book {
     fn hear(&mut self, said: Said, now: Instant) {
         match said {
-            Said::Wrong(name, at, times) => self.wrong_elsewhere(&(name.into(), at), times.min(TIMES), now),
+            Said::Wrong(name, at, times) => {
+                for (_, size, failures) in self.failures(&(name.into(), at), now) {
+                    failures.bucket.add(times, size, now);
+                }
+            }
             Said::Right(name, at) => self.was_right(&(name.into(), at), now),
             Said::Address(address) => drop(self.forget_address(address)),
             Said::Account(name) => drop(self.forget_account(&name.into())),
         }
-    }
-
-    fn wrong_elsewhere(&mut self, login: &Login, times: u32, now: Instant) {
-        let [address, of_login, account] =
-            [Limit::Address, Limit::Login, Limit::Account].map(|limit| self.settings.size(limit));
-        let (name, origin): (Name, IpAddr) = login.clone();
-        let fresh = || Failures::new(now);
-        let of_address = self.addresses.entry(origin, fresh, |failures| failures.bucket.level(address, now));
-        (0..times).for_each(|_| of_address.bucket.add(address, now));
-        let here = self.logins.entry(login.clone(), fresh, |failures| failures.bucket.level(of_login, now));
-        (0..times).for_each(|_| here.bucket.add(of_login, now));
-        let of_account = self.accounts.entry(name, fresh, |failures| failures.bucket.level(account, now));
-        (0..times).for_each(|_| of_account.bucket.add(account, now));
     }
 }
 

@@ -192,7 +192,23 @@ impl Throttle {
     }
 }
 
+/// Each that a failure counts for.
+const ALL: [Limit; 3] = [Limit::Address, Limit::Login, Limit::Account];
+
 impl Book {
+    /// What a failure there counts for, in the order of [`ALL`].
+    fn failures(&mut self, login: &Login, now: Instant) -> [(Limit, Size, &mut Failures); 3] {
+        let [(a, of_address), (l, of_login), (n, of_account)] = ALL.map(|limit| (limit, self.settings.size(limit)));
+        let weigh = |size| move |failures: &Failures| failures.bucket.level(size, now);
+        let fresh = || Failures::new(now);
+        let (name, origin) = login.clone();
+        [
+            (a, of_address, self.addresses.entry(origin, fresh, weigh(of_address))),
+            (l, of_login, self.logins.entry(login.clone(), fresh, weigh(of_login))),
+            (n, of_account, self.accounts.entry(name, fresh, weigh(of_account))),
+        ]
+    }
+
     fn forget_address(&mut self, origin: IpAddr) -> usize {
         self.addresses.retain(|of| *of != origin) + self.logins.retain(|(_, of)| *of != origin)
     }

@@ -18,9 +18,8 @@ use crate::admin::tokens::{address as tokens, ahead};
 use crate::admin::visitor::Visitor;
 use crate::admin::words::few;
 use crate::clock;
-use crate::model::Account;
+use crate::model::{self, Account};
 use crate::registry::Declared;
-use crate::store::Stored;
 
 #[derive(Template)]
 #[template(path = "accounts/list.html")]
@@ -66,13 +65,13 @@ pub(super) async fn list(
     let found = found(&declared, &query);
     let action = format!("{}/accounts", desk.root());
     let pager = Pager::new(action.clone(), vec![("q", query.clone())], asked.page, found.len());
-    let states: HashMap<_, _> = desk.store.states().await?.into_iter().collect();
-    let nothing = Ok(Stored::default());
+    let states: HashMap<_, _> = desk.store.sketches().await?.into_iter().collect();
+    let nothing = Ok(model::TokenState::default());
     let now = clock::now();
     let shown_row = |account: &Account| {
-        let opened = states.get(&view::state_name(account)).unwrap_or(&nothing);
+        let sketch = states.get(&view::state_name(account)).unwrap_or(&nothing);
         let token = declared.find(&account.token.name).ok();
-        let held = token.map(|token| view::state(token, account, opened, (ahead(&desk), now)));
+        let held = token.map(|token| view::state(token, account, sketch, (ahead(&desk), now)));
         row(&desk, account, held.as_ref(), now)
     };
     let rows = pager.rows(found).into_iter().map(shown_row).collect();

@@ -83,9 +83,10 @@ pub(super) async fn show(
     let name = address::name(&segment);
     let Some(account) = address::find(&declared, name) else { return broken(&desk, &declared, &visitor, name).await };
     let page = visitor.page(&desk, Section::Accounts, format!("Account {}", account.name));
-    let opened = desk.store.token(&view::state_name(account)).await;
+    let sketch = desk.store.token(&view::state_name(account)).await.map(|stored| stored.state);
+    desk.activity.uses.look_up(desk.store.as_ref(), &account.name).await;
     let token = declared.find(&account.token.name).ok();
-    let held = token.map(|token| view::state(token, account, &opened, (ahead(&desk), clock::now())));
+    let held = token.map(|token| view::state(token, account, &sketch, (ahead(&desk), clock::now())));
     Ok(shown(StatusCode::OK, &Show::of(&desk, account, (page, held))))
 }
 

@@ -6,7 +6,7 @@ use crate::admin::Desk;
 use crate::admin::page::{Badge, Tone};
 use crate::admin::tokens::state::State;
 use crate::model::{Account, Protocol, SenderPolicy, Token};
-use crate::store::Opened;
+use crate::store::Sketch;
 
 /// Where an account is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +51,10 @@ pub(in crate::admin) fn state_name(account: &Account) -> String {
 pub(in crate::admin) fn state(
     token: &Token,
     account: &Account,
-    opened: &Opened,
+    sketch: &Sketch,
     (ahead, now): (TimeDelta, DateTime<Utc>),
 ) -> State {
-    State::of(token, user(account), opened, ahead, now)
+    State::of(token, user(account), sketch, ahead, now)
 }
 
 fn user(account: &Account) -> &str {

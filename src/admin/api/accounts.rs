@@ -16,6 +16,7 @@ pub(super) async fn list(State(desk): State<Desk>) -> Json<Value> {
 
 pub(super) async fn show(State(desk): State<Desk>, Path(name): Path<String>) -> Result<Json<Value>, Refusal> {
     let account = find(&desk, &name)?;
+    desk.activity.uses.look_up(desk.store.as_ref(), &account.name).await;
     Ok(Json(whole(&desk, &account)))
 }
 

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
@@ -5,26 +7,30 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::super::Desk;
+use super::super::tokens::show::states;
+use super::super::tokens::standing::held;
 use super::super::tokens::state::State as Standing;
 use super::refusal::Refusal;
 use crate::clock;
-use crate::model::{Grant, Token};
+use crate::model::{Grant, Token, TokenState};
 use crate::registry::Actor;
-use crate::store::{Kind, Opened, Stored};
+use crate::store::{Kind, Sketch};
 
 pub(super) async fn list(State(desk): State<Desk>) -> Result<Json<Value>, Refusal> {
-    let states = desk.store.states().await?;
-    let now = clock::now();
-    let declared = desk.registry.declared();
-    let all: Vec<_> = declared.tokens.iter().flat_map(|token| whole(&desk, token, &states, now)).collect();
+    let mut states = desk.store.sketches().await?;
+    states.sort_by(|one, other| one.0.cmp(&other.0));
+    let (declared, held, now) = (desk.registry.declared(), held(&states), clock::now());
+    let of = |token: &Arc<Token>| held.get(token.name.as_str()).map_or(&[][..], Vec::as_slice);
+    let all: Vec<_> = declared.tokens.iter().flat_map(|token| whole(&desk, token, of(token), now)).collect();
     Ok(Json(json!({ "tokens": all })))
 }
 
 pub(super) async fn show(State(desk): State<Desk>, Path(name): Path<String>) -> Result<Json<Value>, Refusal> {
-    let states = desk.store.states().await?;
     let declared = desk.registry.declared();
     let token = declared.tokens.iter().find(|token| token.name == name).ok_or_else(|| unknown(&name))?;
-    let shown = whole(&desk, token, &states, clock::now()).into_iter().next();
+    let states = states(&desk, token).await?;
+    let shown =
+        held(&states).get(name.as_str()).and_then(|held| whole(&desk, token, held, clock::now()).into_iter().next());
     shown.map(Json).ok_or_else(|| unknown(&name))
 }
 
@@ -82,27 +88,19 @@ fn unknown(name: &str) -> Refusal {
 }
 
 /// A token; one with an access token for each mailbox once for each that it was used for.
-fn whole(desk: &Desk, token: &Token, states: &[(String, Opened)], now: DateTime<Utc>) -> Vec<Value> {
+fn whole(desk: &Desk, token: &Token, held: &[(Option<&str>, &Sketch)], now: DateTime<Utc>) -> Vec<Value> {
     let ahead = i64::try_from(desk.config.limits.refresh_ahead_seconds).unwrap_or_default();
     let ahead = TimeDelta::try_seconds(ahead).unwrap_or_default();
-    let own = |(name, _): &&(String, Opened)| Token::of_state(name).0 == token.name;
-    let mut shown: Vec<_> = states
-        .iter()
-        .filter(own)
-        .map(|(name, opened)| {
-            let user = Token::of_state(name).1.unwrap_or(&token.mailbox);
-            one(desk, token, user, opened, (ahead, now))
-        })
-        .collect();
-    if shown.is_empty() {
-        shown.push(one(desk, token, &token.mailbox, &Ok(Stored::default()), (ahead, now)));
+    let one = |user: &str, sketch: &Sketch| one(desk, token, user, sketch, (ahead, now));
+    if held.is_empty() {
+        return vec![one(&token.mailbox, &Ok(TokenState::default()))];
     }
-    shown
+    held.iter().map(|(user, sketch)| one(user.unwrap_or(&token.mailbox), sketch)).collect()
 }
 
-fn one(desk: &Desk, token: &Token, user: &str, opened: &Opened, (ahead, now): (TimeDelta, DateTime<Utc>)) -> Value {
-    let state = Standing::of(token, user, opened, ahead, now);
-    let identity = opened.as_ref().ok().and_then(|stored| stored.state.identity.clone());
+fn one(desk: &Desk, token: &Token, user: &str, sketch: &Sketch, (ahead, now): (TimeDelta, DateTime<Utc>)) -> Value {
+    let state = Standing::of(token, user, sketch, ahead, now);
+    let identity = sketch.as_ref().ok().and_then(|state| state.identity.clone());
     json!({
         "name": token.name,
         "provider": token.provider.name,

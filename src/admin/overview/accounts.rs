@@ -10,8 +10,8 @@ use super::super::tokens::address as tokens;
 use super::super::tokens::standing::Standing;
 use super::super::tokens::state::State;
 use crate::activity::Activity;
-use crate::model::Account;
-use crate::store::{Opened, Stored};
+use crate::model::{Account, TokenState};
+use crate::store::Sketch;
 
 /// An account in the table.
 #[derive(Clone, Debug)]
@@ -31,8 +31,8 @@ pub(super) struct Row {
 /// How the tokens are.
 pub(super) struct Tokens<'a> {
     by_name: HashMap<&'a str, &'a Standing>,
-    states: HashMap<&'a str, &'a Opened>,
-    nothing: Opened,
+    states: HashMap<&'a str, &'a Sketch>,
+    nothing: Sketch,
     ahead: TimeDelta,
     now: DateTime<Utc>,
 }
@@ -40,13 +40,13 @@ pub(super) struct Tokens<'a> {
 impl<'a> Tokens<'a> {
     pub(super) fn new(
         standings: &'a [Standing],
-        states: &'a [(String, Opened)],
+        states: &'a [(String, Sketch)],
         ahead: TimeDelta,
         now: DateTime<Utc>,
     ) -> Self {
         let by_name = standings.iter().map(|standing| (standing.token.name.as_str(), standing)).collect();
-        let states = states.iter().map(|(name, opened)| (name.as_str(), opened)).collect();
-        Self { by_name, states, nothing: Ok(Stored::default()), ahead, now }
+        let states = states.iter().map(|(name, sketch)| (name.as_str(), sketch)).collect();
+        Self { by_name, states, nothing: Ok(TokenState::default()), ahead, now }
     }
 
     /// Of an account; nothing where there is none. A token with many mailboxes may be well for one and not for another.
@@ -55,8 +55,8 @@ impl<'a> Tokens<'a> {
         if !token.is_per_mailbox() {
             return Some(Cow::Borrowed(state));
         }
-        let opened = self.states.get(view::state_name(account).as_str()).copied().unwrap_or(&self.nothing);
-        Some(Cow::Owned(view::state(token, account, opened, (self.ahead, self.now))))
+        let sketch = self.states.get(view::state_name(account).as_str()).copied().unwrap_or(&self.nothing);
+        Some(Cow::Owned(view::state(token, account, sketch, (self.ahead, self.now))))
     }
 }
 

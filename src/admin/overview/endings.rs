@@ -32,10 +32,8 @@ pub(super) fn endings(
 
 fn of_token<'a>(token: &'a Token, held: &Held<'_>) -> Vec<(&'a Token, Deadline)> {
     let states = held.get(token.name.as_str()).into_iter().flatten();
-    let mut all: Vec<_> = states
-        .filter_map(|(_, opened)| opened.as_ref().ok())
-        .flat_map(|stored| deadlines(token, &stored.state))
-        .collect();
+    let mut all: Vec<_> =
+        states.filter_map(|(_, sketch)| sketch.as_ref().ok()).flat_map(|state| deadlines(token, state)).collect();
     if all.is_empty() {
         all = deadlines(token, &TokenState::default());
     }

@@ -29,7 +29,7 @@ use super::tokens::{ahead, standing};
 use super::visitor::Visitor;
 use super::{Desk, replicas};
 use crate::clock;
-use crate::store::Opened;
+use crate::store::Sketch;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -79,13 +79,13 @@ pub(super) fn routes() -> Router<Desk> {
 }
 
 async fn overview(State(desk): State<Desk>, visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Problem> {
-    let states = desk.store.states().await?;
+    let states = desk.store.sketches().await?;
     let page = visitor.page(&desk, Section::Overview, "Overview");
     Ok(shown(StatusCode::OK, &Overview::of(page, &desk, &states, &asked, clock::now())))
 }
 
 impl Overview {
-    fn of(page: Page, desk: &Desk, states: &[(String, Opened)], asked: &Asked, now: DateTime<Utc>) -> Self {
+    fn of(page: Page, desk: &Desk, states: &[(String, Sketch)], asked: &Asked, now: DateTime<Utc>) -> Self {
         let (declared, held, ahead) = (desk.registry.declared(), standing::held(states), ahead(desk));
         let standings = standing::standings(&declared.tokens, &held, ahead, now);
         let of_tokens = accounts::Tokens::new(&standings, states, ahead, now);

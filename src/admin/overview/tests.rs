@@ -120,7 +120,7 @@ async fn the_way_goes_on_from_where_it_was_left() {
     assert!(html.contains("<a href=\"/gatepost/accounts/evmail\">Type the settings into your program</a>"), "{html}");
     let used = Use { account: "evmail".into(), password: String::new(), login: Some(clock::now()), message: None };
     desk.store.used(vec![used]).await.unwrap();
-    desk.activity.uses.load(desk.store.as_ref()).await.unwrap();
+    desk.activity.uses.load(desk.store.as_ref(), DateTime::UNIX_EPOCH).await.unwrap();
     assert!(!page(&desk, "/gatepost/").await.contains("First steps"));
     fail(&desk, "support").await;
     let text = plain(&page(&desk, "/gatepost/").await);

@@ -23,12 +23,31 @@ pub async fn new_link(store: &dyn Store, base: &Url) -> Result<SecretString, Sto
     loop {
         let record = store.record(Kind::AdminLink, NAME).await?;
         if let Saved::Done(_) = store.put(record.with(Some(kept.clone())), Some(LINK_LIFE)).await? {
-            let mut url = base.clone();
-            url.set_path(&format!("{}/setup", base.path().trim_end_matches('/')));
-            url.set_query(Some(&format!("code={}", code.expose_secret())));
-            return Ok(url.as_str().into());
+            return Ok(url(base, &code));
         }
     }
+}
+
+/// The same, unless there is one that is good still: then nothing, for whoever was given that one can use it.
+pub async fn link_unless_given(store: &dyn Store, base: &Url) -> Result<Option<SecretString>, StoreError> {
+    let record = store.record(Kind::AdminLink, NAME).await?;
+    if matches!(record.content, Ok(Some(_))) {
+        return Ok(None);
+    }
+    let code = random()?;
+    let kept = hashed(NAME, code.expose_secret());
+    match store.put(record.with(Some(kept)), Some(LINK_LIFE)).await? {
+        Saved::Done(_) => Ok(Some(url(base, &code))),
+        // Another one was faster.
+        Saved::Conflict => Ok(None),
+    }
+}
+
+fn url(base: &Url, code: &SecretString) -> SecretString {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/setup", base.path().trim_end_matches('/')));
+    url.set_query(Some(&format!("code={}", code.expose_secret())));
+    url.as_str().into()
 }
 
 /// Whether this is the code of the link that is good now.

@@ -11,7 +11,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use link::{LINK_LIFE, base, new_link};
+pub use link::{LINK_LIFE, base, link_unless_given, new_link};
 pub use password::{AdminPassword, PasswordError, SHORTEST, fit};
 pub use porter::Porter;
 pub(super) use secret::{hashed, random, same};

@@ -114,6 +114,19 @@ async fn the_first_password_is_set_by_a_link_once() {
 }
 
 #[tokio::test]
+async fn the_next_replica_makes_no_link_while_there_is_one() {
+    let (desk, _directory) = desk("http://localhost:8590/").await;
+    let (store, base) = (desk.store.as_ref(), "http://localhost:8590/".parse().unwrap());
+    let (one, other) = tokio::join!(link_unless_given(store, &base), link_unless_given(store, &base));
+    let ((Some(link), None) | (None, Some(link))) = (one.unwrap(), other.unwrap()) else { panic!("not one link") };
+    assert!(link_unless_given(store, &base).await.unwrap().is_none());
+    let code = link.expose_secret().rsplit_once('=').unwrap().1;
+    assert!(desk.porter.link_is_good(code).await.unwrap());
+    link::end(store).await.unwrap();
+    assert!(link_unless_given(store, &base).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn two_with_the_link_at_once_do_not_overwrite_each_other() {
     let (desk, _directory) = desk("http://localhost:8590/").await;
     let link = new_link(desk.store.as_ref(), &"http://localhost:8590/".parse().unwrap()).await.unwrap();

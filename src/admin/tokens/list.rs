@@ -44,7 +44,7 @@ pub(super) async fn list(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let (declared, now) = (desk.registry.declared(), clock::now());
-    let states = desk.store.states().await?;
+    let states = desk.store.sketches().await?;
     let standings = standings(&declared.tokens, &held(&states), ahead(&desk), now);
     let query = asked.q.trim().to_owned();
     let wanted = query.to_lowercase();

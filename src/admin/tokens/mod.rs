@@ -12,7 +12,7 @@ mod labels;
 mod list;
 mod merge;
 mod preview;
-mod show;
+pub(super) mod show;
 pub(super) mod standing;
 pub(super) mod state;
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::clock;
 use crate::consent::redirect_url;
 use crate::model::{Grant, Token, TokenState};
 use crate::registry::Declared;
-use crate::store::{Opened, Stored};
+use crate::store::{Sketch, StoreError};
 
 #[derive(Template)]
 #[template(path = "tokens/show.html")]
@@ -114,11 +114,11 @@ impl Show {
     ) -> Result<Self, Problem> {
         let states = states(desk, token).await?;
         let time = clock::now();
-        let mut now: Vec<_> = states.iter().map(|(name, opened)| Now::of(desk, token, name, opened, time)).collect();
+        let mut now: Vec<_> = states.iter().map(|(name, sketch)| Now::of(desk, token, name, sketch, time)).collect();
         now.sort_by_key(|one| rank(&one.state));
         let settings = desk.registry.token_settings(&token.name).await.ok().flatten();
         let own = match &states[..] {
-            [(_, Ok(stored))] => stored.state.clone(),
+            [(_, Ok(state))] => state.clone(),
             _ => TokenState::default(),
         };
         let users: Vec<_> = declared.accounts.iter().filter(|account| account.token.name == token.name).collect();
@@ -142,18 +142,20 @@ impl Show {
     }
 }
 
-/// All that the store has of it; nothing yet is one, too.
-async fn states(desk: &Desk, token: &Token) -> Result<Vec<(String, Opened)>, Problem> {
-    if !token.is_per_mailbox() {
-        let opened = desk.store.token(&token.name).await;
-        return Ok(vec![(token.name.clone(), opened)]);
+/// How it is for each mailbox, by the names of its states; nothing yet is one, too. Of one alone all is told.
+pub(in crate::admin) async fn states(desk: &Desk, token: &Token) -> Result<Vec<(String, Sketch)>, StoreError> {
+    let mut several = Vec::new();
+    if token.is_per_mailbox() {
+        several = desk.store.sketches().await?;
+        several.retain(|(name, _)| Token::of_state(name).0 == token.name);
+        several.sort_by(|one, other| one.0.cmp(&other.0));
     }
-    let mut states = desk.store.states().await?;
-    states.retain(|(name, _)| Token::of_state(name).0 == token.name);
-    if states.is_empty() {
-        states.push((token.state_name(&token.mailbox), Ok(Stored::default())));
+    if several.len() > 1 {
+        return Ok(several);
     }
-    Ok(states)
+    let name = several.pop().map_or_else(|| token.state_name(&token.mailbox), |(name, _)| name);
+    let sketch = desk.store.token(&name).await.map(|stored| stored.state);
+    Ok(vec![(name, sketch)])
 }
 
 /// As it has to be registered at the provider.
@@ -163,10 +165,10 @@ fn redirect(desk: &Desk, token: &Token) -> Option<String> {
 }
 
 impl Now {
-    fn of(desk: &Desk, token: &Token, name: &str, opened: &Opened, now: DateTime<Utc>) -> Self {
+    fn of(desk: &Desk, token: &Token, name: &str, sketch: &Sketch, now: DateTime<Utc>) -> Self {
         let mailbox = Token::of_state(name).1.unwrap_or_default().to_owned();
         let user = if mailbox.is_empty() { &token.mailbox } else { &mailbox };
-        let state = State::of(token, user, opened, ahead(desk), now);
+        let state = State::of(token, user, sketch, ahead(desk), now);
         let moment = |at: Option<DateTime<Utc>>| at.map(|at| Moment::new(at, now));
         Self {
             expires: moment(state.expires_at),

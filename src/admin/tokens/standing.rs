@@ -9,11 +9,11 @@ use super::state::State;
 use super::{address, words};
 use crate::admin::figures::Moment;
 use crate::admin::page::Tone;
-use crate::model::Token;
-use crate::store::{Opened, Stored};
+use crate::model::{Token, TokenState};
+use crate::store::Sketch;
 
 /// What the store has, by the names of tokens: of a service account for each mailbox.
-pub(in crate::admin) type Held<'a> = HashMap<&'a str, Vec<(Option<&'a str>, &'a Opened)>>;
+pub(in crate::admin) type Held<'a> = HashMap<&'a str, Vec<(Option<&'a str>, &'a Sketch)>>;
 
 /// A token and how it is.
 #[derive(Clone, Debug)]
@@ -37,11 +37,11 @@ pub(in crate::admin) struct Row {
     pub(in crate::admin) next_refresh: Option<Moment>,
 }
 
-pub(in crate::admin) fn held(states: &[(String, Opened)]) -> Held<'_> {
+pub(in crate::admin) fn held(states: &[(String, Sketch)]) -> Held<'_> {
     let mut held: Held<'_> = HashMap::new();
-    for (name, opened) in states {
+    for (name, sketch) in states {
         let (token, user) = Token::of_state(name);
-        held.entry(token).or_default().push((user, opened));
+        held.entry(token).or_default().push((user, sketch));
     }
     held
 }
@@ -53,7 +53,7 @@ pub(in crate::admin) fn standings(
     ahead: TimeDelta,
     now: DateTime<Utc>,
 ) -> Vec<Standing> {
-    let nothing = Ok(Stored::default());
+    let nothing = Ok(TokenState::default());
     let mut all: Vec<_> = tokens.iter().map(|token| standing(token, held, &nothing, (ahead, now))).collect();
     all.sort_by(|a, b| (rank(&a.state), &a.token.name).cmp(&(rank(&b.state), &b.token.name)));
     all
@@ -62,12 +62,12 @@ pub(in crate::admin) fn standings(
 fn standing(
     token: &Arc<Token>,
     held: &Held<'_>,
-    nothing: &Opened,
+    nothing: &Sketch,
     (ahead, now): (TimeDelta, DateTime<Utc>),
 ) -> Standing {
     let of_token = held.get(token.name.as_str()).map_or(&[][..], Vec::as_slice);
-    let state = |user: &str, opened: &Opened| State::of(token, user, opened, ahead, now);
-    let states = of_token.iter().map(|(user, opened)| state(user.unwrap_or(&token.mailbox), opened));
+    let state = |user: &str, sketch: &Sketch| State::of(token, user, sketch, ahead, now);
+    let states = of_token.iter().map(|(user, sketch)| state(user.unwrap_or(&token.mailbox), sketch));
     let worst = states.min_by_key(rank).unwrap_or_else(|| state(&token.mailbox, nothing));
     Standing {
         token: Arc::clone(token),

@@ -8,7 +8,7 @@ use super::labels::labelled;
 use crate::model::{
     AccessToken, Deadline, DeadlineKind, Grant, Standing, Token, TokenState, TroubleClass, deadlines, next_refresh,
 };
-use crate::store::Opened;
+use crate::store::Sketch;
 
 /// What is told of a token for a mailbox; nothing of it is secret.
 #[derive(Clone, Debug)]
@@ -37,12 +37,12 @@ impl State {
     pub(in crate::admin) fn of(
         token: &Token,
         user: &str,
-        opened: &Opened,
+        sketch: &Sketch,
         ahead: TimeDelta,
         now: DateTime<Utc>,
     ) -> Self {
-        match opened {
-            Ok(stored) => Self::readable(token, user, &stored.state, (ahead, now)),
+        match sketch {
+            Ok(state) => Self::readable(token, user, state, (ahead, now)),
             Err(fault) => Self {
                 error: Some(fault.to_string()),
                 next: Some("Restore the store from a backup; or forget what this token holds, and get it again".into()),
@@ -222,7 +222,7 @@ mod tests {
 
     use super::*;
     use crate::model::{Granted, Provider, Trouble};
-    use crate::store::{StoreError, Stored};
+    use crate::store::StoreError;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
@@ -249,8 +249,7 @@ mod tests {
     }
 
     fn state(token: &Token, state: TokenState, now: i64) -> State {
-        let opened = Ok(Stored { state, ..Stored::default() });
-        State::of(token, &token.mailbox, &opened, TimeDelta::minutes(10), at(now))
+        State::of(token, &token.mailbox, &Ok(state), TimeDelta::minutes(10), at(now))
     }
 
     #[test]

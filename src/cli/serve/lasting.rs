@@ -6,13 +6,14 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::super::notify::{self, Notifier};
 use super::super::{bounds, replica, store};
 use crate::account::{Directory, Throttle};
-use crate::activity::{self, Activity};
+use crate::activity::Activity;
 use crate::clock;
 use crate::config::Config;
 use crate::health::{Health, Sources};
@@ -68,17 +69,17 @@ pub(in crate::cli) struct Lasting {
 }
 
 impl Lasting {
-    /// Opens the store, and reads what is declared there and in the file.
-    pub(super) async fn open(config: &Arc<Config>, activity: Arc<Activity>) -> anyhow::Result<Self> {
-        let store = store::await_open(config).await?;
-        let registry = Registry::open(Arc::clone(config), Arc::clone(&store)).await?;
+    /// Opens the store, and reads what is declared there and in the file. Until `end` it waits for a store that is away.
+    pub(super) async fn open(config: &Arc<Config>, activity: Arc<Activity>, end: Instant) -> anyhow::Result<Self> {
+        let store = store::awaited(end, async || store::open(config).await).await?;
+        let read = async || Ok(Registry::open(Arc::clone(config), Arc::clone(&store)).await?);
+        let registry = store::awaited(end, read).await?;
         let (notices, notifier) = notify::channel(Arc::clone(&store));
         let limits = &config.limits;
-        let name = activity::process_name();
-        let tokens = Tokens::new(Arc::clone(&store), bounds::tokens(limits, config.store.is_shared()), name, notices);
+        let replicas = Arc::new(Replicas::new(Arc::clone(&store), replica(config)));
+        let owner = replicas.instance().to_owned();
+        let tokens = Tokens::new(Arc::clone(&store), bounds::tokens(limits, config.store.is_shared()), owner, notices);
         let (registry, busy) = (Arc::new(registry), Busy::default());
-        let replicas = Replicas::new(Arc::clone(&store) as Arc<dyn Store>, replica(config));
-        let replicas = Arc::new(replicas);
         let shares = || Shares::new(Arc::clone(&store), replicas.instance());
         let shares = store.is_shared().then(shares);
         let gate = Arc::new(Gate::new(bounds::gate(limits)).sharing(shares.clone()));
@@ -89,6 +90,7 @@ impl Lasting {
             gate: Arc::clone(&gate),
             busy: busy.clone(),
             replicas: Arc::clone(&replicas),
+            shares: shares.clone(),
             started: clock::now(),
         }));
         let throttle = throttle(config, &store)?;

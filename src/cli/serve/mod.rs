@@ -22,6 +22,7 @@ use anyhow::Context as _;
 use secrecy::SecretString;
 use tracing::{info, warn};
 
+use super::admin::Invitation;
 use super::log::Logging;
 use super::{confine, control, process};
 use crate::activity::Activity;
@@ -43,7 +44,7 @@ pub use reload::Changes;
 #[derive(Debug)]
 pub struct Running {
     live: Arc<Live>,
-    invitation: Option<SecretString>,
+    invitation: Option<Invitation>,
 }
 
 impl Running {
@@ -60,8 +61,10 @@ impl Running {
         }
         let config = Arc::new(config);
         activity.metrics.configured(clock::now());
-        let lasting = Lasting::open(&config, activity).await?;
-        let inviting = super::admin::guarded(&config, &lasting.store).await?;
+        let end = super::store::patience();
+        let lasting = Lasting::open(&config, activity, end).await?;
+        let asked = async || super::admin::guarded(&config, &lasting.store).await;
+        let inviting = super::store::awaited(end, asked).await?;
         let next = Next::of(&config, &lasting, None, Inherited::take()?)?;
         let declared = lasting.registry.declared();
         next.generation.check(&declared)?;
@@ -76,7 +79,12 @@ impl Running {
             tasks::control(&live, control);
         }
         let address = live.office().address().filter(|_| inviting);
-        let invitation = super::admin::invitation(&config, &live.lasting.store, address.as_ref()).await?;
+        let invitation = super::admin::invitation(&config, live.lasting.store.as_ref(), address.as_ref()).await;
+        // It serves already. Without a link, people ask for one; without the service there is no mail.
+        let invitation = invitation.unwrap_or_else(|fault| {
+            warn!(error = %fault, "store.failed");
+            None
+        });
         Ok(Self { live, invitation })
     }
 
@@ -98,10 +106,13 @@ impl Running {
         self.live.post().address()
     }
 
-    /// The link by which the administrator's first password is set, where there is none.
+    /// The link by which the administrator's first password is set, where there is none; one is made for all replicas.
     #[must_use]
     pub const fn invitation(&self) -> Option<&SecretString> {
-        self.invitation.as_ref()
+        match &self.invitation {
+            Some(Invitation::Link(link)) => Some(link),
+            _ => None,
+        }
     }
 
     /// Serves by another configuration from now on; where it cannot, nothing changes. Sessions go on, but for those that are not
@@ -149,7 +160,7 @@ async fn serve(file: super::ConfigFile, config: Config, activity: Arc<Activity>)
     for (protocol, address) in running.listeners() {
         info!(%protocol, %address, "service.listening");
     }
-    running.invitation().into_iter().for_each(super::admin::invite);
+    running.invitation.iter().for_each(super::admin::invite);
     systemd::ready(SERVING);
     // What it took to read the configuration is free by now.
     drop(tokio::task::spawn_blocking(process::give_back_free_memory));

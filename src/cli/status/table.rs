@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::table::Table;
 use crate::activity::readable;
-use crate::health::{Picture, TokenLine};
+use crate::health::{Leased, Picture, Shares, TokenLine};
 use crate::replicas::State;
 
 /// So many of a kind are shown; JSON has them all.
@@ -139,6 +139,7 @@ fn rest(picture: &Picture) -> String {
     for queue in picture.gate.iter().filter(|queue| queue.waiting > 0) {
         let _ = writeln!(text, "waiting for {}: {} ({} through)", queue.limit, queue.waiting, queue.inside);
     }
+    text.push_str(&shares(&picture.shares));
     let lines = [
         ("mailboxes that their provider slows down", picture.paused),
         ("messages and other work under way", picture.under_way),
@@ -154,6 +155,20 @@ fn rest(picture: &Picture) -> String {
             let left = seconds(blocked.seconds);
             let _ = writeln!(text, "    {} {} for {left}", blocked.what, plain(&blocked.who));
         }
+    }
+    text
+}
+
+/// What it has of limits beyond its part, which is nothing in the usual case.
+fn shares(shares: &Shares) -> String {
+    let mut text = String::new();
+    if shares.alone {
+        text.push_str("limits over all replicas: the database cannot be asked; this one keeps to what it holds, and to its part\n");
+    }
+    for Leased { limit, limits, units, waiting } in
+        shares.leases.iter().filter(|leased| leased.units + leased.waiting > 0)
+    {
+        let _ = writeln!(text, "leased of {limit}: {units} in {limits} limits ({waiting} wait)");
     }
     text
 }
@@ -198,6 +213,8 @@ fn octets(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::health::{
         Account, Accounts, Blocked, Check, Ends, Hashes, Listening, Queue, Reason, Sessions, Upstream,
@@ -206,6 +223,12 @@ mod tests {
 
     fn at(time: &str) -> DateTime<Utc> {
         format!("2026-11-{time}Z").parse().unwrap()
+    }
+
+    fn shares_of_two() -> Shares {
+        let of_smtp = Leased { limit: "smtp_sessions".into(), limits: 2, units: 5, waiting: 1 };
+        let of_imap = Leased { limit: "imap_sessions".into(), limits: 0, units: 0, waiting: 0 };
+        Shares { holders: 2, alone: true, leases: vec![of_smtp, of_imap] }
     }
 
     fn picture() -> Picture {
@@ -263,7 +286,7 @@ mod tests {
             sessions: vec![sessions("imap", 3, 1_234_567), sessions("smtp", 0, 0)],
             sessions_max: 100,
             under_way: 1,
-            accounts: Accounts {
+            accounts: Arc::new(Accounts {
                 usable: 1,
                 disabled: 0,
                 in_trouble: vec![Account {
@@ -272,8 +295,8 @@ mod tests {
                     reason: "it ended".into(),
                     remedy: "do it again".into(),
                 }],
-            },
-            tokens: vec![
+            }),
+            tokens: Arc::new(vec![
                 token("sales", "ended", Some("the grant has ended"), vec![]),
                 token(
                     "support",
@@ -285,7 +308,7 @@ mod tests {
                         ends("idle_refresh_token", "20T10:00:00"),
                     ],
                 ),
-            ],
+            ]),
             upstreams: vec![
                 Upstream { provider: "corp".into(), host: "imap.example.com:993".into(), up: true, fault: None },
                 Upstream {
@@ -297,6 +320,7 @@ mod tests {
             ],
             gate: vec![Queue { limit: "messages".into(), inside: 30, waiting: 2 }],
             paused: 1,
+            shares: shares_of_two(),
             hashes: Hashes::default(),
             blocked: vec![Blocked { what: "address".into(), who: "192.0.2.1".into(), seconds: 300 }],
             blocked_counts: [("address".into(), 1)].into(),

@@ -7,14 +7,14 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
 
 use super::super::workshop::block_on;
 use super::super::{ConfigFile, environment, say, warn};
 use super::{keys, servers};
 use crate::config::Config;
-use crate::store::{PostgresStore, SqliteStore, Store};
+use crate::store::{self, PostgresStore, SqliteStore, Store, StoreError};
 
 /// From where to where.
 #[derive(Debug, Args)]
@@ -47,17 +47,22 @@ pub(super) fn run(copy: &Copy) -> anyhow::Result<()> {
             warn(format_args!("{running}: {why}"));
         }
         let target = target(copy, &config).await?;
-        let contents = source.contents().await?;
-        target.fill(contents.clone()).await.context("nothing was copied")?;
-        let made = target.contents().await.context("everything was copied, and cannot be compared")?;
-        if let Some(row) = contents.difference(&made) {
-            bail!("the copy is another one than the store: {row}; do not use it, and copy again into an empty one");
-        }
-        say(format_args!("copied and compared: {}", contents.counts()))?;
+        let copied = store::copy(source.as_ref(), target.as_ref()).await.map_err(not_copied)?;
+        say(format_args!("copied and compared: {copied}"))?;
         say(format_args!(
             "Now write the new store into the configuration, as `url` of [store], and start the service; the key stays. Keep the old store out of use: its refresh tokens are out of date with the first refresh."
         ))
     })
+}
+
+/// Where the connection broke at the very end, the answer was lost and not the copy.
+fn not_copied(fault: StoreError) -> anyhow::Error {
+    let what = if fault.is_absence() {
+        "the copy did not come to its end; where the other store is not empty, it has all of it"
+    } else {
+        "nothing was copied"
+    };
+    anyhow::Error::new(fault).context(what)
 }
 
 /// What runs on the store that is copied.

@@ -1,7 +1,9 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::model::Account;
+use crate::registry::change::readable;
+use crate::store::{Kind, Saved};
 
 fn of(token: &str) -> Settings {
     settings(json!({ "token": token }))
@@ -220,4 +222,48 @@ async fn an_account_follows_its_token() {
     assert!(find(&registry, "scanner").unwrap().token.is_stand_in());
     registry.add_token(by(), "sales", google("c@example.com")).await.unwrap();
     assert_eq!(mailbox(), "c@example.com");
+}
+
+/// As the store has it.
+async fn is_disabled(registry: &Registry, name: &str) -> bool {
+    let record = registry.store().record(Kind::Account, name).await.unwrap();
+    record.content.unwrap().unwrap_or_default().contains("\"disabled\":true")
+}
+
+#[tokio::test]
+async fn what_was_done_already_is_in_force_when_it_is_done_again() {
+    let place = place();
+    let registry = registry(&place).await;
+    add(&registry, "scanner").await;
+    let record = registry.store().record(Kind::Account, "scanner").await.unwrap();
+    let mut content = readable(&record).unwrap();
+    content.insert("disabled".into(), true.into());
+    let content = Value::Object(content).to_string();
+    assert!(matches!(registry.store().put(record.with(Some(content)), None).await.unwrap(), Saved::Done(_)));
+    assert!(!find(&registry, "scanner").unwrap().disabled);
+    registry.disable_account(by(), "scanner", true).await.unwrap();
+    assert!(find(&registry, "scanner").unwrap().disabled);
+}
+
+/// A browser that is closed, a script that gave up waiting: the store has the change all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_asker_goes_comes_into_force() {
+    let place = place();
+    let registry = Arc::new(registry(&place).await);
+    add(&registry, "scanner").await;
+    let stop = CancellationToken::new();
+    let follows = (Arc::clone(&registry), stop.clone());
+    let follows = tokio::spawn(async move { follows.0.follow(follows.1).await });
+    for step in 0..20 {
+        let change = registry.disable_account(by(), "scanner", step % 2 == 0);
+        drop(tokio::time::timeout(Duration::from_micros(step * 400), change).await);
+        let is_in_force = async {
+            while find(&registry, "scanner").unwrap().disabled != is_disabled(&registry, "scanner").await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), is_in_force).await.unwrap();
+    }
+    stop.cancel();
+    follows.await.unwrap();
 }

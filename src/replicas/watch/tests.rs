@@ -41,6 +41,29 @@ fn a_name_that_two_have_is_told_and_a_predecessor_is_none() {
 }
 
 #[test]
+fn a_run_that_died_is_replaced_by_the_next_one_of_its_name_and_by_no_twin() {
+    let dead = DEAD.as_secs();
+    let replaced = |old: &Replica, new: &Replica| old.is_replaced(&[old.clone(), new.clone()]);
+    assert!(replaced(&replica("a", "0", 500, dead), &replica("a", "1", dead - 1, 0)));
+    assert!(!replaced(&replica("a", "0", 500, dead - 1), &replica("a", "1", 2, 0)), "it may live");
+    assert!(!replaced(&replica("a", "0", 500, dead), &replica("b", "1", 2, 0)), "another one");
+    assert!(!replaced(&replica("a", "0", 500, dead), &replica("a", "1", dead + 9, 0)), "both were there at a time");
+    assert!(!replaced(&replica("a", "0", 500, 90), &replica("a", "1", 80, dead)), "the next one is dead, too");
+
+    // Neither that it was replaced nor that it fell silent is told once more.
+    let (mut watch, now, facts) = (Watch::new("1"), Instant::now(), Facts::default());
+    let me = replica("b", "1", 500, 0);
+    let mut see = |others: &[Replica]| watch.see(&facts, &[std::slice::from_ref(&me), others].concat(), now);
+    assert_eq!(see(&[replica("a", "0", 500, 1)]), []);
+    let joined = || Told::Joined { name: "a".into(), version: "1.0".into() };
+    assert_eq!(see(&[replica("a", "0", 500, 6), replica("a", "2", 1, 0)]), [joined()]);
+    assert_eq!(see(&[replica("a", "0", 500, 16), replica("a", "2", 11, 1)]), []);
+    assert_eq!(see(&[replica("a", "2", 16, 1)]), []);
+    // One that says goodbye is told of, also where the next one is there already.
+    assert_eq!(see(&[replica("a", "3", 1, 0)]), [joined(), Told::Left { name: "a".into() }]);
+}
+
+#[test]
 fn another_configuration_is_told_when_it_lasts() {
     let (mut watch, begin) = (Watch::new("1"), Instant::now());
     let own = configured(&[("", "k"), ("limits", "x"), ("tokens", "t")]);

@@ -40,8 +40,10 @@ impl fmt::Debug for Servers {
 /// What hears notices.
 pub(super) type Hear = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// How long one server may take, all in all, until it can be asked.
+/// How long one server may take, all in all, until it can be asked, …
 const CONNECT: Duration = Duration::from_secs(3);
+/// … and all of them: less than whoever asks waits for an answer.
+const ALL: Duration = Duration::from_secs(6);
 
 /// What holds for all that is done on a connection. A write is durable before its answer, whatever the server's default; nobody
 /// else's lock is waited for longer than a caller waits for the store; what a dead replica had begun ends soon.
@@ -75,10 +77,11 @@ impl Primary {
     /// To the first that takes writes.
     async fn connect(&self, listener: Option<Listener>) -> Result<ClientWrapper, Fault> {
         let (count, last) = (self.servers.servers.len(), self.last.load(Ordering::Relaxed));
+        let patience = CONNECT.min(ALL / u32::try_from(count).unwrap_or(1).max(1));
         let mut faults = Vec::new();
         for at in (0..count).map(|step| (last + step) % count) {
             let server = &self.servers.servers[at];
-            let fault = match timeout(CONNECT, self.one(server, listener.clone())).await {
+            let fault = match timeout(patience, self.one(server, listener.clone())).await {
                 Ok(Ok(client)) => {
                     self.last.store(at, Ordering::Relaxed);
                     return Ok(client);
@@ -86,7 +89,7 @@ impl Primary {
                 Ok(Err(Fault::Unreachable(fault))) => fault,
                 Ok(Err(Fault::Postgres(fault))) => text(&fault),
                 Ok(Err(fault)) => return Err(fault),
-                Err(_) => format!("no answer within {} s", CONNECT.as_secs()),
+                Err(_) => format!("no answer within {} s", patience.as_secs_f64()),
             };
             faults.push(if count > 1 { format!("{}: {fault}", name(server)) } else { fault });
         }

@@ -4,27 +4,65 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::super::contents::{Cell, Cells, SEALING, Sort, TABLES, Table};
-use super::super::{Contents, StoreError};
+use super::super::copy::{AT_ONCE, Piece, TIMES, same};
+use super::super::{Copied, Inflow, Outflow, StoreError};
 use super::fault::Fault;
 use super::link::{Link, SEALING_LOCK};
 
-/// Rows that are written at once.
-const AT_ONCE: usize = 500;
+/// While the other side has to do; who does nothing for so long is dead.
+const IDLE: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
 
-/// At one moment.
-pub(super) async fn read(link: &mut Link) -> Result<Contents, Fault> {
+/// At one moment. Who takes it says why he goes on no more.
+pub(super) async fn pour(link: &mut Link, into: &Outflow) -> Result<(), Fault> {
     link.begin_long("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-    let mut all = Vec::new();
-    for table in &TABLES {
-        all.push(rows(link, table).await?);
+    link.batch(IDLE).await?;
+    for _ in 0..TIMES {
+        let mut reader = Reader::default();
+        loop {
+            let rows = reader.next(link).await?;
+            let is_end = rows.is_none();
+            if !into.put(rows).await {
+                return Err(Fault::Store(StoreError::BrokenOff));
+            }
+            if is_end {
+                break;
+            }
+        }
     }
-    link.commit().await?;
-    Ok(Contents(all))
+    link.commit().await
 }
 
-async fn rows(link: &mut Link, table: &Table) -> Result<Vec<Cells>, Fault> {
-    let read = |row: &Row| (0..table.columns.len()).map(|at| cell(row, at, table.columns[at].1)).collect();
-    link.rows(&table.select(), &[]).await?.iter().map(read).collect()
+/// Reads all tables, within a transaction. A cursor has the name of its table.
+#[derive(Default)]
+struct Reader {
+    table: usize,
+    first: usize,
+}
+
+impl Reader {
+    async fn next(&mut self, link: &mut Link) -> Result<Option<Piece>, Fault> {
+        while let Some(table) = TABLES.get(self.table) {
+            let (name, at, first) = (table.name, self.table, self.first);
+            if first == 0 {
+                link.batch(&format!("DECLARE {name} NO SCROLL CURSOR FOR {}", table.select())).await?;
+            }
+            let rows = some(link, table).await?;
+            self.first += rows.len();
+            if rows.len() < AT_ONCE {
+                link.batch(&format!("CLOSE {name}")).await?;
+                *self = Self { table: at + 1, first: 0 };
+            }
+            if !rows.is_empty() {
+                return Ok(Some(Piece { table: at, first, rows }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+async fn some(link: &mut Link, table: &Table) -> Result<Vec<Cells>, Fault> {
+    let read = |row: &Row| table.columns.iter().enumerate().map(|(at, (_, sort))| cell(row, at, *sort)).collect();
+    link.rows(&format!("FETCH {AT_ONCE} FROM {}", table.name), &[]).await?.iter().map(read).collect()
 }
 
 fn cell(row: &Row, at: usize, sort: Sort) -> Result<Cell, Fault> {
@@ -38,26 +76,44 @@ fn cell(row: &Row, at: usize, sort: Sort) -> Result<Cell, Fault> {
 }
 
 /// All of it, or nothing. `shown`: the store as people know it.
-pub(super) async fn fill(link: &mut Link, contents: &Contents, shown: &str) -> Result<(), Fault> {
+pub(super) async fn fill(link: &mut Link, mut from: Inflow, shown: &str) -> Result<Copied, Fault> {
     link.begin_long("BEGIN").await?;
     // All of it is one piece of news, and nobody seals meanwhile.
-    link.batch(&format!("SET LOCAL gatepost.quiet = 'on'; SELECT pg_advisory_xact_lock({SEALING_LOCK})")).await?;
+    let alone = format!("SET LOCAL gatepost.quiet = 'on'; SELECT pg_advisory_xact_lock({SEALING_LOCK})");
+    link.batch(&format!("{IDLE}; {alone}")).await?;
     for table in TABLES.iter().filter(|table| table.name != SEALING) {
         if link.row(&format!("SELECT 1 FROM {} LIMIT 1", table.name), &[]).await?.is_some() {
             return Err(Fault::Store(StoreError::NotEmpty { store: shown.to_owned(), what: table.name }));
         }
     }
     link.batch("DELETE FROM sealing").await?;
-    for (at, table) in TABLES.iter().enumerate() {
-        let insert = insert(table);
-        for some in contents.rows(at).chunks(AT_ONCE) {
-            let columns: Vec<_> = (0..table.columns.len()).map(|at| column(some, at, table.columns[at].1)).collect();
-            let values: Vec<_> = columns.iter().map(|column| &**column as &(dyn ToSql + Sync)).collect();
-            link.execute(&insert, &values).await?;
+    let mut copied = Copied::default();
+    while let Some(rows) = from.take().await? {
+        write(link, &rows).await?;
+        copied.add(&rows);
+    }
+    compare(link, &mut from, shown).await?;
+    link.batch("SELECT tell_news(current_schema(), '*')").await?;
+    link.commit().await?;
+    Ok(copied)
+}
+
+async fn write(link: &mut Link, Piece { table, rows, .. }: &Piece) -> Result<(), Fault> {
+    let table = &TABLES[*table];
+    let columns: Vec<_> = (0..table.columns.len()).map(|at| column(rows, at, table.columns[at].1)).collect();
+    let values: Vec<_> = columns.iter().map(|column| &**column as &(dyn ToSql + Sync)).collect();
+    link.execute(&insert(table), &values).await.map(drop)
+}
+
+async fn compare(link: &mut Link, from: &mut Inflow, shown: &str) -> Result<(), Fault> {
+    let mut reader = Reader::default();
+    loop {
+        let (came, written) = (from.take().await?, reader.next(link).await?);
+        same(came.as_ref(), written.as_ref(), shown)?;
+        if came.is_none() {
+            return Ok(());
         }
     }
-    link.batch("SELECT tell_news(current_schema(), '*')").await?;
-    link.commit().await
 }
 
 /// Each column is an array.

@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn a_statement_counts_for_its_table() {
         let counts = Counts::default();
-        for statement in [sql::SEALING, &sql::UPDATE_TOKEN, &sql::INSERT_TOKEN, sql::RELEASE_LEASE, "COMMIT"] {
+        for statement in [sql::SEALING, &sql::UPDATE_TOKEN, &sql::INSERT_TOKEN, sql::TAKE_LEASE, "COMMIT"] {
             counts.count(statement);
         }
         counts.count("BEGIN; SELECT pg_advisory_xact_lock_shared(1)");

@@ -26,21 +26,25 @@ mod tokens;
 mod told;
 mod trail;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::connect::Servers;
 use self::news::News;
-use self::pool::Pool;
+use self::pool::{EVERYTHING, LONG, ONCE, Pool, REPEATABLE};
+#[cfg(test)]
+pub(super) use self::schema::MIGRATIONS;
 use self::time::Ahead;
 use super::keys::Keys;
 use super::shares::{self as shared, Ask, Shared, Standing, Wanted};
 use super::{
-    Answer, Beat, Changed, Contents, Deed, Hearer, Kind, Noted, Opened, Outline, Overhearer, Record, Replica, Saved,
-    Store, StoreError, Stored, Topic, Use, Version,
+    Answer, Beat, Changed, Copied, Deed, Hearer, Inflow, Kind, Noted, Opened, Outflow, Outline, Overhearer, Record,
+    Replica, Saved, Sketch, Store, StoreError, Stored, Topic, Use, Version,
 };
+use crate::clock;
 use crate::model::TokenState;
 
 const SAY: &str = "SELECT pg_notify('gatepost_' || current_schema(), word) FROM unnest($1::TEXT[]) AS word";
@@ -60,42 +64,51 @@ impl PostgresStore {
         let news = Arc::new(News::new(mark()?));
         let (pool, keys) = (Arc::new(Pool::new(servers, &news.writer)?), Arc::new(keys));
         let ring = Arc::clone(&keys);
-        pool.long(ring, |mut link, ring| async move { schema::prepare(&mut link, &ring).await }).await?;
+        pool.run(LONG, ring, |mut link, ring| async move { schema::prepare(&mut link, &ring).await }).await?;
         let ahead = Arc::<Ahead>::default();
-        pool.repeatable(Arc::clone(&ahead), |mut link, ahead| async move { ahead.ask(&mut link).await }).await?;
+        pool.run(REPEATABLE, Arc::clone(&ahead), |mut link, ahead| async move {
+            ahead.ask(&mut link, "SELECT now_ms()", &[]).await
+        })
+        .await?;
         Ok(Self { pool, keys, news, ahead })
     }
 }
 
 impl Store for PostgresStore {
     fn token(&self, name: &str) -> Answer<'_, Stored> {
-        self.pool.repeatable((name.to_owned(), Arc::clone(&self.keys)), |mut link, with| async move {
+        self.pool.run(REPEATABLE, (name.to_owned(), Arc::clone(&self.keys)), |mut link, with| async move {
             tokens::one(&mut link, &with.0, &with.1).await
         })
     }
 
     fn states(&self) -> Answer<'_, Vec<(String, Opened)>> {
-        self.pool.long(Arc::clone(&self.keys), |mut link, with| async move { tokens::all(&mut link, &with).await })
+        self.pool.run(LONG, Arc::clone(&self.keys), |mut link, with| async move { tokens::all(&mut link, &with).await })
+    }
+
+    fn sketches(&self) -> Answer<'_, Vec<(String, Sketch)>> {
+        let keys = Arc::clone(&self.keys);
+        self.pool.run(LONG, keys, |mut link, with| async move { tokens::sketches(&mut link, &with).await })
     }
 
     fn outlines(&self) -> Answer<'_, Vec<(String, Outline)>> {
-        self.pool.long((), |mut link, _| async move { tokens::outlines(&mut link).await })
+        self.pool.run(LONG, (), |mut link, _| async move { tokens::outlines(&mut link).await })
     }
 
     fn names(&self) -> Answer<'_, Vec<String>> {
-        self.pool.long((), |mut link, _| async move { tokens::names(&mut link).await })
+        self.pool.run(LONG, (), |mut link, _| async move { tokens::names(&mut link).await })
     }
 
     fn save(&self, name: &str, read: Version, state: &TokenState) -> Answer<'_, Saved> {
-        self.pool
-            .repeatable(tokens::Save::new(name, read, state, Arc::clone(&self.keys)), |mut link, with| async move {
-                with.perform(&mut link).await
-            })
+        self.pool.run(
+            REPEATABLE,
+            tokens::Save::new(name, read, state, Arc::clone(&self.keys)),
+            |mut link, with| async move { with.perform(&mut link).await },
+        )
     }
 
     fn forget(&self, name: &str) -> Answer<'_, ()> {
         let with = (name.to_owned(), Arc::clone(&self.news));
-        self.pool.repeatable(with, |mut link, with| async move {
+        self.pool.run(REPEATABLE, with, |mut link, with| async move {
             tokens::forget(&mut link, &with.0).await?;
             with.1.touch(Topic::Token(&with.0));
             Ok(())
@@ -103,80 +116,96 @@ impl Store for PostgresStore {
     }
 
     fn records(&self, kind: Kind) -> Answer<'_, Vec<Record>> {
-        self.pool.long((kind, Arc::clone(&self.keys)), |mut link, with| async move {
+        self.pool.run(LONG, (kind, Arc::clone(&self.keys)), |mut link, with| async move {
             records::all(&mut link, with.0, &with.1).await
         })
     }
 
     fn versions(&self, kind: Kind) -> Answer<'_, Vec<(String, Version)>> {
-        self.pool.long(kind, |mut link, kind| async move { records::versions(&mut link, *kind).await })
+        self.pool.run(LONG, kind, |mut link, kind| async move { records::versions(&mut link, *kind).await })
     }
 
     fn some_records(&self, kind: Kind, names: Vec<String>) -> Answer<'_, Vec<Record>> {
-        self.pool.long((kind, names, Arc::clone(&self.keys)), |mut link, with| async move {
+        self.pool.run(LONG, (kind, names, Arc::clone(&self.keys)), |mut link, with| async move {
             records::some(&mut link, with.0, &with.1, &with.2).await
         })
     }
 
     fn record(&self, kind: Kind, name: &str) -> Answer<'_, Record> {
-        self.pool.repeatable((kind, name.to_owned(), Arc::clone(&self.keys)), |mut link, with| async move {
+        self.pool.run(REPEATABLE, (kind, name.to_owned(), Arc::clone(&self.keys)), |mut link, with| async move {
             records::one(&mut link, with.0, &with.1, &with.2).await
         })
     }
 
     fn put(&self, record: Record, life: Option<Duration>) -> Answer<'_, Saved> {
-        self.pool.repeatable(records::Put::new(record, life, Arc::clone(&self.keys)), |mut link, with| async move {
-            with.perform(&mut link).await
-        })
+        self.pool.run(
+            REPEATABLE,
+            records::Put::new(record, life, Arc::clone(&self.keys)),
+            |mut link, with| async move { with.perform(&mut link).await },
+        )
     }
 
     fn announce(&self, token: &str, notice: &str) -> Answer<'_, bool> {
-        self.pool.once([token.to_owned(), notice.to_owned()], |mut link, with| async move {
-            notices::announce(&mut link, &with).await
+        let with = ([token.to_owned(), notice.to_owned()], AtomicBool::new(false));
+        self.pool.run(REPEATABLE, with, |mut link, with| async move {
+            // The row that is there may be that of the first try, whose answer was lost: rather told twice than never.
+            let again = with.1.swap(true, Ordering::Relaxed);
+            Ok(notices::announce(&mut link, &with.0).await? || again)
         })
     }
 
     fn withdraw(&self, token: &str, beginning: &str) -> Answer<'_, bool> {
-        self.pool.once([token.to_owned(), beginning.to_owned()], |mut link, with| async move {
+        self.pool.run(ONCE, [token.to_owned(), beginning.to_owned()], |mut link, with| async move {
             notices::withdraw(&mut link, &with).await
         })
     }
 
     fn announced(&self) -> Answer<'_, Vec<(String, String)>> {
-        self.pool.long((), |mut link, _| async move { notices::all(&mut link).await })
+        self.pool.run(LONG, (), |mut link, _| async move { notices::all(&mut link).await })
     }
 
     fn note(&self, deed: Deed) -> Answer<'_, ()> {
-        self.pool.once(deed, |mut link, with| async move { trail::note(&mut link, &with).await })
+        self.pool.run(ONCE, deed, |mut link, with| async move { trail::note(&mut link, &with).await })
     }
 
     fn deeds(&self, before: Option<i64>, most: usize) -> Answer<'_, Vec<Noted>> {
-        self.pool.repeatable((before, i64::try_from(most).unwrap_or(i64::MAX)), |mut link, with| async move {
+        self.pool.run(REPEATABLE, (before, i64::try_from(most).unwrap_or(i64::MAX)), |mut link, with| async move {
             trail::deeds(&mut link, with.0, with.1).await
         })
     }
 
-    fn uses(&self) -> Answer<'_, Vec<Use>> {
-        self.pool.long((), |mut link, _| async move { trail::uses(&mut link).await })
+    fn uses(&self, since: DateTime<Utc>) -> Answer<'_, Vec<Use>> {
+        self.pool.run(LONG, since, |mut link, since| async move { trail::uses(&mut link, *since).await })
+    }
+
+    fn uses_of(&self, account: &str) -> Answer<'_, Vec<Use>> {
+        self.pool.run(REPEATABLE, account.to_owned(), |mut link, account| async move {
+            trail::uses_of(&mut link, &account).await
+        })
     }
 
     fn used(&self, uses: Vec<Use>) -> Answer<'_, ()> {
-        self.pool.repeatable(uses, |mut link, with| async move { trail::used(&mut link, &with).await })
+        self.pool.run(REPEATABLE, uses, |mut link, with| async move { trail::used(&mut link, &with).await })
     }
 
     fn unused(&self, account: &str) -> Answer<'_, ()> {
-        self.pool.repeatable(account.to_owned(), |mut link, with| async move { trail::unused(&mut link, &with).await })
+        self.pool.run(
+            REPEATABLE,
+            account.to_owned(),
+            |mut link, with| async move { trail::unused(&mut link, &with).await },
+        )
     }
 
     fn lease(&self, token: &str, owner: &str, length: Duration) -> Answer<'_, bool> {
-        self.pool.repeatable((token.to_owned(), owner.to_owned(), length), |mut link, with| async move {
+        self.pool.run(REPEATABLE, (token.to_owned(), owner.to_owned(), length), |mut link, with| async move {
             leases::take(&mut link, &with.0, &with.1, with.2).await
         })
     }
 
     fn release(&self, token: &str, owner: &str) -> Answer<'_, ()> {
-        self.pool.repeatable((token.to_owned(), owner.to_owned()), |mut link, with| async move {
-            leases::release(&mut link, &with.0, &with.1).await
+        let by = (clock::now() + self.ahead.get() + leases::RELEASED_WITHIN).timestamp_millis();
+        self.pool.run(REPEATABLE, (token.to_owned(), owner.to_owned(), by), |mut link, with| async move {
+            leases::release(&mut link, &with.0, &with.1, with.2).await
         })
     }
 
@@ -189,46 +218,52 @@ impl Store for PostgresStore {
     }
 
     fn beat(&self, beat: Beat) -> Answer<'_, ()> {
-        self.pool.repeatable((beat, Arc::clone(&self.ahead)), |mut link, with| async move {
-            replicas::beat(&mut link, &with.0).await?;
-            with.1.ask(&mut link).await
+        self.pool.run(REPEATABLE, (beat, Arc::clone(&self.ahead)), |mut link, with| async move {
+            replicas::beat(&mut link, &with.0, &with.1).await
         })
     }
 
     fn replicas(&self) -> Answer<'_, Vec<Replica>> {
-        self.pool.repeatable((), |mut link, _| async move { replicas::all(&mut link).await })
+        self.pool.run(REPEATABLE, (), |mut link, _| async move { replicas::all(&mut link).await })
     }
 
     fn gone(&self, instance: &str) -> Answer<'_, ()> {
         let with = instance.to_owned();
-        self.pool.repeatable(with, |mut link, with| async move { replicas::gone(&mut link, &with).await })
+        self.pool.run(REPEATABLE, with, |mut link, with| async move { replicas::gone(&mut link, &with).await })
     }
 
     fn share(&self, owner: &str, number: i64, asks: Vec<Ask>) -> Answer<'_, Shared> {
         let with = (owner.to_owned(), number, asks);
-        self.pool.repeatable(with, |mut link, with| async move { shares::share(&mut link, &with).await })
+        self.pool.run(REPEATABLE, with, |mut link, with| async move { shares::share(&mut link, &with).await })
     }
 
     fn hold(&self, beat: shared::Beat) -> Answer<'_, Standing> {
-        self.pool.repeatable(beat, |mut link, with| async move { shares::hold(&mut link, &with).await })
+        self.pool.run(REPEATABLE, beat, |mut link, with| async move { shares::hold(&mut link, &with).await })
     }
 
     fn wanted(&self, owner: &str) -> Answer<'_, Wanted> {
         let with = owner.to_owned();
-        self.pool.repeatable(with, |mut link, with| async move { shares::wanted(&mut link, &with).await })
+        self.pool.run(REPEATABLE, with, |mut link, with| async move { shares::wanted(&mut link, &with).await })
     }
 
-    fn contents(&self) -> Answer<'_, Contents> {
-        self.pool.everything((), |mut link, _| async move { contents::read(&mut link).await })
+    fn pour(&self, into: Outflow) -> Answer<'_, ()> {
+        self.pool.run(EVERYTHING, into, |mut link, into| async move { contents::pour(&mut link, &into).await })
     }
 
-    fn fill(&self, contents: Contents) -> Answer<'_, ()> {
-        let with = (contents, self.pool.shown().to_owned());
-        self.pool.everything(with, |mut link, with| async move { contents::fill(&mut link, &with.0, &with.1).await })
+    fn fill(&self, from: Inflow) -> Answer<'_, Copied> {
+        let with = (Mutex::new(Some(from)), self.pool.shown().to_owned());
+        self.pool.run(EVERYTHING, with, |mut link, with| async move {
+            let from = with.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+            contents::fill(&mut link, from.ok_or(StoreError::BrokenOff)?, &with.1).await
+        })
     }
 
     fn rekey(&self) -> Answer<'_, usize> {
-        self.pool.long(Arc::clone(&self.keys), |mut link, with| async move { rekey::rekey(&mut link, &with).await })
+        self.pool.run(
+            LONG,
+            Arc::clone(&self.keys),
+            |mut link, with| async move { rekey::rekey(&mut link, &with).await },
+        )
     }
 
     fn clock_ahead(&self) -> TimeDelta {
@@ -246,7 +281,7 @@ impl Store for PostgresStore {
 
     fn say(&self, words: Vec<String>) -> Answer<'_, ()> {
         let notices: Vec<_> = words.iter().map(|word| self.news.notice(word)).collect();
-        self.pool.once(notices, |mut link, notices| async move { link.execute(SAY, &[&*notices]).await.map(drop) })
+        self.pool.run(ONCE, notices, |mut link, notices| async move { link.execute(SAY, &[&*notices]).await.map(drop) })
     }
 
     fn overhear(&self, hearer: Overhearer) {

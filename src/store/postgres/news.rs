@@ -87,7 +87,8 @@ impl News {
     fn hear(&self, payload: &str) {
         let Some(told) = Told::read(payload) else { return self.topics.add(Topic::Any) };
         self.heard().note(told.number);
-        if told.writer == self.writer {
+        // Of records also its own: whoever saved one may have gone, or given up waiting, before it was in force.
+        if told.writer == self.writer && !matches!(told.what, What::Records(_)) {
             return;
         }
         match told.what {

@@ -23,13 +23,29 @@ const WAIT: Duration = Duration::from_secs(3);
 /// How long anything may take, with the wait.
 const BOUND: Duration = Duration::from_secs(7);
 /// The same for what reads or writes everything.
-const LONG: Duration = Duration::from_mins(2);
+const ALL: Duration = Duration::from_mins(2);
 
 /// The same for a move of everything, for which nobody else waits.
 const MOVE: Duration = Duration::from_hours(1);
 
 /// Between two looks whether the database is back, when nobody asks for anything.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How long something may take, and how often it may be begun: once more where its connection broke.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    bound: Duration,
+    times: usize,
+}
+
+/// What changes nothing, or comes to the same end when it is done twice.
+pub(super) const REPEATABLE: Terms = Terms { bound: BOUND, times: 2 };
+/// What would be another thing the second time.
+pub(super) const ONCE: Terms = Terms { bound: BOUND, times: 1 };
+/// What reads or writes everything.
+pub(super) const LONG: Terms = Terms { bound: ALL, times: 2 };
+/// What moves everything, once.
+pub(super) const EVERYTHING: Terms = Terms { bound: MOVE, times: 1 };
 
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -60,7 +76,7 @@ impl Pool {
 
     /// Whether it answers now.
     pub(super) async fn answers(self: &Arc<Self>) -> bool {
-        self.repeatable((), |mut link, _| async move { link.batch("SELECT 1").await }).await.is_ok()
+        self.run(REPEATABLE, (), |mut link, _| async move { link.batch("SELECT 1").await }).await.is_ok()
     }
 
     /// The database as people know it.
@@ -79,67 +95,10 @@ impl Pool {
         }
     }
 
-    /// What changes nothing, or comes to the same end when it is done twice: once more after its connection broke.
-    pub(super) fn repeatable<T, C, F>(
-        self: &Arc<Self>,
-        with: C,
-        work: impl Fn(Link, Arc<C>) -> F + Send + Sync + 'static,
-    ) -> Answer<'static, T>
-    where
-        T: Send + 'static,
-        C: Send + Sync + 'static,
-        F: Future<Output = Result<T, Fault>> + Send + 'static,
-    {
-        self.run(BOUND, 2, with, work)
-    }
-
-    /// What would be another thing the second time.
-    pub(super) fn once<T, C, F>(
-        self: &Arc<Self>,
-        with: C,
-        work: impl Fn(Link, Arc<C>) -> F + Send + Sync + 'static,
-    ) -> Answer<'static, T>
-    where
-        T: Send + 'static,
-        C: Send + Sync + 'static,
-        F: Future<Output = Result<T, Fault>> + Send + 'static,
-    {
-        self.run(BOUND, 1, with, work)
-    }
-
-    /// What reads or writes everything.
-    pub(super) fn long<T, C, F>(
-        self: &Arc<Self>,
-        with: C,
-        work: impl Fn(Link, Arc<C>) -> F + Send + Sync + 'static,
-    ) -> Answer<'static, T>
-    where
-        T: Send + 'static,
-        C: Send + Sync + 'static,
-        F: Future<Output = Result<T, Fault>> + Send + 'static,
-    {
-        self.run(LONG, 2, with, work)
-    }
-
-    /// What moves everything, once.
-    pub(super) fn everything<T, C, F>(
-        self: &Arc<Self>,
-        with: C,
-        work: impl Fn(Link, Arc<C>) -> F + Send + Sync + 'static,
-    ) -> Answer<'static, T>
-    where
-        T: Send + 'static,
-        C: Send + Sync + 'static,
-        F: Future<Output = Result<T, Fault>> + Send + 'static,
-    {
-        self.run(MOVE, 1, with, work)
-    }
-
     /// In a task of its own: what is under way comes to its end, also when nobody waits for it any more.
-    fn run<T, C, F>(
+    pub(super) fn run<T, C, F>(
         self: &Arc<Self>,
-        bound: Duration,
-        times: usize,
+        Terms { bound, times }: Terms,
         with: C,
         work: impl Fn(Link, Arc<C>) -> F + Send + Sync + 'static,
     ) -> Answer<'static, T>
@@ -153,6 +112,7 @@ impl Pool {
             let tried = pool.tries(times, &with, &work);
             let Ok(done) = timeout(bound, tried).await else {
                 pool.outage.distrust();
+                pool.look_out();
                 return Err(StoreError::Late { seconds: bound.as_secs() });
             };
             done.map_err(|fault| fault.of(&pool.shown))

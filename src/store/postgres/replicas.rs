@@ -6,11 +6,12 @@ use super::super::{Beat, FORGOTTEN, Replica};
 use super::fault::Fault;
 use super::link::Link;
 use super::schema::SCHEMA;
+use super::time::Ahead;
 
 const BEAT: &str = "INSERT INTO replicas (instance, name, version, schema, started_at, beat_at, facts)
     VALUES ($1, $2, $3, $4, now_ms(), now_ms(), $5) ON CONFLICT (instance) DO UPDATE SET
     name = excluded.name, version = excluded.version, schema = excluded.schema, beat_at = excluded.beat_at,
-    facts = excluded.facts";
+    facts = excluded.facts RETURNING now_ms()";
 
 const ALL: &str = "SELECT instance, name, version, schema, facts, now_ms() - started_at, now_ms() - beat_at
     FROM replicas WHERE beat_at > now_ms() - $1 ORDER BY name, instance";
@@ -20,10 +21,10 @@ const FORGET: &str = "DELETE FROM replicas WHERE instance IN
 
 const GONE: &str = "DELETE FROM replicas WHERE instance = $1";
 
-pub(super) async fn beat(link: &mut Link, beat: &Beat) -> Result<(), Fault> {
+/// Hears on the way what time it is there.
+pub(super) async fn beat(link: &mut Link, beat: &Beat, ahead: &Ahead) -> Result<(), Fault> {
     let Beat { name, instance, version, facts } = beat;
-    link.execute(BEAT, &[instance, name, version, &SCHEMA, facts]).await?;
-    Ok(())
+    ahead.ask(link, BEAT, &[instance, name, version, &SCHEMA, facts]).await
 }
 
 pub(super) async fn all(link: &mut Link) -> Result<Vec<Replica>, Fault> {

@@ -2,7 +2,8 @@
 //!
 //! Replicas of the previous version run beside those of the next while they are replaced one by one. So a migration only adds: a
 //! table, an index, a column that may be left out. What the previous version reads stays where it is until the version after
-//! the next takes it away. `readable_from` is the schema that a program must know at least to work with the tables as they are.
+//! the next takes it away. `readable_from` is the schema that a program must know at least to work with the tables as they are: a
+//! migration that raises it may do more than add. `store/tests` refuses one that does not keep to this.
 
 use std::sync::Arc;
 
@@ -13,13 +14,13 @@ use super::fault::Fault;
 use super::link::Link;
 
 /// A step: what it does, and the oldest schema whose programs can go on.
-struct Migration {
-    statements: &'static str,
-    readable_from: i64,
+pub(in crate::store) struct Migration {
+    pub(in crate::store) statements: &'static str,
+    pub(in crate::store) readable_from: i64,
 }
 
 /// Schema steps; the number of a step is the schema it leads to.
-const MIGRATIONS: [Migration; 3] = [
+pub(in crate::store) const MIGRATIONS: [Migration; 3] = [
     Migration { statements: include_str!("migrations/1.sql"), readable_from: 1 },
     Migration { statements: include_str!("migrations/2.sql"), readable_from: 1 },
     Migration { statements: include_str!("migrations/3.sql"), readable_from: 1 },
@@ -93,7 +94,7 @@ async fn agree(link: &mut Link, keys: &Keys) -> Result<(), Fault> {
 }
 
 /// The key that seals now.
-async fn sealing(link: &mut Link) -> Result<Option<KeyId>, Fault> {
+pub(super) async fn sealing(link: &mut Link) -> Result<Option<KeyId>, Fault> {
     let found = link.row(sql::SEALING, &[]).await?;
     let id = found.map(|row| row.try_get::<_, Vec<u8>>(0)).transpose()?;
     id.map(|id| KeyId::try_from(id).map_err(|_| Fault::Key(SealError::Malformed))).transpose()

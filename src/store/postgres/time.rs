@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::fault::Fault;
-use super::link::Link;
+use super::link::{Link, Values};
 use crate::clock;
 
 /// How far the database's clock is ahead of this machine's.
@@ -22,9 +22,10 @@ impl Ahead {
         TimeDelta::milliseconds(self.0.load(Ordering::Relaxed))
     }
 
-    pub(super) async fn ask(&self, link: &mut Link) -> Result<(), Fault> {
+    /// By a statement that returns the time.
+    pub(super) async fn ask(&self, link: &mut Link, statement: &str, values: Values<'_>) -> Result<(), Fault> {
         let asked = clock::now();
-        if let Some(row) = link.row("SELECT now_ms()", &[]).await? {
+        if let Some(row) = link.row(statement, values).await? {
             self.heard(row.try_get(0)?, asked, clock::now());
         }
         Ok(())

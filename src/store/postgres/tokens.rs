@@ -6,10 +6,10 @@ use super::super::keys::Keys;
 use super::super::row::Row;
 use super::super::seal::KeyId;
 use super::super::version::Step;
-use super::super::{Opened, Outline, Saved, Stored, Version, sql};
+use super::super::{Opened, Outline, Saved, Sketch, Stored, Version, sql};
 use super::fault::Fault;
 use super::link::Link;
-use super::schema::sealer;
+use super::schema::{sealer, sealing};
 use crate::model::TokenState;
 
 pub(super) async fn one(link: &mut Link, name: &str, keys: &Keys) -> Result<Stored, Fault> {
@@ -30,6 +30,16 @@ pub(super) async fn outlines(link: &mut Link) -> Result<Vec<(String, Outline)>, 
         Ok((found.try_get("name")?, Outline::of_row(version, row)))
     };
     link.all(&sql::OUTLINES, &[]).await?.iter().map(outlined).collect()
+}
+
+/// The same with what people are told. None opens without the key that seals.
+pub(super) async fn sketches(link: &mut Link, keys: &Keys) -> Result<Vec<(String, Sketch)>, Fault> {
+    let fault = sealing(link).await?.and_then(|id| keys.get(id).err());
+    let sketched = |found: &tokio_postgres::Row| {
+        let (_, row) = read(found)?;
+        Ok(row.sketch_of(found.try_get("name")?, fault.as_ref()))
+    };
+    link.all(&sql::SKETCHES, &[]).await?.iter().map(sketched).collect()
 }
 
 /// All at once; one that does not open spoils no other.

@@ -42,14 +42,18 @@ pub(super) async fn deeds(link: &mut Link, before: Option<i64>, most: i64) -> Re
     rows.iter().map(noted).collect()
 }
 
-pub(super) async fn uses(link: &mut Link) -> Result<Vec<Use>, Fault> {
-    let rows = link.rows(sql::USES, &[]).await?;
-    let used = |row: &tokio_postgres::Row| {
-        let (login, message) = (row.try_get::<_, Option<i64>>(2)?, row.try_get::<_, Option<i64>>(3)?);
-        let (login, message) = (login.and_then(time), message.and_then(time));
-        Ok(Use { account: row.try_get(0)?, password: row.try_get(1)?, login, message })
-    };
-    rows.iter().map(used).collect()
+pub(super) async fn uses(link: &mut Link, since: DateTime<Utc>) -> Result<Vec<Use>, Fault> {
+    link.rows(sql::USES, &[&since.timestamp_millis()]).await?.iter().map(in_row).collect()
+}
+
+pub(super) async fn uses_of(link: &mut Link, account: &str) -> Result<Vec<Use>, Fault> {
+    link.rows(sql::USES_OF, &[&account]).await?.iter().map(in_row).collect()
+}
+
+fn in_row(row: &tokio_postgres::Row) -> Result<Use, Fault> {
+    let (login, message) = (row.try_get::<_, Option<i64>>(2)?, row.try_get::<_, Option<i64>>(3)?);
+    let (login, message) = (login.and_then(time), message.and_then(time));
+    Ok(Use { account: row.try_get(0)?, password: row.try_get(1)?, login, message })
 }
 
 pub(super) async fn used(link: &mut Link, uses: &[Use]) -> Result<(), Fault> {

@@ -1,22 +1,52 @@
 //! Everything, as it lies there.
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, Row, ToSql, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, TransactionBehavior, params_from_iter};
 
 use super::super::contents::{Cell, Cells, SEALING, Sort, TABLES, Table};
-use super::super::{Contents, StoreError};
+use super::super::copy::{AT_ONCE, Piece, TIMES, same};
+use super::super::{Copied, Inflow, Outflow, StoreError};
 use super::Fault;
 
-/// At one moment.
-pub(super) fn read(connection: &mut Connection) -> Result<Contents, Fault> {
+/// At one moment. Who takes it says why he goes on no more.
+pub(super) fn pour(connection: &mut Connection, into: &Outflow) -> Result<(), Fault> {
     let transaction = connection.transaction()?;
-    Ok(Contents(TABLES.iter().map(|table| rows(&transaction, table)).collect::<Result<_, _>>()?))
+    for _ in 0..TIMES {
+        each(&transaction, |rows| into.put_blocking(Some(rows)).then_some(()).ok_or(StoreError::BrokenOff))?;
+        into.put_blocking(None);
+    }
+    Ok(())
 }
 
-fn rows(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Cells>> {
-    let mut statement = connection.prepare(&table.select())?;
-    let read = |row: &Row<'_>| (0..table.columns.len()).map(|at| cell(row, at, table.columns[at].1)).collect();
-    statement.query_map([], read)?.collect()
+/// All rows of all tables.
+fn each(connection: &Connection, mut take: impl FnMut(Piece) -> Result<(), StoreError>) -> Result<(), Fault> {
+    for (at, table) in TABLES.iter().enumerate() {
+        let mut statement = connection.prepare(&table.select())?;
+        let (mut found, mut first) = (statement.query([])?, 0);
+        loop {
+            let rows = some(&mut found, table)?;
+            let count = rows.len();
+            if count > 0 {
+                take(Piece { table: at, first, rows })?;
+            }
+            if count < AT_ONCE {
+                break;
+            }
+            first += count;
+        }
+    }
+    Ok(())
+}
+
+fn some(found: &mut rusqlite::Rows<'_>, table: &Table) -> rusqlite::Result<Vec<Cells>> {
+    let mut rows = Vec::new();
+    while rows.len() < AT_ONCE {
+        let Some(row) = found.next()? else { break };
+        rows.push(
+            table.columns.iter().enumerate().map(|(at, (_, sort))| cell(row, at, *sort)).collect::<Result<_, _>>()?,
+        );
+    }
+    Ok(rows)
 }
 
 fn cell(row: &Row<'_>, at: usize, sort: Sort) -> rusqlite::Result<Cell> {
@@ -31,23 +61,32 @@ fn cell(row: &Row<'_>, at: usize, sort: Sort) -> rusqlite::Result<Cell> {
 }
 
 /// All of it, or nothing.
-pub(super) fn fill(connection: &mut Connection, contents: &Contents, file: &str) -> Result<(), Fault> {
+pub(super) fn fill(connection: &mut Connection, from: &mut Inflow, file: &str) -> Result<Copied, Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for table in TABLES.iter().filter(|table| table.name != SEALING) {
-        if !rows(&transaction, table)?.is_empty() {
+        let any = format!("SELECT 1 FROM {} LIMIT 1", table.name);
+        if transaction.query_row(&any, [], |_| Ok(())).optional()?.is_some() {
             return Err(Fault::Store(StoreError::NotEmpty { store: file.to_owned(), what: table.name }));
         }
     }
     transaction.execute("DELETE FROM sealing", [])?;
-    for (at, table) in TABLES.iter().enumerate() {
-        let places = vec!["?"; table.columns.len()].join(", ");
-        let insert = format!("INSERT INTO {} ({}) VALUES ({places})", table.name, table.names());
-        let mut statement = transaction.prepare(&insert)?;
-        for row in contents.rows(at) {
-            statement.execute(params_from_iter(row))?;
-        }
+    let mut copied = Copied::default();
+    while let Some(rows) = from.take_blocking()? {
+        write(&transaction, &rows)?;
+        copied.add(&rows);
     }
-    Ok(transaction.commit()?)
+    each(&transaction, |written| same(from.take_blocking()?.as_ref(), Some(&written), file))?;
+    same(from.take_blocking()?.as_ref(), None, file)?;
+    transaction.commit()?;
+    Ok(copied)
+}
+
+fn write(connection: &Connection, rows: &Piece) -> rusqlite::Result<()> {
+    let table = &TABLES[rows.table];
+    let places = vec!["?"; table.columns.len()].join(", ");
+    let insert = format!("INSERT INTO {} ({}) VALUES ({places})", table.name, table.names());
+    let mut statement = connection.prepare_cached(&insert)?;
+    rows.rows.iter().try_for_each(|row| statement.execute(params_from_iter(row)).map(drop))
 }
 
 impl ToSql for Cell {

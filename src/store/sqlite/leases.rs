@@ -12,6 +12,6 @@ pub(super) fn take(connection: &Connection, token: &str, owner: &str, length: Du
 }
 
 pub(super) fn release(connection: &Connection, token: &str, owner: &str) -> Result<(), Fault> {
-    connection.execute(sql::RELEASE_LEASE, [token, owner])?;
+    connection.execute("DELETE FROM leases WHERE token = $1 AND owner = $2", [token, owner])?;
     Ok(())
 }

@@ -1,4 +1,7 @@
 //! The file, its schema, and the key that it is sealed with.
+//!
+//! A service goes on with a file whose schema a newer command has just changed, until it is restarted. So a migration only adds:
+//! `store/tests` refuses one that does more.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +17,7 @@ use super::{Fault, sealing};
 use crate::clock;
 
 /// Schema steps; the number of a step is the schema it leads to.
-const MIGRATIONS: [&str; 4] = [
+pub(in crate::store) const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/1.sql"),
     include_str!("../migrations/2.sql"),
     include_str!("../migrations/3.sql"),

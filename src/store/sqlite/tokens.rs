@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use super::super::keys::Keys;
 use super::super::row::Row;
 use super::super::version::Step;
-use super::super::{Opened, Outline, Saved, Stored, Version, sql};
-use super::{Fault, sealer};
+use super::super::{Opened, Outline, Saved, Sketch, Stored, Version, sql};
+use super::{Fault, sealer, sealing};
 use crate::model::TokenState;
 
 pub(super) fn one(connection: &Connection, name: &str, keys: &Keys) -> Result<Stored, Fault> {
@@ -30,6 +30,14 @@ pub(super) fn outlines(connection: &Connection) -> Result<Vec<(String, Outline)>
         Ok((name, Outline::of_row(version, row)))
     };
     rows.map(outlined).collect()
+}
+
+/// The same with what people are told. None opens without the key that seals.
+pub(super) fn sketches(connection: &Connection, keys: &Keys) -> Result<Vec<(String, Sketch)>, Fault> {
+    let fault = sealing(connection)?.and_then(|id| keys.get(id).err());
+    let mut statement = connection.prepare_cached(&sql::SKETCHES)?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>("name")?, read(row)?.1)))?;
+    rows.map(|row| Ok(row.map(|(name, row)| row.sketch_of(name, fault.as_ref()))?)).collect()
 }
 
 /// All at once; one that does not open spoils no other.

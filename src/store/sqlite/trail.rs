@@ -1,7 +1,7 @@
 //! What administrators did, and when passwords were last used.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, Row, TransactionBehavior, params};
 
 use super::super::{Deed, Noted, Use, sql};
 use super::Fault;
@@ -30,14 +30,20 @@ pub(super) fn deeds(connection: &Connection, before: Option<i64>, most: i64) -> 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn uses(connection: &Connection) -> Result<Vec<Use>, Fault> {
+pub(super) fn uses(connection: &Connection, since: DateTime<Utc>) -> Result<Vec<Use>, Fault> {
     let mut statement = connection.prepare_cached(sql::USES)?;
-    let rows = statement.query_map([], |row| {
-        let (login, message) = (row.get::<_, Option<i64>>(2)?, row.get::<_, Option<i64>>(3)?);
-        let (login, message) = (login.and_then(time), message.and_then(time));
-        Ok(Use { account: row.get(0)?, password: row.get(1)?, login, message })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(statement.query_map([since.timestamp_millis()], in_row)?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn uses_of(connection: &Connection, account: &str) -> Result<Vec<Use>, Fault> {
+    let mut statement = connection.prepare_cached(sql::USES_OF)?;
+    Ok(statement.query_map([account], in_row)?.collect::<Result<_, _>>()?)
+}
+
+fn in_row(row: &Row<'_>) -> rusqlite::Result<Use> {
+    let (login, message) = (row.get::<_, Option<i64>>(2)?, row.get::<_, Option<i64>>(3)?);
+    let (login, message) = (login.and_then(time), message.and_then(time));
+    Ok(Use { account: row.get(0)?, password: row.get(1)?, login, message })
 }
 
 pub(super) fn used(connection: &mut Connection, uses: &[Use]) -> Result<(), Fault> {

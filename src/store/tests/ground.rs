@@ -12,10 +12,20 @@ pub(in crate::store) enum Ground {
 }
 
 impl Ground {
-    /// An empty place of each kind.
+    /// An empty place of each kind, and one that the next version has made already.
     pub(in crate::store) async fn all() -> Vec<Self> {
         let file = Self::Sqlite(tempfile::tempdir().unwrap());
-        std::iter::once(file).chain(Self::postgres().await).collect()
+        std::iter::once(file).chain(Self::postgres().await).chain(Self::newer().await).collect()
+    }
+
+    /// A program of this version may come later than one of the next.
+    async fn newer() -> Option<Self> {
+        let ground = Self::postgres().await?;
+        for migration in super::super::postgres::MIGRATIONS {
+            ground.alter(migration.statements).await;
+        }
+        ground.alter(&upgrade::next()).await;
+        Some(ground)
     }
 
     pub(in crate::store) async fn postgres() -> Option<Self> {

@@ -36,15 +36,16 @@ impl Replicas {
         }
         let replicas = Self { ground, all, end };
         let settled = format!("{count}|{count}");
+        let probe = Measure { most: u32::try_from(count).unwrap(), lasting: false };
         timeout(LONG, async {
-            while replicas.ask("SELECT count(*), min(counted) FROM holders").await != settled {
+            while replicas.ask("SELECT count(*), min(counted) FROM holders").await != settled
+                || !replicas.all.iter().all(|shares| shares.look(&"probe".into(), probe).0)
+            {
                 sleep(Duration::from_millis(50)).await;
             }
         })
         .await
         .unwrap();
-        // The last of them may not have heard yet.
-        sleep(Duration::from_millis(500)).await;
         Some(replicas)
     }
 
@@ -102,7 +103,7 @@ async fn one_replica_may_have_all_that_the_others_do_not_use() {
         let Taken::Unit(unit) = replicas.all[0].take(&name, measure, LONG).await else { panic!("there are nine") };
         units.push(unit);
     }
-    let none = replicas.all[1].take(&name, measure, Duration::from_secs(2)).await;
+    let none = replicas.all[1].take(&name, measure, Duration::from_secs(10)).await;
     assert!(matches!(none, Taken::None), "{none:?}");
     drop(units.pop());
     assert!(matches!(replicas.all[1].take(&name, measure, LONG).await, Taken::Unit(_)));
@@ -114,7 +115,7 @@ async fn of_a_database_that_does_not_answer_nothing_is_known() {
     let Some(replicas) = Replicas::of(3).await else { return };
     let (name, measure) = ("desk".into(), Measure { most: 1, lasting: false });
     let Taken::Unit(_unit) = replicas.all[0].take(&name, measure, LONG).await else { panic!("there is one") };
-    let asked = replicas.all[1].take(&name, measure, Duration::from_secs(2)).await;
+    let asked = replicas.all[1].take(&name, measure, Duration::from_secs(10)).await;
     assert!(matches!(asked, Taken::None), "{asked:?}");
     replicas.shut().await;
     let asked = replicas.all[2].take(&name, measure, Duration::from_secs(2)).await;

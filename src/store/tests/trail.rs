@@ -36,11 +36,15 @@ async fn of_several_uses_the_latest_counts_and_nothing_takes_one_back() {
         store.used(vec![used(at(20), None)]).await.unwrap();
         store.used(vec![used(at(10), at(5)), Use { password: "scanner".into(), ..used(at(1), None) }]).await.unwrap();
         store.used(vec![used(None, at(7))]).await.unwrap();
-        let mut all = store.uses().await.unwrap();
+        let mut all = store.uses(DateTime::UNIX_EPOCH).await.unwrap();
         all.sort_by(|one, other| one.password.cmp(&other.password));
         assert_eq!(all, [used(at(20), at(7)), Use { password: "scanner".into(), ..used(at(1), None) }]);
+        let later = store.uses(at(7).unwrap()).await.unwrap();
+        assert_eq!(later, [used(at(20), at(7))], "what was used since");
+        assert_eq!(store.uses_of("evmail").await.unwrap().len(), 2);
+        assert_eq!(store.uses_of("none").await.unwrap(), []);
         store.unused("evmail").await.unwrap();
-        assert_eq!(store.uses().await.unwrap(), []);
+        assert_eq!(store.uses(DateTime::UNIX_EPOCH).await.unwrap(), []);
     }
 }
 
@@ -58,6 +62,14 @@ async fn all_states_come_at_once_and_one_that_does_not_open_spoils_no_other() {
             states.iter().map(|(name, state)| (name.as_str(), state.is_ok())).collect::<Vec<_>>(),
             [("one", false), ("other", true)]
         );
+        // A sketch of what was altered is none of what it holds: it is not opened.
+        assert!(store.sketches().await.unwrap().iter().all(|(_, sketch)| sketch.is_ok()));
+        let _ = store.save("empty", Version::default(), &TokenState::default()).await.unwrap();
+        ground.alter(&format!("UPDATE sealing SET key = {}", ground.octets(&[7; 8]))).await;
+        let mut sketches = store.sketches().await.unwrap();
+        sketches.sort_by(|one, other| one.0.cmp(&other.0));
+        let [(_, Ok(_)), (_, Err(one)), (_, Err(_))] = &sketches[..] else { panic!("{sketches:?}") };
+        assert!(one.to_string().contains("another key"), "{one}");
     }
 }
 

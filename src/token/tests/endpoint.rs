@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,8 +15,8 @@ use tokio::task::JoinHandle;
 
 use crate::model::TokenState;
 use crate::store::{
-    Answer, Beat, Changed, Contents, Deed, Hearer, Kind, Noted, Opened, Outline, Record, Replica, Saved, Store,
-    StoreError, Stored, Topic, Use, Version,
+    Answer, Beat, Changed, Copied, Deed, Hearer, Inflow, Kind, Noted, Opened, Outflow, Outline, Record, Replica, Saved,
+    Sketch, Store, StoreError, Stored, Topic, Use, Version,
 };
 
 pub(super) struct Endpoint {
@@ -181,6 +183,7 @@ pub(super) struct FullDisk {
     mood: Mutex<Mood>,
     /// How often a token was read.
     reads: AtomicUsize,
+    go_on: Mutex<Option<Receiver<()>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,6 +196,9 @@ enum Mood {
     /// It stands still once a lease was taken, for so long that another takes it over.
     StandsStill,
     Overtaken,
+    /// The whole process stops, once a lease was taken and the token was read, until it is told to go on.
+    Stops,
+    Stopping,
     /// Nobody can ask it.
     Away,
     Well,
@@ -200,7 +206,7 @@ enum Mood {
 
 impl FullDisk {
     fn new(store: Arc<dyn Store>, mood: Mood) -> Self {
-        Self { store, mood: Mutex::new(mood), reads: AtomicUsize::new(0) }
+        Self { store, mood: Mutex::new(mood), reads: AtomicUsize::new(0), go_on: Mutex::default() }
     }
 
     pub(super) fn well(store: Arc<dyn Store>) -> Self {
@@ -227,6 +233,13 @@ impl FullDisk {
         Self::new(store, Mood::StandsStill)
     }
 
+    /// It is well again when it has stopped.
+    pub(super) fn stops(store: Arc<dyn Store>) -> (Self, Sender<()>) {
+        let (go_on, told) = channel();
+        let stops = Self::new(store, Mood::Stops);
+        (Self { go_on: Mutex::new(Some(told)), ..stops }, go_on)
+    }
+
     pub(super) fn away(&self) {
         *self.mood.lock().unwrap() = Mood::Away;
     }
@@ -237,6 +250,17 @@ impl FullDisk {
 
     pub(super) fn has_space(&self) {
         *self.mood.lock().unwrap() = Mood::Well;
+    }
+
+    /// No timer of the task goes on meanwhile.
+    fn stop(&self, name: String) -> Answer<'_, Stored> {
+        Box::pin(async move {
+            let read = self.store.token(&name).await;
+            let go_on = self.go_on.lock().unwrap().take().unwrap();
+            self.has_space();
+            tokio::task::block_in_place(|| go_on.recv_timeout(Duration::from_mins(5)).unwrap());
+            read
+        })
     }
 
     fn mood(&self) -> Mood {
@@ -255,13 +279,17 @@ impl Store for FullDisk {
         self.reads.fetch_add(1, Ordering::Relaxed);
         match self.mood() {
             Mood::Overtaken => {}
+            Mood::Stopping => return self.stop(name.to_owned()),
             Mood::Away => return full(),
             _ => return self.store.token(name),
         }
         let name = name.to_owned();
         Box::pin(async move {
             self.store.release(&name, "slow").await?;
-            assert!(self.store.lease(&name, "another", Duration::from_secs(40)).await?);
+            // Whoever has it extends it meanwhile, on a slow disk.
+            while !self.store.lease(&name, "another", Duration::from_secs(40)).await? {
+                self.store.release(&name, "slow").await?;
+            }
             tokio::time::sleep(Duration::from_millis(600)).await;
             self.has_space();
             self.store.token(&name).await
@@ -272,6 +300,10 @@ impl Store for FullDisk {
         self.store.states()
     }
 
+    fn sketches(&self) -> Answer<'_, Vec<(String, Sketch)>> {
+        self.store.sketches()
+    }
+
     fn names(&self) -> Answer<'_, Vec<String>> {
         self.store.names()
     }
@@ -279,7 +311,6 @@ impl Store for FullDisk {
     fn save(&self, name: &str, read: Version, state: &TokenState) -> Answer<'_, Saved> {
         match self.mood() {
             Mood::Full | Mood::FullForStates | Mood::Away => full(),
-            Mood::Well | Mood::StandsStill | Mood::Overtaken => self.store.save(name, read, state),
             Mood::Lies => {
                 self.has_space();
                 let saving = self.store.save(name, read, state);
@@ -288,6 +319,7 @@ impl Store for FullDisk {
                     full().await
                 })
             }
+            _ => self.store.save(name, read, state),
         }
     }
 
@@ -327,8 +359,12 @@ impl Store for FullDisk {
         self.store.deeds(before, most)
     }
 
-    fn uses(&self) -> Answer<'_, Vec<Use>> {
-        self.store.uses()
+    fn uses(&self, since: DateTime<Utc>) -> Answer<'_, Vec<Use>> {
+        self.store.uses(since)
+    }
+
+    fn uses_of(&self, account: &str) -> Answer<'_, Vec<Use>> {
+        self.store.uses_of(account)
     }
 
     fn used(&self, _: Vec<Use>) -> Answer<'_, ()> {
@@ -343,6 +379,7 @@ impl Store for FullDisk {
         match self.mood() {
             Mood::Full | Mood::Away => return full(),
             Mood::StandsStill => *self.mood.lock().unwrap() = Mood::Overtaken,
+            Mood::Stops => *self.mood.lock().unwrap() = Mood::Stopping,
             _ => {}
         }
         self.store.lease(token, owner, length)
@@ -368,11 +405,11 @@ impl Store for FullDisk {
         self.store.gone(instance)
     }
 
-    fn contents(&self) -> Answer<'_, Contents> {
-        self.store.contents()
+    fn pour(&self, into: Outflow) -> Answer<'_, ()> {
+        self.store.pour(into)
     }
 
-    fn fill(&self, _: Contents) -> Answer<'_, ()> {
+    fn fill(&self, _: Inflow) -> Answer<'_, Copied> {
         full()
     }
 

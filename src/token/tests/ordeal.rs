@@ -33,8 +33,8 @@ async fn nothing_that_an_endpoint_does_loses_a_token() {
             if under_way.len() == AT_ONCE {
                 under_way.join_next().await.unwrap().unwrap();
             }
-            // What brings a token is waited for, however busy the machine is.
-            let http = if fault.comes == Comes::Token { patient.clone() } else { http.clone() };
+            // What brings an answer is waited for, however busy the machine is.
+            let http = if fault.comes == Comes::Transient { http.clone() } else { patient.clone() };
             under_way.spawn(async move {
                 let elsewhere = Endpoint::start().await;
                 Ordeal::new(fault, rotating, http, elsewhere.url()).await.endure().await;

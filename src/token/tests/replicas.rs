@@ -15,7 +15,7 @@ async fn a_machine_whose_clock_is_minutes_off_refreshes_nothing_too_soon_or_too_
         Arc::new(PostgresStore::open(servers, Keys::new(&scene.key).unwrap()).await.unwrap())
     };
     let early = open().await;
-    assert_eq!(early.clock_ahead(), TimeDelta::zero());
+    assert!(early.clock_ahead().abs() < TimeDelta::seconds(3));
     // As if this machine's clock were seven minutes slow.
     let shifted = "CREATE OR REPLACE FUNCTION now_ms() RETURNS BIGINT LANGUAGE sql STABLE AS
         $$ SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT + 420000 $$";
