@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::crowd;
 use crate::gatepost::{Gatepost, PASSWORD, PROGRAM, mail_servers, password_hash};
-use crate::peers::{Peers, modules, peers, say};
+use crate::peers::started::modules;
+use crate::peers::{Peers, peers, say};
 
 /// How the service of a play differs from one that nobody has set up.
 #[derive(Clone, Copy, Default)]

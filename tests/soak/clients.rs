@@ -58,7 +58,7 @@ impl Program {
     {
         while !self.stop.is_cancelled() {
             if let Err(trouble) = work(self.clone()).await {
-                self.ledger.trouble(who, trouble);
+                self.ledger.trouble(who, &trouble);
                 sleep(Duration::from_millis(500)).await;
             }
             // Not all at once.

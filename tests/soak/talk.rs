@@ -23,6 +23,25 @@ pub(crate) enum Trouble {
     No(String),
 }
 
+/// No answer of Gatepost means these to a program with the right password.
+const CALLED_WRONG: [&str; 6] = ["535", "525", "530", "[AUTHENTICATIONFAILED]", "[AUTHORIZATIONFAILED]", "-ERR [AUTH]"];
+
+impl Trouble {
+    /// What is counted of it where a program with the right password meets it; the error is what may not happen.
+    pub(crate) fn counted(&self) -> Result<&'static str, String> {
+        match self {
+            Self::Left => Ok("cut off"),
+            Self::No(line) if CALLED_WRONG.iter().any(|word| line.contains(word)) => {
+                Err(format!("a right password was called wrong: {}", line.trim_end()))
+            }
+            Self::No(line) if line.starts_with('5') => Err(format!("refused for good: {}", line.trim_end())),
+            Self::No(_) => Ok("told to come later"),
+            Self::Stuck(what) => Err(format!("stuck at {what}")),
+            Self::NotTaken(fault) => Err(format!("the connection was not taken: {fault}")),
+        }
+    }
+}
+
 pub(crate) struct Talk(BufStream<TcpStream>);
 
 impl Talk {

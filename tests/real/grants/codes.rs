@@ -3,7 +3,8 @@
 use super::scene::{Scene, mailbox};
 use crate::gatepost::password_hash;
 use crate::mail::relays;
-use crate::peers::{get, peers};
+use crate::peers::peers;
+use crate::peers::started::get;
 
 const CODE: [&str; 4] = ["--grant", "authorization_code", "--client-id", "public"];
 const DEVICE: [&str; 4] = ["--grant", "device_code", "--client-id", "public"];

@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 
 use super::scene::{Scene, mailbox};
-use crate::peers::{Peers, get, peers};
+use crate::peers::started::get;
+use crate::peers::{Peers, peers};
 
 const WEB: [&str; 6] = ["--grant", "authorization_code", "--client-id", "web", "--client-secret-file", "web.secret"];
 /// Where the peers' client `web` is registered.
