@@ -7,6 +7,7 @@
 //!  logins       programs that log in, and that send a message, with 1, 2 and 3 replicas
 //!  refreshes    tokens that are refreshed, beside a provider that replaces refresh tokens
 //!  rows         what tokens take, in the database and in memory
+//!  saves        how many of them the database takes at a time
 //! ```
 //!
 //! `cargo test --bench replicas` plays everything once in small, to see that it works: its figures mean nothing.
@@ -26,6 +27,7 @@ mod refreshes;
 #[path = "../../tests/replicas/replica.rs"]
 mod replica;
 mod rows;
+mod saves;
 mod stage;
 
 use gatepost_kit::Postgres;
@@ -52,6 +54,7 @@ async fn run(choice: &Choice) {
         ("Programs", logins::measure(&postgres, choice).await),
         ("Refreshes", refreshes::measure(&postgres, choice).await),
         ("Tokens in the database", rows::in_database(&postgres, choice).await),
+        ("Tokens that are saved", saves::measure(&postgres, choice).await),
         ("Tokens in memory", rows::in_memory(&postgres, choice).await),
     ] {
         show(title, &table, choice.markdown);

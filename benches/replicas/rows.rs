@@ -69,7 +69,7 @@ async fn declare(store: &PostgresStore, tokens: usize) {
     }
 }
 
-async fn stage(postgres: &Postgres) -> Stage {
+pub(crate) async fn stage(postgres: &Postgres) -> Stage {
     let directory = Arc::new(tempfile::tempdir().unwrap());
     let provider =
         "[providers.simulated]\ntoken_url = \"https://localhost/token\"\nscopes = [\"mail\"]\nimap = { host = \
@@ -112,23 +112,24 @@ async fn saved(stage: &Stage, tokens: usize) -> Table {
 
 async fn save_all(store: &PostgresStore, versions: &mut [Version]) {
     for (number, version) in versions.iter_mut().enumerate() {
-        // Due in another age: nobody is to refresh them.
-        let now = DateTime::from_timestamp(4_000_000_000, 0).unwrap();
-        let access = AccessToken::new("a".repeat(ACCESS).into(), now + TimeDelta::hours(1));
-        let state = TokenState {
-            access: Some(access),
-            scopes: Some(
-                "https://outlook.office.com/SMTP.Send https://outlook.office.com/IMAP.AccessAsUser.All".into(),
-            ),
-            refreshed_at: Some(now),
-            ..TokenState::default().imported(
-                "r".repeat(REFRESH).into(),
-                "client at https://login.example/token".into(),
-                now,
-            )
-        };
-        let saved = store.save(&name(number), *version, &state).await.unwrap();
+        let saved = store.save(&name(number), *version, &state()).await.unwrap();
         let Saved::Done(next) = saved else { panic!("nobody else saves") };
         *version = next;
+    }
+}
+
+/// Of a token that is due in another age: nobody is to refresh it.
+pub(crate) fn state() -> TokenState {
+    let now = DateTime::from_timestamp(4_000_000_000, 0).unwrap();
+    let access = AccessToken::new("a".repeat(ACCESS).into(), now + TimeDelta::hours(1));
+    TokenState {
+        access: Some(access),
+        scopes: Some("https://outlook.office.com/SMTP.Send https://outlook.office.com/IMAP.AccessAsUser.All".into()),
+        refreshed_at: Some(now),
+        ..TokenState::default().imported(
+            "r".repeat(REFRESH).into(),
+            "client at https://login.example/token".into(),
+            now,
+        )
     }
 }

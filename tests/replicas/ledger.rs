@@ -30,9 +30,6 @@ pub(crate) struct Ledger {
     pub(crate) strict: AtomicBool,
 }
 
-/// No answer of Gatepost means these to a program with the right password.
-const CALLED_WRONG: [&str; 5] = ["535", "525", "530", "[AUTHENTICATIONFAILED]", "[AUTHORIZATIONFAILED]"];
-
 impl Ledger {
     pub(crate) fn count(&self, what: &'static str) {
         *self.counts.lock().unwrap().entry(what).or_default() += 1;
@@ -57,17 +54,9 @@ impl Ledger {
         if certain && !goodbye && self.strict.load(Ordering::SeqCst) {
             self.wrong(format!("{who}: a token that was there was not served: {trouble:?}"));
         }
-        match trouble {
-            Trouble::Left => self.count("cut off"),
-            Trouble::No(line) if CALLED_WRONG.iter().any(|word| line.contains(word)) => {
-                self.wrong(format!("{who}: a right password was called wrong: {}", line.trim_end()));
-            }
-            Trouble::No(line) if line.starts_with('5') => {
-                self.wrong(format!("{who}: refused for good: {}", line.trim_end()));
-            }
-            Trouble::No(_) => self.count("told to come later"),
-            Trouble::Stuck(what) => self.wrong(format!("{who}: stuck at {what}")),
-            Trouble::NotTaken(fault) => self.wrong(format!("{who}: the connection was not taken: {fault}")),
+        match trouble.counted() {
+            Ok(what) => self.count(what),
+            Err(wrong) => self.wrong(format!("{who}: {wrong}")),
         }
     }
 

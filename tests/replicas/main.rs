@@ -12,7 +12,7 @@
 //!     └──────── judge ── front, provider, database, mailbox
 //! ```
 //!
-//! `tests/chaos plays` plays each fault once; `tests/chaos` plays them all at random.
+//! `tests/run` plays some faults, `tests/chaos plays` each once; `tests/chaos` plays them all at random.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a play that cannot go on stops")]
 #![cfg(target_os = "linux")]

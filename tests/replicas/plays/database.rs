@@ -35,7 +35,6 @@ async fn sessions_and_cached_tokens_survive_a_restart_of_the_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn a_database_that_is_frozen_holds_up_no_login_with_a_cached_token() {
     let Some(scene) = Scene::own().await else { return };
     let mut under_way = sessions(&scene.stage).await;
