@@ -226,10 +226,10 @@ fn queues(figures: &Figures) -> Vec<Queue> {
 }
 
 fn shares(figures: &share::Figures) -> Shares {
-    let of = |(limit, leases): (&&str, &share::Leases)| {
+    let of = |(limit, leases): (share::Limit, &share::Leases)| {
         let share::Leases { limits, units, waiting } = *leases;
-        Leased { limit: (*limit).to_owned(), limits, units, waiting }
+        Leased { limit: limit.name().to_owned(), limits, units, waiting }
     };
-    let leases = share::Figures::LIMITS.iter().zip(&figures.leases).map(of).collect();
+    let leases = share::Limit::ALL.into_iter().zip(&figures.leases).map(of).collect();
     Shares { holders: figures.holders, alone: figures.is_alone, leases }
 }

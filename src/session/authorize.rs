@@ -19,7 +19,7 @@ use crate::explain;
 use crate::metrics::{Outcome, Way};
 use crate::model::Account;
 use crate::proto::{ClientText, Credentials, LoginFailure, UpstreamLogin};
-use crate::share::{Measure, Taken, Unit};
+use crate::share::{Limit, Measure, Taken, Unit};
 use crate::submit::gate::Permit;
 use crate::submit::kept::Origin;
 use crate::upstream::Upstream;
@@ -139,7 +139,7 @@ impl Dialogue<'_> {
             return Err(self.crowded(&admitted.account));
         }
         let (Some(shares), Ok(most)) = (&service.shares, u32::try_from(most)) else { return Ok((admitted, None)) };
-        let (limit, measure) = (format!("account_sessions/{name}").into(), Measure { most, lasting: false });
+        let (limit, measure) = (Limit::AccountSessions.of(name), Measure { most, lasting: false });
         match shares.take(&limit, measure, UNIT).await {
             Taken::Unit(unit) => Ok((admitted, Some(Box::new(unit)))),
             // The bound is there to protect: of a database that is slow or away it would protect nobody.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::limit::Limit;
 use super::part::{Fellows, Part};
 use crate::store::shares::{Ask, Beat, Given, Held, Standing, Want};
 
@@ -37,8 +38,8 @@ pub struct Measure {
 /// Metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// By what is limited, in the order of [`Figures::LIMITS`].
-    pub leases: [Leases; 4],
+    /// By what is limited, in the order of [`Limit::ALL`].
+    pub leases: [Leases; Limit::ALL.len()],
     /// How many replicas share the limits.
     pub holders: u64,
     /// Whether the lease is over, for the store was away.
@@ -56,21 +57,15 @@ pub struct Leases {
     pub waiting: u64,
 }
 
-/// What names of limits begin with, up to the first slash.
-const KINDS: [&str; 4] = ["smtp_sessions", "imap_sessions", "messages_per_minute", "account_sessions"];
-
 pub(super) const LEASE: Duration = Duration::from_secs(20);
 /// The clock of the database may run a little faster than this one.
 const MARGIN: Duration = Duration::from_secs(2);
 const MINUTE: Duration = Duration::from_mins(1);
 
 impl Figures {
-    /// What the places of [`Figures::leases`] are called, as the configuration names the limits.
-    pub const LIMITS: [&'static str; 4] =
-        ["smtp_sessions", "imap_sessions", "messages_per_minute", "sessions_per_account"];
     /// Where there can be no other replica.
     pub const ALONE: Self =
-        Self { leases: [Leases { limits: 0, units: 0, waiting: 0 }; 4], holders: 1, is_alone: false };
+        Self { leases: [Leases { limits: 0, units: 0, waiting: 0 }; Limit::ALL.len()], holders: 1, is_alone: false };
 }
 
 impl Book {
@@ -304,10 +299,8 @@ impl Book {
         let is_alone = self.fellows.until <= now;
         let mut figures = Figures { holders: u64::from(self.fellows.holders), is_alone, ..Figures::default() };
         for name in &self.looked_after {
-            let kind = name.split('/').next();
-            let at = KINDS.iter().position(|known| kind == Some(known));
-            let (Some(at), Some(part)) = (at, self.parts.get(name)) else { continue };
-            let leases = &mut figures.leases[at];
+            let (Some(limit), Some(part)) = (Limit::read(name), self.parts.get(name)) else { continue };
+            let leases = &mut figures.leases[limit as usize];
             leases.limits += u64::from(part.leased() > 0);
             leases.units += u64::from(part.leased());
             leases.waiting += u64::from(part.waiting);

@@ -6,9 +6,11 @@
 
 mod book;
 mod keeper;
+mod limit;
 mod part;
 #[cfg(test)]
 mod tests;
 
 pub use book::{Figures, Leases, Measure};
 pub use keeper::{Shares, Taken, Unit, Wanting};
+pub use limit::Limit;

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 use super::Pass;
 use super::lane::Rules;
 use crate::model::Protocol;
-use crate::share::{Measure, Shares, Wanting};
+use crate::share::{Limit, Measure, Shares, Wanting};
 
 /// What this replica has of a mailbox's limits.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn new(shares: &Arc<Shares>, provider: &str, user: &str) -> Arc<Self> {
-        let name = |limit| format!("{limit}/{provider}/{user}").into();
-        let (smtp, imap, messages) = (name("smtp_sessions"), name("imap_sessions"), name("messages_per_minute"));
+        let of = |limit: Limit| limit.of(format_args!("{provider}/{user}"));
+        let (smtp, imap, messages) = (of(Limit::SmtpSessions), of(Limit::ImapSessions), of(Limit::Messages));
         Arc::new(Self { shares: Arc::clone(shares), smtp, imap, messages })
     }
 
