@@ -2,7 +2,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 use url::Url;
 
 use super::keys::Ring;
@@ -58,13 +57,6 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Goes on with what was begun before the service was stopped.
-    pub async fn resume(&self) {
-        if let Err(fault) = self.devices.resume().await {
-            warn!(error = %fault, "store.failed");
-        }
-    }
-
     /// Waits until nothing of what pages began goes on any more. Only of use after the stop.
     pub async fn ended(&self) {
         self.rounds.ended().await;

@@ -70,24 +70,27 @@ impl Devices {
         Ok(id)
     }
 
-    /// Goes on with those that were begun before the service was stopped; of several replicas, also with those that another one
-    /// has left behind.
-    pub async fn resume(&self) -> Result<(), ConsentError> {
-        if self.0.store.is_shared() {
-            self.0.tasks.spawn(self.clone().look_after());
-        }
-        self.take_up().await
+    /// Goes on with those that were begun before the service was stopped; of several replicas, from now on also with those that
+    /// another one leaves behind.
+    pub fn resume(&self) {
+        self.0.tasks.spawn(self.clone().look_after());
     }
 
     async fn look_after(self) {
-        while self.0.stop.run_until_cancelled(sleep(LOOK)).await.is_some() {
-            if let Err(fault) = self.take_up().await {
-                warn!(error = %fault, "store.failed");
+        loop {
+            match self.take_up().await {
+                Ok(()) if !self.0.store.is_shared() => return,
+                Ok(()) => {}
+                Err(fault) => warn!(error = %fault, "store.failed"),
+            }
+            if self.0.stop.run_until_cancelled(sleep(LOOK)).await.is_none() {
+                return;
             }
         }
     }
 
-    async fn take_up(&self) -> Result<(), ConsentError> {
+    /// Goes on with those that nobody polls for now.
+    pub async fn take_up(&self) -> Result<(), ConsentError> {
         for record in self.0.store.records(Kind::Authorization).await? {
             let Ok(Some(content)) = &record.content else { continue };
             let Ok(Kept { way: Way::Device(device), answer: None, .. }) = serde_json::from_str(content) else {

@@ -1,10 +1,12 @@
 //! The API of a started service, against its document: what each call answers when all is well, and that it is as described.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use gatepost::model::Protocol;
-use gatepost_kit::{Client, Peer};
+use gatepost_kit::{Client, Device, Peer};
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
 use crate::http::{Answer, ask};
 use crate::scene::{MAILBOX, Scene, Setting, stage, start};
@@ -173,6 +175,30 @@ async fn every_call_answers_as_the_document_says() {
             assert!(api.called.contains(&(method.clone(), path.clone())), "{method} {path} was not called");
         }
     }
+    api.scene.gatepost.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_for_a_device_outlives_a_restart() {
+    let mut api = Api::new().await;
+    let path = "/api/v1/tokens/{name}/authorizations";
+    let begun = api.ok("post", path, &["per%2Fson"], Some(&json!({ "method": "device" }))).await;
+    let id = begun["id"].as_str().unwrap().to_owned();
+    api.scene.gatepost.stop().await;
+    api.scene.provider.device([Device::Approved(MAILBOX.into())]);
+    api.scene.gatepost = start(api.scene.directory.path()).await;
+    api.address = api.scene.gatepost.admin().unwrap().tcp().unwrap();
+    let decided = async {
+        loop {
+            let seen = api.ok("get", "/api/v1/authorizations/{id}", &[&id], None).await["state"].clone();
+            if seen != "waiting" {
+                return seen;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert_eq!(timeout(Duration::from_mins(1), decided).await.unwrap(), "accepted");
+    assert_eq!(api.ok("get", "/api/v1/tokens/{name}", &["per%2Fson"], None).await["state"], "good");
     api.scene.gatepost.stop().await;
 }
 

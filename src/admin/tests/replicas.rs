@@ -90,11 +90,11 @@ async fn a_device_code_is_polled_for_by_one_and_by_another_when_that_has_gone() 
     one.provider.device([Device::Pending, Device::Pending, Device::Pending, Device::Approved(MAILBOX.into())]);
     let party = (one.desk.find)("support").unwrap();
     let id = one.desk.devices.begin(&party, &crate::consent::By::default()).await.unwrap();
-    other.desk.devices.resume().await.unwrap();
+    other.desk.devices.take_up().await.unwrap();
     assert!(format!("{:?}", other.desk.devices).contains("polled: 0"), "it only looks after those left behind");
     one.stop.cancel();
     one.desk.devices.ended().await;
-    other.desk.devices.resume().await.unwrap();
+    other.desk.devices.take_up().await.unwrap();
     let decided = async {
         loop {
             let seen = look(other.desk.store.as_ref(), &id, None).await.unwrap().unwrap();

@@ -78,6 +78,9 @@ impl Office {
             }
             None => Pages::of(&desk, tls),
         };
+        if self.desk.is_none() {
+            desk.devices.resume();
+        }
         (self.desk, self.pages) = (Some(desk), Some(pages.clone()));
         let (at, listener) = plan.new?;
         self.close();
