@@ -165,6 +165,16 @@ async fn a_lease_has_one_owner_until_it_is_released_or_ends() {
     }
 }
 
+/// Replicas are reconfigured one after the other.
+#[tokio::test]
+async fn whoever_takes_shorter_leases_respects_a_longer_one() {
+    for ground in Ground::all().await {
+        let store = ground.store().await;
+        assert!(store.lease("support", "a", Duration::from_hours(1)).await.unwrap());
+        assert!(!store.lease("support", "b", Duration::from_secs(16)).await.unwrap());
+    }
+}
+
 #[tokio::test]
 async fn people_are_told_once_until_it_is_over() {
     for ground in Ground::all().await {

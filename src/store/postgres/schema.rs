@@ -20,10 +20,11 @@ pub(in crate::store) struct Migration {
 }
 
 /// Schema steps; the number of a step is the schema it leads to.
-pub(in crate::store) const MIGRATIONS: [Migration; 3] = [
+pub(in crate::store) const MIGRATIONS: [Migration; 4] = [
     Migration { statements: include_str!("migrations/1.sql"), readable_from: 1 },
     Migration { statements: include_str!("migrations/2.sql"), readable_from: 1 },
     Migration { statements: include_str!("migrations/3.sql"), readable_from: 1 },
+    Migration { statements: include_str!("migrations/4.sql"), readable_from: 1 },
 ];
 
 /// The newest schema.

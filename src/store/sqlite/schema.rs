@@ -17,11 +17,12 @@ use super::{Fault, sealing};
 use crate::clock;
 
 /// Schema steps; the number of a step is the schema it leads to.
-pub(in crate::store) const MIGRATIONS: [&str; 4] = [
+pub(in crate::store) const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/1.sql"),
     include_str!("../migrations/2.sql"),
     include_str!("../migrations/3.sql"),
     include_str!("../migrations/4.sql"),
+    include_str!("../migrations/5.sql"),
 ];
 /// The newest schema.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]
