@@ -172,7 +172,10 @@ impl TokenState {
     /// A grant that a person has just given. What was held before goes to quarantine.
     #[must_use]
     pub fn authorized(self, granted: Granted, binding: String, now: DateTime<Utc>) -> Self {
-        let before = Self { quarantined: self.set_aside().quarantined, ..Self::default() };
+        let aside = self.set_aside().quarantined;
+        // Where this very grant is there already.
+        let aside = granted.refresh.iter().fold(aside, Quarantine::without);
+        let before = Self { quarantined: aside, ..Self::default() };
         let identity = granted.identity.as_ref().map(ToString::to_string);
         let renewed = before.renewed(granted, now);
         Self { bound_to: Some(binding), authorized_at: Some(now), identity, ..renewed }
@@ -362,6 +365,8 @@ mod tests {
     fn a_new_grant_keeps_the_old_one_aside() {
         let state = imported("r1").authorized(granted(Some("r2"), 3600), "host client".into(), at(5));
         assert_eq!((secret(state.refresh.as_ref()), aside(&state)), (Some("r2"), vec!["r1"]));
+        let state = state.authorized(granted(Some("r2"), 3600), "host client".into(), at(5));
+        assert_eq!(aside(&state), ["r1"], "the same grant once more is none to keep");
         let ended = state.failed(trouble(TroubleClass::Ended, 6));
         assert_eq!((secret(ended.refresh.as_ref()), aside(&ended)), (None, vec!["r2", "r1"]));
         let healed = ended.reinstated(&"r1".into());

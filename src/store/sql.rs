@@ -114,7 +114,8 @@ pub(super) const UNUSED: &str = "DELETE FROM uses WHERE account = $1";
 /// The database's clock decides, in one statement: processes need not agree on the time. A lease that ends further ahead than
 /// it is long was taken while that clock was wrong; of one by a program that did not yet say how long, the asker's length is a
 /// guess.
-pub(super) const TAKE_LEASE: &str = "INSERT INTO leases (token, owner, ends_at, length) VALUES ($1, $2, now_s() + $3, $3)
+pub(super) const TAKE_LEASE: &str =
+    "INSERT INTO leases (token, owner, ends_at, length) VALUES ($1, $2, now_s() + $3, $3)
     ON CONFLICT (token) DO UPDATE SET owner = excluded.owner, ends_at = excluded.ends_at, length = excluded.length
     WHERE leases.owner = excluded.owner OR leases.ends_at <= now_s()
         OR leases.ends_at > now_s() + coalesce(leases.length, 2 * $3) + 60";

@@ -1,23 +1,53 @@
 use secrecy::SecretString;
+use tokio::time::sleep;
 
 use super::error::TokenError;
+use super::flight::{SAVE_ATTEMPTS, SAVE_PAUSE};
 use crate::clock;
 use crate::model::{Token, TokenState};
-use crate::store::{Saved, Store, Topic};
+use crate::store::{Saved, Store, StoreError, Topic};
 
 /// Changes a token's state in the store, whoever else does at the same time. Within a running service or beside it, which sees
-/// it at the next login.
+/// it at the next login. A store that is away for a moment is asked again: what a person has just given is not thrown away. So
+/// the change may be made twice, and has to come to the same.
 pub async fn update(
     store: &dyn Store,
     name: &str,
     change: impl Fn(TokenState) -> TokenState,
 ) -> Result<(), TokenError> {
+    let _touched = Touched { store, name };
+    let mut attempt = 1;
+    loop {
+        match changed(store, name, &change).await {
+            Err(fault) if fault.is_absence() && attempt < SAVE_ATTEMPTS => {
+                attempt += 1;
+                sleep(SAVE_PAUSE * attempt).await;
+            }
+            end => return Ok(end?),
+        }
+    }
+}
+
+/// Compare-and-swap until it holds.
+async fn changed(store: &dyn Store, name: &str, change: impl Fn(TokenState) -> TokenState) -> Result<(), StoreError> {
     loop {
         let stored = store.token(name).await?;
         if let Saved::Done(_) = store.save(name, stored.version, &change(stored.state)).await? {
-            store.touch(Topic::Token(name));
             return Ok(());
         }
+    }
+}
+
+/// Whoever uses the token looks again at the end, however it came: what is not known to be saved may be, and who asked for it may
+/// have gone.
+struct Touched<'a> {
+    store: &'a dyn Store,
+    name: &'a str,
+}
+
+impl Drop for Touched<'_> {
+    fn drop(&mut self) {
+        self.store.touch(Topic::Token(self.name));
     }
 }
 

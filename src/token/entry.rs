@@ -82,6 +82,22 @@ const BETWEEN_FORCED: Duration = Duration::from_secs(30);
 /// now and then, not for each login.
 const BETWEEN_DISTRUSTED: Duration = Duration::from_mins(15);
 
+impl UnderWay {
+    /// A flight that has not landed, or what could not be saved yet.
+    pub(super) fn is_anything(&self) -> bool {
+        let flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        flight.as_ref().is_some_and(Flight::goes_on)
+            || self.pending.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
+impl Flight {
+    /// It may yet bring something.
+    pub(super) fn goes_on(&self) -> bool {
+        self.result.borrow().is_none() && self.result.has_changed().is_ok()
+    }
+}
+
 impl Entry {
     pub(super) fn new(token: &Arc<Token>, http: &Http, user: &str) -> Self {
         Self {

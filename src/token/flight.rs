@@ -35,8 +35,8 @@ impl Pending {
 }
 
 /// Attempts to save a grant before the flight gives up and leaves it pending.
-const SAVE_ATTEMPTS: u32 = 5;
-const SAVE_PAUSE: Duration = Duration::from_millis(200);
+pub(super) const SAVE_ATTEMPTS: u32 = 5;
+pub(super) const SAVE_PAUSE: Duration = Duration::from_millis(200);
 
 /// How long the store may take: longer than another process may keep it busy. What was asked may still be done.
 const STORE: Duration = Duration::from_secs(30);

@@ -1,17 +1,17 @@
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::mem::take;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tracing::{error, warn};
+use tokio::time::timeout;
 
 use super::entries::Entries;
 use super::entry::{Entry, Flight, Landing};
 use super::error::TokenError;
-use super::flight::{fly, save_pending};
+use super::flight::fly;
 use super::heard::Heard;
 use super::notice::Notices;
 use super::want::Want;
@@ -44,20 +44,17 @@ pub(super) struct Shared {
     pub(super) owner: String,
     pub(super) notices: Notices,
     entries: Entries,
+    /// Of tokens that are not declared now, and for which something is under way: they may come again.
+    aside: Mutex<Vec<Arc<Entry>>>,
     declared: ArcSwap<HashMap<String, Declared>>,
     /// When something is due may be another time than before.
     pub(super) moved: Notify,
     pub(super) heard: Heard,
-    flights: Busy,
+    pub(super) flights: Busy,
 }
 
 /// A declared token with the HTTP client of its provider.
 type Declared = (Arc<Token>, Http);
-
-/// Between two attempts to save at the end.
-const BETWEEN_SAVES: Duration = Duration::from_millis(500);
-/// For what could not be saved until the end, at least.
-const LAST_SAVE: Duration = Duration::from_secs(3);
 
 impl Tokens {
     /// No tokens yet; see [`Tokens::declare`].
@@ -66,7 +63,9 @@ impl Tokens {
         let (entries, declared) = (Entries::new(), ArcSwap::default());
         let (settings, moved, heard) = (ArcSwap::from_pointee(settings), Notify::new(), Heard::default());
         let flights = Busy::default();
-        let shared = Arc::new(Shared { store, settings, owner, notices, entries, declared, moved, heard, flights });
+        let aside = Mutex::default();
+        let shared =
+            Arc::new(Shared { store, settings, owner, notices, entries, aside, declared, moved, heard, flights });
         shared.listen();
         Self(shared)
     }
@@ -78,20 +77,26 @@ impl Tokens {
     }
 
     /// The tokens there are from now on, each with the HTTP client of its provider. What is under way goes on, and what was
-    /// received for a token that stays is kept.
+    /// received is kept: also for a token that is away for a moment, for its record could not be read or its lines were taken out
+    /// and put back.
     pub fn declare(&self, tokens: impl IntoIterator<Item = (Arc<Token>, Http)>) {
         let declared: HashMap<_, _> =
             tokens.into_iter().map(|(token, http)| (token.name.clone(), (token, http))).collect();
         let mut entries = HashMap::new();
-        for entry in &self.0.entries() {
-            if let Some((token, http)) = declared.get(&entry.token.name)
-                && token.state_name(&entry.user) == entry.name
-            {
-                let same = Arc::ptr_eq(token, &entry.token);
-                let entry = if same { Arc::clone(entry) } else { Arc::new(entry.with(token, http)) };
-                entries.insert(entry.name.clone(), entry);
+        let mut aside = self.0.aside();
+        let before = self.0.entries().into_iter().chain(take(&mut *aside));
+        for entry in before {
+            match declared.get(&entry.token.name) {
+                Some((token, http)) if token.state_name(&entry.user) == entry.name => {
+                    let same = Arc::ptr_eq(token, &entry.token);
+                    let entry = if same { entry } else { Arc::new(entry.with(token, http)) };
+                    entries.insert(entry.name.clone(), entry);
+                }
+                _ if entry.under_way.is_anything() => aside.push(entry),
+                _ => {}
             }
         }
+        drop(aside);
         for (token, http) in declared.values().filter(|(token, _)| !token.mailbox.is_empty() || !token.is_per_mailbox())
         {
             let name = token.state_name(&token.mailbox);
@@ -173,27 +178,6 @@ impl Tokens {
         Ok(self.0.store.token(&entry.name).await?.state)
     }
 
-    /// Waits until no refresh is under way and all that was received is saved, about `limit` at most: one that is cut off may lose
-    /// a rotated refresh token.
-    pub async fn settle(&self, limit: Duration) {
-        let end = Instant::now() + limit;
-        let unfinished = self.0.flights.finished(limit).await;
-        if unfinished > 0 {
-            warn!(unfinished, "token.refresh_cut_off");
-        }
-        let end = end.max(Instant::now() + LAST_SAVE);
-        for entry in &self.0.entries() {
-            let saving = async {
-                while save_pending(&self.0, entry).await.is_err() {
-                    sleep(BETWEEN_SAVES).await;
-                }
-            };
-            if timeout_at(end, saving).await.is_err() {
-                error!(token = entry.token.name, "token.lost_with_the_process");
-            }
-        }
-    }
-
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.0
     }
@@ -237,6 +221,10 @@ impl Shared {
         self.entries.get(name)
     }
 
+    pub(super) fn aside(&self) -> MutexGuard<'_, Vec<Arc<Entry>>> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
         self.entries.all()
     }
@@ -261,8 +249,7 @@ impl Shared {
 
     fn flight(self: &Arc<Self>, entry: &Arc<Entry>, want: &Want) -> (Flight, bool) {
         let mut slot = entry.under_way.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        let goes_on = |flight: &&Flight| flight.result.borrow().is_none() && flight.result.has_changed().is_ok();
-        if let Some(flight) = slot.as_ref().filter(goes_on) {
+        if let Some(flight) = slot.as_ref().filter(|flight| flight.goes_on()) {
             return (flight.clone(), true);
         }
         let (result, landing) = watch::channel(None);

@@ -15,6 +15,7 @@ mod lease;
 mod life;
 mod notice;
 mod refresher;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod want;

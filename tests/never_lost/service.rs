@@ -122,7 +122,7 @@ client_id = "client"
 
     /// Someone else has the lease.
     pub(crate) fn lease_to_another(&self) {
-        let lease = "INSERT OR REPLACE INTO leases VALUES ('support', 'another', unixepoch('subsec') + 15)";
+        let lease = "INSERT OR REPLACE INTO leases (token, owner, ends_at) VALUES ('support', 'another', unixepoch('subsec') + 15)";
         self.raw().execute(lease, []).unwrap();
     }
 

@@ -363,6 +363,58 @@ async fn a_token_that_is_known_serves_while_the_store_is_away() {
     assert_eq!(scene.endpoint.requests().len(), 1);
 }
 
+/// Its lines are taken out of the file and put back, or its record cannot be read for a moment.
+#[tokio::test]
+async fn a_token_that_comes_back_finds_what_was_under_way() {
+    let scene = Scene::new().await;
+    let (tokens, _store) = scene.imported().await;
+    let login = scene.login_during_a_rotation(&tokens).await;
+    tokens.declare([]);
+    tokens.declare([(Arc::new(scene.token(Grant::RefreshToken)), http())]);
+    let again = tokens.access_token(NAME, USER).await.unwrap();
+    assert_eq!(again, login.await.unwrap().unwrap());
+    assert_eq!(scene.endpoint.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn what_could_not_be_saved_outlives_that_its_token_is_away() {
+    for comes_back in [true, false] {
+        let scene = Scene::new().await;
+        let (_, store) = scene.imported().await;
+        let disk = Arc::new(endpoint::FullDisk::later(store.clone()));
+        let tokens = scene.tokens("one", Grant::RefreshToken, Arc::clone(&disk) as Arc<dyn Store>);
+        scene.endpoint.next(granted("a1", 3600, Some("r2")));
+        assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::Store(_))));
+        tokens.declare([]);
+        tokens.declare([]);
+        disk.has_space();
+        if comes_back {
+            tokens.declare([(Arc::new(scene.token(Grant::RefreshToken)), http())]);
+            assert_eq!(tokens.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
+        } else {
+            tokens.settle(Duration::from_mins(2)).await;
+            assert!(store.lease(NAME, "another", Duration::from_mins(1)).await.unwrap(), "it was given back");
+        }
+        assert_eq!(material(&store).await, (some("r2"), None));
+        assert_eq!(scene.endpoint.requests().len(), 1);
+    }
+}
+
+/// A failover in the very moment in which a person has given a grant.
+#[tokio::test]
+async fn what_a_person_gives_is_kept_by_a_store_that_was_away_or_says_so() {
+    let scene = Scene::new().await;
+    let (_, store) = scene.imported().await;
+    let liar = endpoint::FullDisk::liar(store.clone());
+    let token = scene.token(Grant::RefreshToken);
+    import(&liar, &token, "r2".into()).await.unwrap();
+    assert_eq!(material(&store).await, (some("r2"), some("r1")), "saved twice is saved once");
+    let full = endpoint::FullDisk::at_once(store.clone());
+    let before = full.changes(crate::store::Topic::Token(NAME));
+    assert!(matches!(import(&full, &token, "r3".into()).await, Err(TokenError::Store(_))));
+    assert_ne!(full.changes(crate::store::Topic::Token(NAME)), before, "whoever uses it looks again all the same");
+}
+
 /// The store takes leases and no states, as while its key is changed or its disk is full: whoever else refreshed now would spend
 /// the same refresh token once more.
 #[tokio::test]

@@ -12,7 +12,7 @@ fn raw(scene: &Scene, statement: &str) {
 async fn a_lease_of_next_year_is_nobodys() {
     let scene = Scene::new().await;
     let (tokens, _store) = scene.imported().await;
-    raw(&scene, "INSERT INTO leases VALUES ('support', 'another', unixepoch() + 365 * 86400)");
+    raw(&scene, "INSERT INTO leases (token, owner, ends_at) VALUES ('support', 'another', unixepoch() + 365 * 86400)");
     scene.endpoint.next(granted("a1", 3600, None));
     assert_eq!(tokens.access_token(NAME, USER).await.unwrap().secret().expose_secret(), "a1");
 }
