@@ -273,6 +273,14 @@ pub enum StoreError {
         /// Ours.
         known: i64,
     },
+    /// A record of a later program, which cannot be sealed anew. Nothing was changed.
+    #[error(
+        "the store holds a record of the kind {kind:?}, which this version of gatepost does not know and so cannot seal with another key; update gatepost first"
+    )]
+    UnknownKind {
+        /// The kind, as it is named there.
+        kind: String,
+    },
     /// A sealed value does not open. Nothing was changed.
     #[error("{what} in the store: {fault}")]
     Sealed {

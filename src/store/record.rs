@@ -1,4 +1,5 @@
 use super::keys::Keys;
+use super::seal::Seal;
 use super::{Place, SealError, StoreError, Version};
 
 /// What a record is.
@@ -53,6 +54,11 @@ impl Kind {
             Self::Examination => "examination",
         }
     }
+
+    /// The kind of that name, if this version knows it.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// Something that is kept sealed, by kind and name.
@@ -96,4 +102,11 @@ pub(super) fn opened(kind: Kind, name: String, version: i64, content: &[u8], key
     });
     let content = opened.map_err(|fault| StoreError::Sealed { what: format!("{} {name:?}", kind.name()), fault });
     Record { kind, name, version: Version(version), content }
+}
+
+/// A record's content, sealed with another key. Its place has the name of its kind, and so that has to be known.
+pub(super) fn resealed(kind: &str, name: &str, content: &[u8], keys: &Keys, new: &Seal) -> Result<Vec<u8>, StoreError> {
+    let Some(known) = Kind::named(kind) else { return Err(StoreError::UnknownKind { kind: kind.to_owned() }) };
+    let sealed = with_place(known, name, |place| new.seal(place, &keys.open(place, content)?));
+    sealed.map_err(|fault| StoreError::Sealed { what: format!("{kind} {name:?}"), fault })
 }

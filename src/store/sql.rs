@@ -72,7 +72,7 @@ pub(super) const UPDATE_RECORD: &str = "UPDATE records SET content = $1, ends_at
 pub(super) const REMOVE_RECORD: &str = "DELETE FROM records WHERE kind = $1 AND name = $2 AND version = $3";
 
 /// With those that have ended.
-pub(super) const ALL_RECORDS: &str = "SELECT name, version, content FROM records WHERE kind = $1 ORDER BY name";
+pub(super) const ALL_RECORDS: &str = "SELECT kind, name, version, content FROM records ORDER BY kind, name";
 
 pub(super) const RESEAL_RECORD: &str = "UPDATE records SET content = $1, version = version + 1
     WHERE kind = $2 AND name = $3 AND version = $4";

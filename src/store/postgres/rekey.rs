@@ -1,10 +1,10 @@
 //! A new key for everything, in one transaction: either all of it is sealed anew, or nothing was changed.
 
 use super::super::keys::Keys;
-use super::super::record::{opened, with_place};
+use super::super::record::resealed;
 use super::super::row::Row;
 use super::super::seal::{KeyId, Seal};
-use super::super::{Kind, SealError, Version, sql};
+use super::super::{SealError, Version, sql};
 use super::fault::Fault;
 use super::link::{Link, SEALING_LOCK};
 use super::tokens::{read, write};
@@ -35,16 +35,11 @@ async fn tokens(link: &mut Link, keys: &Keys, new: &Seal) -> Result<usize, Fault
 }
 
 async fn records(link: &mut Link, keys: &Keys, new: &Seal) -> Result<usize, Fault> {
-    let mut count = 0;
-    for kind in Kind::ALL {
-        for row in link.rows(sql::ALL_RECORDS, &[&kind.name()]).await? {
-            let (name, version): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
-            let content: Vec<u8> = row.try_get(2)?;
-            let Some(content) = opened(kind, name.clone(), version, &content, keys).content? else { continue };
-            let sealed = with_place(kind, &name, |place| new.seal(place, content.as_bytes()))?;
-            link.execute(sql::RESEAL_RECORD, &[&sealed, &kind.name(), &name, &version]).await?;
-            count += 1;
-        }
+    let rows = link.rows(sql::ALL_RECORDS, &[]).await?;
+    for row in &rows {
+        let (kind, name, version): (String, String, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let sealed = resealed(&kind, &name, row.try_get(3)?, keys, new)?;
+        link.execute(sql::RESEAL_RECORD, &[&sealed, &kind, &name, &version]).await?;
     }
-    Ok(count)
+    Ok(rows.len())
 }

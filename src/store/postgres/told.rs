@@ -45,7 +45,7 @@ fn what_of(text: &str) -> Option<What<'_>> {
         "forgotten" => What::Token(rest, Outline::default()),
         "shares" => What::Shares,
         "word" => What::Word(rest),
-        "record" => Kind::ALL.into_iter().find(|kind| kind.name() == rest).map_or(What::Unknown, What::Records),
+        "record" => Kind::named(rest).map_or(What::Unknown, What::Records),
         "*" => What::Everything,
         _ => What::Unknown,
     })

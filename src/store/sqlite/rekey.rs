@@ -3,10 +3,10 @@
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::super::keys::Keys;
-use super::super::record::{opened, with_place};
+use super::super::record::resealed;
 use super::super::row::Row;
 use super::super::seal::{KeyId, Seal};
-use super::super::{Kind, SealError, Version, sql};
+use super::super::{SealError, Version, sql};
 use super::Fault;
 use super::tokens::{read, write};
 
@@ -34,17 +34,12 @@ fn tokens(connection: &Connection, keys: &Keys, new: &Seal) -> Result<usize, Fau
 }
 
 fn records(connection: &Connection, keys: &Keys, new: &Seal) -> Result<usize, Fault> {
-    let mut count = 0;
-    for kind in Kind::ALL {
-        let mut statement = connection.prepare(sql::ALL_RECORDS)?;
-        let rows = statement.query_map([kind.name()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        let rows: Vec<(String, i64, Vec<u8>)> = rows.collect::<Result<_, _>>()?;
-        for (name, version, content) in rows {
-            let Some(content) = opened(kind, name.clone(), version, &content, keys).content? else { continue };
-            let sealed = with_place(kind, &name, |place| new.seal(place, content.as_bytes()))?;
-            connection.execute(sql::RESEAL_RECORD, params![sealed, kind.name(), name, version])?;
-            count += 1;
-        }
+    let mut statement = connection.prepare(sql::ALL_RECORDS)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    let rows: Vec<(String, String, i64, Vec<u8>)> = rows.collect::<Result<_, _>>()?;
+    for (kind, name, version, content) in &rows {
+        let sealed = resealed(kind, name, content, keys, new)?;
+        connection.execute(sql::RESEAL_RECORD, params![sealed, kind, name, version])?;
     }
-    Ok(count)
+    Ok(rows.len())
 }

@@ -150,6 +150,22 @@ async fn a_rekeying_that_breaks_off_changes_nothing() {
     }
 }
 
+/// What it cannot seal anew would be lost with the old key.
+#[tokio::test]
+async fn records_of_a_later_version_keep_the_key_as_it_is() {
+    for scene in Scene::all().await {
+        let store = scene.process().await;
+        assert!(matches!(saves(store.as_ref(), "support", "r1").await, Saved::Done(_)));
+        assert!(matches!(store.put(account("a", "1"), None).await.unwrap(), Saved::Done(_)));
+        let old = scene.ring();
+        scene.add_key();
+        scene.ground.alter("UPDATE records SET kind = 'later kind'").await;
+        let fault = scene.process().await.rekey().await.unwrap_err().to_string();
+        assert!(fault.contains("\"later kind\"") && fault.contains("update gatepost first"), "{fault}");
+        assert_eq!(held(scene.with(&old).await.unwrap().as_ref(), "support").await, "r1");
+    }
+}
+
 #[tokio::test]
 async fn a_ring_without_the_stores_key_changes_nothing() {
     for scene in Scene::all().await {
