@@ -74,9 +74,6 @@ pub(super) const REMOVE_RECORD: &str = "DELETE FROM records WHERE kind = $1 AND 
 /// With those that have ended.
 pub(super) const ALL_RECORDS: &str = "SELECT kind, name, version, content FROM records ORDER BY kind, name";
 
-pub(super) const RESEAL_RECORD: &str = "UPDATE records SET content = $1, version = version + 1
-    WHERE kind = $2 AND name = $3 AND version = $4";
-
 pub(super) const ANNOUNCE: &str = "INSERT INTO notices (token, notice) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
 pub(super) const ANNOUNCED: &str = "SELECT token, notice FROM notices";

@@ -259,11 +259,8 @@ impl Store for PostgresStore {
     }
 
     fn rekey(&self) -> Answer<'_, usize> {
-        self.pool.run(
-            LONG,
-            Arc::clone(&self.keys),
-            |mut link, with| async move { rekey::rekey(&mut link, &with).await },
-        )
+        let keys = Arc::clone(&self.keys);
+        self.pool.run(EVERYTHING, keys, |mut link, keys| async move { rekey::rekey(&mut link, &keys).await })
     }
 
     fn clock_ahead(&self) -> TimeDelta {

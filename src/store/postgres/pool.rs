@@ -25,8 +25,8 @@ const BOUND: Duration = Duration::from_secs(7);
 /// The same for what reads or writes everything.
 const ALL: Duration = Duration::from_mins(2);
 
-/// The same for a move of everything, for which nobody else waits.
-const MOVE: Duration = Duration::from_hours(1);
+/// The same for what writes everything.
+const WRITE_ALL: Duration = Duration::from_hours(1);
 
 /// Between two looks whether the database is back, when nobody asks for anything.
 const LOOK: Duration = Duration::from_millis(500);
@@ -44,8 +44,8 @@ pub(super) const REPEATABLE: Terms = Terms { bound: BOUND, times: 2 };
 pub(super) const ONCE: Terms = Terms { bound: BOUND, times: 1 };
 /// What reads or writes everything.
 pub(super) const LONG: Terms = Terms { bound: ALL, times: 2 };
-/// What moves everything, once.
-pub(super) const EVERYTHING: Terms = Terms { bound: MOVE, times: 1 };
+/// What writes everything: a copy, another key.
+pub(super) const EVERYTHING: Terms = Terms { bound: WRITE_ALL, times: 1 };
 
 #[derive(Debug)]
 pub(super) struct Pool {

@@ -154,13 +154,7 @@ pub(super) fn read(row: &tokio_postgres::Row) -> Result<(i64, Row), Fault> {
 }
 
 /// By a statement that takes the columns, a name and a version.
-pub(super) async fn write(
-    link: &mut Link,
-    statement: &str,
-    name: &str,
-    version: Version,
-    row: &Row,
-) -> Result<u64, Fault> {
+async fn write(link: &mut Link, statement: &str, name: &str, version: Version, row: &Row) -> Result<u64, Fault> {
     link.execute(
         statement,
         &[

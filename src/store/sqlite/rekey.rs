@@ -33,13 +33,16 @@ fn tokens(connection: &Connection, keys: &Keys, new: &Seal) -> Result<usize, Fau
     Ok(rows.len())
 }
 
+const RESEAL_RECORD: &str = "UPDATE records SET content = $1, version = version + 1
+    WHERE kind = $2 AND name = $3 AND version = $4";
+
 fn records(connection: &Connection, keys: &Keys, new: &Seal) -> Result<usize, Fault> {
     let mut statement = connection.prepare(sql::ALL_RECORDS)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     let rows: Vec<(String, String, i64, Vec<u8>)> = rows.collect::<Result<_, _>>()?;
     for (kind, name, version, content) in &rows {
         let sealed = resealed(kind, name, content, keys, new)?;
-        connection.execute(sql::RESEAL_RECORD, params![sealed, kind, name, version])?;
+        connection.execute(RESEAL_RECORD, params![sealed, kind, name, version])?;
     }
     Ok(rows.len())
 }

@@ -86,6 +86,29 @@ async fn others_go_on_reading_and_saving_while_the_key_changes() {
     }
 }
 
+/// A database is some way off: a question for each row takes too long for many rows.
+#[tokio::test]
+async fn many_rows_are_sealed_anew_in_a_few_questions() {
+    for scene in Scene::all().await {
+        let store = scene.process().await;
+        for number in 0..250 {
+            assert!(matches!(saves(store.as_ref(), &format!("t{number}"), "r1").await, Saved::Done(_)));
+            assert!(matches!(store.put(account(&format!("a{number}"), "1"), None).await.unwrap(), Saved::Done(_)));
+        }
+        let new = scene.add_key();
+        let another = scene.process().await;
+        assert_eq!(another.rekey().await.unwrap(), 500);
+        let asked: u64 = another.statements().iter().map(|(_, count)| count).sum();
+        assert!(asked < 50, "{asked}");
+        let store = scene.with(&new).await.unwrap();
+        for number in [0, 199, 200, 249] {
+            assert_eq!(held(store.as_ref(), &format!("t{number}")).await, "r1");
+        }
+        let accounts = store.records(Kind::Account).await.unwrap();
+        assert!(accounts.len() == 250 && accounts.iter().all(|record| record.content == Ok(Some("1".into()))));
+    }
+}
+
 #[tokio::test]
 async fn whoever_saves_at_the_very_moment_saves_under_the_key_that_counts() {
     for scene in Scene::all().await {
