@@ -63,6 +63,11 @@ impl Outage {
         state.away = Some(Away { since, fault, pause, again: now + pause });
     }
 
+    #[cfg(test)]
+    pub(super) fn is_announced(&self) -> bool {
+        self.state().away.is_some()
+    }
+
     pub(super) fn over(&self) {
         let Some(away) = self.state().away.take() else { return };
         info!(store = self.shown, seconds = away.since.elapsed().as_secs(), "store.back");

@@ -79,6 +79,11 @@ impl Pool {
         self.run(REPEATABLE, (), |mut link, _| async move { link.batch("SELECT 1").await }).await.is_ok()
     }
 
+    /// The same of a connection that is there already: it says nothing by being there.
+    async fn has_answer(&self) -> Result<(), Fault> {
+        self.link().await?.batch("SELECT 1").await
+    }
+
     /// The database as people know it.
     pub(super) fn shown(&self) -> &str {
         &self.shown
@@ -157,10 +162,44 @@ impl Pool {
             loop {
                 sleep(LOOK).await;
                 let Some(pool) = pool.upgrade() else { return };
-                if pool.link().await.is_ok() {
-                    return pool.outage.looked_out();
+                if timeout(BOUND, pool.has_answer()).await.is_ok_and(|answer| answer.is_ok()) {
+                    // In this order: whoever fails in between has somebody look out again.
+                    pool.outage.looked_out();
+                    return pool.outage.over();
                 }
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatepost_kit::Postgres;
+
+    use super::super::super::tests::ground::servers;
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_outage_is_over_when_a_connection_of_before_answers() {
+        let Some(server) = Postgres::shared().await else { return };
+        let url = server.database().await;
+        let name = url.rsplit('/').next().unwrap();
+        let pool = Arc::new(Pool::new(servers(&url), "-").unwrap());
+        let busy = pool.link().await.ok().unwrap();
+        server.query(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+        assert!(!pool.answers().await);
+        assert!(pool.outage.is_announced());
+        drop(busy);
+        let over = async {
+            while pool.outage.is_announced() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_mins(1), over).await.unwrap();
+        // The next one is told of.
+        let busy = pool.link().await.ok().unwrap();
+        assert!(!pool.answers().await);
+        assert!(pool.outage.is_announced());
+        drop(busy);
     }
 }
