@@ -46,8 +46,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 const ALL: Duration = Duration::from_secs(6);
 
 /// What holds for all that is done on a connection. A write is durable before its answer, whatever the server's default; nobody
-/// else's lock is waited for longer than a caller waits for the store; what a dead replica had begun ends soon.
-const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '5s'; SET lock_timeout = '4s';
+/// else's lock is waited for longer than a caller waits for the store; what a dead replica had begun ends soon. Each statement sees
+/// what was there when it began: what is read under a lock is not older than the lock.
+const SESSION: &str = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; SET statement_timeout = '5s'; SET lock_timeout = '4s';
     SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = warning; SET gatepost.writer = '{writer}'; SHOW transaction_read_only";
 
 /// Connects for the pool.

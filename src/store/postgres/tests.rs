@@ -206,6 +206,21 @@ async fn a_newer_schema_is_used_as_long_as_it_can_be_read() {
     assert_eq!(held(&store).await, "r2");
 }
 
+/// A role or database may have another default.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_sees_what_was_there_when_it_began() {
+    let Some(server) = Postgres::shared().await else { return };
+    let url = server.database().await;
+    let name = url.rsplit('/').next().unwrap();
+    server.query(&format!("ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")).await;
+    let store = PostgresStore::open(servers(&url), keys()).await.unwrap();
+    let level = store.pool.run(REPEATABLE, (), |mut link, _| async move {
+        let row = link.row("SHOW transaction_isolation", &[]).await?.unwrap();
+        Ok(row.try_get::<_, String>(0)?)
+    });
+    assert_eq!(level.await.unwrap(), "read committed");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_that_start_at_once_one_makes_the_tables() {
     let Some(server) = Postgres::shared().await else { return };
