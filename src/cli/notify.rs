@@ -230,11 +230,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_hangs_is_ended_and_one_that_fails_is_named() {
-        let run = async |script: &str| {
-            let notify = by_command(script, 1);
+        let run = async |script: &str, seconds| {
+            let notify = by_command(script, seconds);
             run(&notify, &notice("token.needs_authorization"), "{}").await.unwrap_err()
         };
-        assert_eq!(run("exec sleep 60").await, "/bin/sh took longer than 1 s and was ended");
-        assert_eq!(run("exit 3").await, "/bin/sh ended with exit status: 3");
+        assert_eq!(run("exec sleep 60", 1).await, "/bin/sh took longer than 1 s and was ended");
+        assert_eq!(run("exit 3", 60).await, "/bin/sh ended with exit status: 3");
     }
 }

@@ -144,13 +144,15 @@ async fn a_service_that_starts_before_its_database_waits_for_it() {
     let (database, mut place) = (server.database().await, Place::new().await);
     place.edit("[store]\n", &format!("[store]\nurl = \"{database}\"\n"));
     server.stop().await;
+    let log = place.path("log");
     let starting = tokio::spawn(async move {
-        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        while !std::fs::read_to_string(&log).is_ok_and(|log| log.contains("\"store.unreachable\"")) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
         server.start().await;
         server
     });
     place.serve();
     place.soon("evmail", PASSWORD, YES).await;
-    assert!(place.read("log").contains("\"store.unreachable\""));
     drop(starting.await.unwrap());
 }

@@ -103,7 +103,7 @@ impl Scene {
 key = "gpk1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 [limits]
 connect_seconds = 5
-upstream_login_seconds = 2
+upstream_login_seconds = 20
 token_seconds = 5
 [providers.simulated]
 token_url = "{token_url}"

@@ -103,6 +103,8 @@ async fn somebody_who_goes_around_tls() {
 #[tokio::test]
 async fn a_server_that_says_nothing_or_hangs_up() {
     let scene = Scene::new().await;
+    let text = scene.text(&Setting::default());
+    scene.write(&text.replace("upstream_login_seconds = 20", "upstream_login_seconds = 2"));
     scene.provider.faults(|faults| faults.silent = true);
     let steps = scene.steps().await;
     for protocol in ALL {

@@ -1,7 +1,8 @@
 //! A token endpoint whose refresh tokens are numbered, so that anyone can say which of two is the later.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,6 +24,9 @@ pub(crate) enum Step {
 
 pub(crate) struct Endpoint {
     pub(crate) url: String,
+    address: SocketAddr,
+    /// Requests that it is not done with.
+    under_way: Arc<AtomicUsize>,
     steps: Receiver<Step>,
     book: Arc<Mutex<Book>>,
 }
@@ -47,18 +51,36 @@ impl Endpoint {
     pub(crate) fn before_issuing(strict: bool, happens: impl Fn() + Send + Sync + 'static) -> Self {
         let happens = Arc::new(happens);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/token", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let url = format!("http://{address}/token");
         let book = Arc::new(Mutex::new(Book { last: 1, strict, stop_at: None, requests: 0 }));
         let (sender, steps) = channel();
-        let shared = Arc::clone(&book);
+        let under_way = Arc::<AtomicUsize>::default();
+        let (shared, counted) = (Arc::clone(&book), Arc::clone(&under_way));
         std::thread::spawn(move || {
             for tcp in listener.incoming() {
+                counted.fetch_add(1, Ordering::SeqCst);
                 let (book, steps, happens) = (Arc::clone(&shared), sender.clone(), Arc::clone(&happens));
-                // A client that was killed is what this is about.
-                std::thread::spawn(move || drop(serve(tcp.unwrap(), &book, &steps, happens.as_ref())));
+                let done = Arc::clone(&counted);
+                std::thread::spawn(move || {
+                    // A client that was killed is what this is about.
+                    drop(serve(tcp.unwrap(), &book, &steps, happens.as_ref()));
+                    done.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
-        Self { url, steps, book }
+        Self { url, address, under_way, steps, book }
+    }
+
+    /// Waits until it has done what a client that is dead by now has asked for.
+    pub(crate) fn settles(&self) {
+        // They are accepted in order: when this one is seen off, all before it are counted.
+        let mut last = TcpStream::connect(self.address).unwrap();
+        last.shutdown(Shutdown::Write).unwrap();
+        let _ = last.read(&mut [0]);
+        while self.under_way.load(Ordering::SeqCst) > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// From now on it stays there.

@@ -44,6 +44,8 @@ async fn a_panic_ends_one_session_and_gives_back_all_that_it_held() {
         let mut other = scene.logged_in(protocol).await;
         let done = Arc::new(AtomicBool::new(false));
         let breaks = Breaks { at: "session.login", done: Arc::clone(&done) };
+        // While there is but one subscriber, a thread without it could turn an event off for all.
+        let _another = tracing::Dispatch::new(tracing_subscriber::registry());
         let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(breaks));
         let mut broken = scene.client(protocol).await;
         log_in(&mut broken, protocol, PLAIN).await;

@@ -1,9 +1,10 @@
 //! The service in a process of its own, and all that it deals with.
 
 use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use gatepost::account::hash_password;
@@ -224,8 +225,11 @@ pub(crate) fn tail(log: &str) -> String {
     lines[lines.len().saturating_sub(60)..].join("\n")
 }
 
+/// An address of this process alone: a port that was free a moment ago may be somebody else's by now.
 fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(10_000);
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    SocketAddr::from(([127, 64 + high % 64, middle, low.max(1)], NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// libfaketime, where it is installed.

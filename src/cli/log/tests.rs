@@ -32,6 +32,10 @@ fn logged(lines: Lines, levels: &str, events: impl FnOnce()) -> String {
 
 /// A log that is written to a file, and not rotated.
 fn logging(file: &Path, levels: &str) -> Arc<Logging> {
+    // While there is but one subscriber, a thread without it could turn an event off for all.
+    static ANOTHER: std::sync::LazyLock<tracing::Dispatch> =
+        std::sync::LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::registry()));
+    std::sync::LazyLock::force(&ANOTHER);
     let rotation = Rotation { octets: 0, daily: false, keep: 5 };
     let log = Log { levels: levels.parse().unwrap(), file: Some(file.into()), rotation, ..Log::default() };
     let logging = Logging::new(&log, None);

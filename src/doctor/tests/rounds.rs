@@ -118,7 +118,7 @@ async fn they_are_bounded_and_a_stop_ends_them() {
     let ids: Vec<_> = (0..8).map(|n| scene.rounds.begin(&account(&n.to_string()), Work::Examine).unwrap()).collect();
     assert_eq!(scene.rounds.begin(&account("one more"), Work::Examine), Err(Crowded));
     scene.stop.cancel();
-    timeout(Duration::from_secs(2), scene.rounds.ended()).await.unwrap();
+    timeout(Duration::from_mins(1), scene.rounds.ended()).await.unwrap();
     for id in ids {
         assert_eq!(scene.rounds.look(&id).unwrap().end, Some(End::CutOff));
     }

@@ -163,10 +163,13 @@ async fn what_waits_for_the_store_stays_the_old_clients() {
 async fn an_import_keeps_its_client_when_an_old_refresh_comes_back() {
     let scene = Scene::new().await;
     let (tokens, store) = scene.imported().await;
-    let login = scene.login_during_a_rotation(&tokens).await;
+    scene.endpoint.next(granted("a1", 3600, Some("r2")));
+    let go = scene.endpoint.when_told();
+    let login = scene.login(&tokens).await;
     let new = Endpoint::start().await;
     let moved = scene.token_at(&new, "client");
     import(scene.store().as_ref(), &moved, "imported".into()).await.unwrap();
+    go.notify_one();
     assert!(login.await.unwrap().is_ok());
     let state = state(&store).await;
     assert_eq!(state.bound_to, Some(moved.binding()));

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::model::TokenState;
@@ -41,6 +42,8 @@ pub(super) struct Conduct {
     pub(super) unread: bool,
     /// Thinks so long.
     pub(super) before: Duration,
+    /// Then waits to be told to go on.
+    pub(super) go: Option<Arc<Notify>>,
     /// Says this.
     pub(super) answer: Vec<u8>,
     /// One octet at a time.
@@ -94,6 +97,13 @@ impl Endpoint {
     /// The answer that was queued last takes its time.
     pub(super) fn slow(&self) {
         self.script.lock().unwrap().conducts.back_mut().unwrap().before = Duration::from_millis(150);
+    }
+
+    /// The answer that was queued last comes when it is told to.
+    pub(super) fn when_told(&self) -> Arc<Notify> {
+        let go = Arc::new(Notify::new());
+        self.script.lock().unwrap().conducts.back_mut().unwrap().go = Some(Arc::clone(&go));
+        go
     }
 
     /// The answer that was queued last never comes.
@@ -150,11 +160,14 @@ async fn answer(mut tcp: TcpStream, script: Arc<Mutex<Script>>) {
         script.requests.push(body);
         script.conducts.pop_front()
     };
-    let Conduct { before, answer, drip, after, .. } = next.unwrap_or_else(|| Conduct {
+    let Conduct { before, go, answer, drip, after, .. } = next.unwrap_or_else(|| Conduct {
         answer: error(500, "server_error", "nothing was scripted"),
         ..Conduct::default()
     });
     tokio::time::sleep(before).await;
+    if let Some(go) = go {
+        go.notified().await;
+    }
     for piece in answer.chunks(if drip { 1 } else { usize::MAX }) {
         drop(tcp.write_all(piece).await);
         tokio::task::yield_now().await;

@@ -52,18 +52,18 @@ async fn polls_find_what_was_scripted() {
 #[tokio::test]
 async fn impatience_is_noticed() {
     let (provider, mut peer) = provider().await;
-    provider.set_device_interval(1);
+    provider.set_device_interval(3);
     let (poll, _) = begin(&mut peer).await;
-    tokio::time::sleep(Duration::from_millis(1001)).await;
+    tokio::time::sleep(Duration::from_millis(3001)).await;
     post(&mut peer, &poll, "").await;
     assert!(provider.take_violations().is_empty());
     post(&mut peer, &poll, "").await;
     assert_eq!(provider.take_violations().len(), 1);
     provider.device([Device::SlowDown]);
-    tokio::time::sleep(Duration::from_millis(1001)).await;
+    tokio::time::sleep(Duration::from_millis(3001)).await;
     assert_eq!(post(&mut peer, &poll, "").await.1["error"], "slow_down");
     assert!(provider.take_violations().is_empty());
-    tokio::time::sleep(Duration::from_millis(1001)).await;
+    tokio::time::sleep(Duration::from_millis(3001)).await;
     post(&mut peer, &poll, "").await;
     assert_eq!(provider.take_violations().len(), 1, "five seconds longer");
 }
