@@ -3,7 +3,7 @@
 //                SERVICE_ACCOUNT (a key file that is written here)
 //   mailboxes:   anything@example.test; the password of each is "mailb0x-s3cret"
 //   clients:     app-userN@example.test   app-only, one per mailbox
-//                confidential, steady, rotating   secret "conf-s3cret": refresh tokens that /mint made
+//                confidential, steady, rotating, imported   secret "conf-s3cret": refresh tokens that /mint made
 //                public, fickle           native: code with PKCE at http://127.0.0.1/ and http://localhost/ of any port,
 //                                         device code, password
 //                web                      secret "web-s3cret": code at https://gatepost.example/mail/oauth/callback and
@@ -17,7 +17,8 @@
 //                /redirect?client=C&uri=U registers one more redirect URI
 //                /revoke?client=C         its access tokens are no longer good
 //                /withdraw?mailbox=M      its consents and refresh tokens are no longer good
-//                /requests?client=C       how many token requests it made (service-account: those without a client)
+//                /requests?client=C       how many token requests it made (service-account: those without a client); for a redirect
+//                                         URI: how many codes that came there were redeemed
 //                /assertions              header and claims of every client assertion with a good signature, JSON lines
 //                /twice                   mailboxes whose refresh token came more than once, JSON
 //                /ended                   mailboxes whose grant ended because of that, JSON
@@ -51,7 +52,7 @@ const app = (n) => ({ client_id: `app-user${n}@example.test`, client_secret: 'ap
 const jwk = () => ({ ...new crypto.X509Certificate(fs.readFileSync(CLIENT_CERT)).publicKey.export({ format: 'jwk' }), use: 'sig' });
 const clients = [
   ...Array.from({ length: 40 }, (_, n) => app(n + 1)),
-  ...['confidential', 'steady', 'rotating'].map((name) => ({ client_id: name, client_secret: 'conf-s3cret', grant_types: ['authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/'], token_endpoint_auth_method: 'client_secret_post' })),
+  ...['confidential', 'steady', 'rotating', 'imported'].map((name) => ({ client_id: name, client_secret: 'conf-s3cret', grant_types: ['authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/'], token_endpoint_auth_method: 'client_secret_post' })),
   ...['public', 'fickle'].map((name) => ({ client_id: name, application_type: 'native', grant_types: ['authorization_code', 'refresh_token', DEVICE_CODE, PASSWORD], redirect_uris: ['http://127.0.0.1/', 'http://localhost/'], token_endpoint_auth_method: 'none' })),
   { client_id: 'web', client_secret: 'web-s3cret', grant_types: ['authorization_code', 'refresh_token', PASSWORD], redirect_uris: ['https://gatepost.example/mail/oauth/callback'], token_endpoint_auth_method: 'client_secret_post' },
   { client_id: 'expired', client_secret: 'web-s3cret', client_secret_expires_at: 1, grant_types: ['authorization_code', 'refresh_token'], redirect_uris: ['https://gatepost.example/mail/oauth/callback'], token_endpoint_auth_method: 'client_secret_post' },
@@ -139,6 +140,7 @@ provider.use(async (ctx, next) => {
   if (form.grant_type === JWT_BEARER) form.client_id ??= name;
   ctx.req.body = form;
   of(name).requests += 1;
+  if (form.redirect_uri) of(form.redirect_uri).requests += 1;
   if (!of(name).down) {
     if (form.refresh_token) use(form.refresh_token);
     return next();

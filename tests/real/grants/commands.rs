@@ -8,7 +8,7 @@ use crate::mail::{login, relays};
 use crate::peers::peers;
 
 const IMPORTED: [&str; 6] =
-    ["--grant", "refresh_token", "--client-id", "steady", "--client-secret-file", "confidential.secret"];
+    ["--grant", "refresh_token", "--client-id", "imported", "--client-secret-file", "confidential.secret"];
 
 /// A declaration with five mistakes, and the same in a file.
 const WRONG: [&str; 16] = [
@@ -96,7 +96,7 @@ fn a_token_comes_is_told_of_and_goes() {
     let (_, said) = scene.refuses(&[&["token", "add", "told", "--provider", "real"], &IMPORTED[..]].concat(), "");
     assert!(said.contains("there is a token \"told\" already"), "{said}");
     assert!(login(&scene, "told").starts_with("-ERR [SYS/TEMP] token 'told' needs"));
-    let mint = || peers.oauth(&format!("/mint?client=steady&mailbox={}", mailbox("told")));
+    let mint = || peers.oauth(&format!("/mint?client=imported&mailbox={}", mailbox("told")));
     scene.run(&["token", "import", "told"], &mint());
     scene.relays("told");
     let listed: Value = serde_json::from_str(&scene.run(&["token", "list", "--json"], "")).unwrap();
@@ -122,7 +122,7 @@ fn a_token_comes_is_told_of_and_goes() {
     all.sort_unstable();
     assert_eq!(keys(&shown), all);
     for (key, value) in
-        [("declared_in", "the store"), ("client_id", "steady"), ("refresh_token", "held"), ("state", "good")]
+        [("declared_in", "the store"), ("client_id", "imported"), ("refresh_token", "held"), ("state", "good")]
     {
         assert_eq!(shown[key], value, "{key}");
     }

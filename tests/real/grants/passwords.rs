@@ -7,12 +7,12 @@ use crate::peers::peers;
 fn a_refresh_token_is_imported() {
     let Some(peers) = peers() else { return };
     let scene = Scene::new(peers);
-    let client = ["--client-id", "steady", "--client-secret-file", "confidential.secret"];
+    let client = ["--client-id", "imported", "--client-secret-file", "confidential.secret"];
     scene.declare("import", &[&["--grant", "refresh_token"], &client[..]].concat());
     assert_eq!(scene.shown("import")["state"], "needs import");
     let (_, said) = scene.refuses(&["token", "authorize", "import"], "");
     assert!(said.contains("gatepost token import import"), "{said}");
-    let minted = peers.oauth(&format!("/mint?client=steady&mailbox={}", mailbox("import")));
+    let minted = peers.oauth(&format!("/mint?client=imported&mailbox={}", mailbox("import")));
     scene.run(&["token", "import", "import"], &minted);
     scene.relays("import");
     assert_eq!(scene.shown("import")["state"], "good");
