@@ -1,7 +1,6 @@
 //! What a play is given: a service with these settings, the peers, and a browser.
 
 use std::fmt::Write as _;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::crowd;
 use crate::gatepost::{Gatepost, PASSWORD, PROGRAM, mail_servers, password_hash};
-use crate::peers::started::modules;
+use crate::peers::started::{free, modules};
 use crate::peers::{Peers, peers, say};
 
 /// How the service of a play differs from one that nobody has set up.
@@ -152,10 +151,4 @@ fn screenshots() -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
     std::fs::create_dir_all(&directory).unwrap();
     directory
-}
-
-/// Ports that are free now.
-fn free<const N: usize>() -> [u16; N] {
-    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }

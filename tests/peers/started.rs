@@ -1,10 +1,11 @@
 //! An OAuth server and mail servers that nobody here wrote, as they are started for all tests of a binary.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use gatepost_kit::Authority;
 
@@ -90,11 +91,21 @@ fn is_root() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| status.contains("\nUid:\t0\t"))
 }
 
+/// Ports that are free now and that nobody else in this process is given; below those of [`free_ports`], and beside those of
+/// other tests. Not from 10,000 on: browsers open no page at 10,080.
+pub(crate) fn free<const N: usize>() -> [u16; N] {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = 11_000 + u16::try_from(std::process::id() % 80).unwrap() * 100;
+    let next = || start + NEXT.fetch_add(1, Ordering::Relaxed);
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::array::from_fn(|_| std::iter::repeat_with(next).take(1000).find(free).expect("a free port"))
+}
+
 /// Nine ports in a row that are free now, below the range that outgoing connections take theirs from, and beside those of
 /// other tests.
 fn free_ports() -> u16 {
     let start = 20_000 + u16::try_from(std::process::id() % 1000).unwrap() * 10;
-    let free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
     (start..32_000).step_by(10).find(|first| (*first..first + 9).all(free)).expect("nine free ports")
 }
 

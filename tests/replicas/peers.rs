@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 #[path = "../peers/started.rs"]
+#[allow(dead_code, reason = "the replicas have addresses of loopback of their own, not ports")]
 mod started;
 
 pub(crate) use started::Peers;

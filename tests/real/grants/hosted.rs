@@ -1,9 +1,7 @@
 //! The answer comes to the service's own address, behind a reverse proxy with a path prefix.
 
-use std::net::TcpListener;
-
 use super::scene::{Scene, mailbox};
-use crate::peers::started::get;
+use crate::peers::started::{free, get};
 use crate::peers::{Peers, peers};
 
 const WEB: [&str; 6] = ["--grant", "authorization_code", "--client-id", "web", "--client-secret-file", "web.secret"];
@@ -12,9 +10,7 @@ const PUBLIC: &str = "https://gatepost.example/mail";
 
 /// With an administration address; returns its port.
 fn scene(peers: &'static Peers) -> (Scene, u16) {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let [port] = free();
     let admin = format!("[admin]\naddress = \"127.0.0.1:{port}\"\npublic_url = \"{PUBLIC}/\"\n");
     (Scene::with(peers, &admin), port)
 }
