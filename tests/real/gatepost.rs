@@ -121,14 +121,26 @@ impl Gatepost {
 
     /// The log so far.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.path().join("log")).unwrap()
+        String::from_utf8_lossy(&std::fs::read(self.directory.path().join("log")).unwrap()).into_owned()
     }
 
-    /// Its events of that name.
+    /// Its events of that name. The last line may still be being written.
     pub(crate) fn events(&self, name: &str) -> Vec<serde_json::Value> {
-        let lines = self.log();
-        let events = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let log = self.log();
+        let whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let events = whole.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         events.filter(|event| event["event"] == name).collect()
+    }
+
+    /// Its events of that name, as soon as there are so many: a thread of its own writes the log. There may be no more.
+    pub(crate) fn heard_of(&self, name: &str, count: usize) -> Vec<serde_json::Value> {
+        let end = Instant::now() + Duration::from_secs(30);
+        while self.events(name).len() < count && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let events = self.events(name);
+        assert_eq!(events.len(), count, "{name}");
+        events
     }
 
     /// Law 8: the log at its most talkative, and what the commands printed, hold no password, no key and no token, neither
@@ -186,8 +198,8 @@ fn serve(directory: &Path, variables: &[(String, String)]) -> (Child, [u16; 3]) 
 fn listening(log: &Path, before: usize, process: &mut Child) -> [u16; 3] {
     let end = Instant::now() + Duration::from_secs(30);
     loop {
-        let text = std::fs::read_to_string(log).unwrap();
-        let ports: Vec<u16> = text[before..]
+        let text = String::from_utf8_lossy(&std::fs::read(log).unwrap()[before..]).into_owned();
+        let ports: Vec<u16> = text
             .lines()
             .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
             .filter(|event| event["event"] == "service.listening")

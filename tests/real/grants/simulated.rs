@@ -186,6 +186,6 @@ async fn a_hung_token_endpoint_delays_nobody_else() {
     relays(&gatepost, "quick", "quick@example.test");
     add("new");
     relays(&gatepost, "new", "new@example.test");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
     assert_eq!(gatepost.events("token.refresh_failed").len(), 0, "it hangs no more");
 }
