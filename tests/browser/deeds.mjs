@@ -43,7 +43,9 @@ export async function getsToken(person, mailbox, decision = 'Accept') {
 export async function reachesProvider({ page }) {
   const link = page.getByRole('link', { name: /^Continue to/ });
   await eventually('the provider\'s page', async () => {
-    if (await link.isVisible()) await link.click({ timeout: 1_000 }).catch(() => {});
+    const pressed = (await link.isVisible()) && (await link.click({ timeout: 1_000, noWaitAfter: true }).then(() => true, () => false));
+    // Not pressed again while the page that it leads to is on its way.
+    if (pressed) await page.waitForURL((url) => url.href.startsWith(stage.oauth), { timeout: 10_000 }).catch(() => {});
     return page.url().startsWith(stage.oauth);
   });
   await page.waitForLoadState();
@@ -64,7 +66,8 @@ export async function doublePresses({ page }, name) {
   await button.waitFor();
   // Before the style sheet has come, it is not yet where it will be.
   await page.waitForLoadState();
-  await button.dblclick();
+  const answered = page.waitForEvent('framenavigated', (frame) => frame === page.mainFrame());
+  await Promise.all([answered, button.dblclick()]);
   // The second may go out after the answer to the first.
   await page.waitForTimeout(300);
   await page.waitForLoadState();

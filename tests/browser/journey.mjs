@@ -38,7 +38,7 @@ export async function journey(settings) {
       same(redirect, `${stage.url}oauth/callback`);
       if (scripts) {
         await person.presses('Copy: Redirect URI');
-        same(await person.page.evaluate(() => navigator.clipboard.readText()), redirect);
+        await eventually('the copy', async () => (await person.page.evaluate(() => navigator.clipboard.readText())) === redirect);
       }
       await looks('token-new');
       await registers(redirect);

@@ -10,10 +10,10 @@ export const load = createRequire(`${stage.modules}/`);
 const { chromium } = load('playwright-core');
 const axe = fs.readFileSync(load.resolve('axe-core/axe.min.js'), 'utf8');
 
-// Nothing on a page takes longer, also on a busy machine.
-const PATIENCE = 20_000;
+// Nothing on a page takes longer, also on a slow and busy machine.
+const PATIENCE = 60_000;
 // No play does.
-setTimeout(() => { console.error('the play takes too long'); process.exit(1); }, 180_000).unref();
+setTimeout(() => { console.error('the play takes too long'); process.exit(1); }, 1_200_000).unref();
 
 // Those without which it looks for Google, and for a sandbox that root has not.
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
@@ -93,7 +93,7 @@ export class Person {
   async reads(...parts) {
     for (const part of parts) {
       const is = (text) => (part instanceof RegExp ? part.test(text) : text.includes(part));
-      await eventually(`"${part}" at ${this.page.url()}`, async () => is(await this.text()), 30_000).catch(async (error) => { throw new Error(`${error.message}; the page says: ${await this.text()}`); });
+      await eventually(`"${part}" at ${this.page.url()}`, async () => is(await this.text()), 90_000).catch(async (error) => { throw new Error(`${error.message}; the page says: ${await this.text()}`); });
     }
   }
 
@@ -117,6 +117,7 @@ export class Person {
   // The page in light and dark: a picture of each, and no violation that axe knows; and nothing to scroll sideways on a phone.
   async looks(name) {
     const { page } = this;
+    await page.waitForLoadState();
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme });
       const violations = await this.violations();

@@ -1,5 +1,5 @@
 // With Tab, Enter and the blank alone; what has the focus is always to be seen.
-import { Person, check, eventually, play, same, stage } from '../stage.mjs';
+import { Person, check, eventually, play, stage } from '../stage.mjs';
 
 let person;
 
@@ -36,7 +36,7 @@ await play({
     await person.opens('tokens');
     await person.page.keyboard.press('Tab');
     await person.page.keyboard.press('Enter');
-    same(await person.page.evaluate(() => document.activeElement.id), 'main');
+    await eventually('the focus on the content', () => person.page.evaluate(() => document.activeElement.id === 'main'));
   },
   'adds an account': async () => {
     await person.opens('');

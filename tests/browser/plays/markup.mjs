@@ -66,7 +66,7 @@ await play({
       const link = person.page.locator('tbody th a').filter({ hasText: name });
       same(await link.count(), 1, `links to ${name}`);
       await link.click();
-      check((await person.page.locator('h1').textContent()).includes(name), `${name} leads to ${await person.page.locator('h1').textContent()}`);
+      await eventually(`the page of ${name}`, async () => (await person.page.locator('h1').textContent()).includes(name));
     }
   },
   'a provider that answers markup': async () => {

@@ -10,7 +10,7 @@ const upload = (label, content) => person.page.getByLabel(label, { exact: true }
 const key = fs.readFileSync(path.join(stage.peers, 'service-account.json'), 'utf8');
 const secret = JSON.parse(key).private_key.split('\n')[3];
 const client = (redirect) => ({ web: { client_id: 'web', project_id: 'x', auth_uri: `${stage.oauth}/auth`, token_uri: `${stage.oauth}/token`, client_secret: 'web-s3cret', redirect_uris: [redirect] } });
-const isAt = (address) => eventually(`${address}`, () => person.page.url() === `${stage.url}${address}`, 30_000).catch(async (error) => { throw new Error(`${error.message}: ${person.page.url()} ${await person.page.locator('.notice').allInnerTexts()}`); });
+const isAt = (address) => eventually(`${address}`, () => person.page.url() === `${stage.url}${address}`, 90_000).catch(async (error) => { throw new Error(`${error.message}: ${person.page.url()} ${await person.page.locator('.notice').allInnerTexts()}`); });
 
 const isBack = () => person.page.waitForURL((url) => url.href.startsWith(stage.url));
 
