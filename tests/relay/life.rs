@@ -13,6 +13,7 @@ use gatepost::model::Protocol;
 use gatepost_kit::Peer;
 
 use crate::activation::{Tidy, serve};
+use crate::reuse::until;
 use crate::scene::{MAILBOX, PLAIN, Setting, goes_on, greeting, log_in, stage, yes};
 
 /// Long enough for a machine on which eight compilers run.
@@ -180,9 +181,7 @@ async fn thirty_reloads_in_a_row_lose_nothing_and_leak_nothing() {
         if round % 10 == 5 {
             let told = house.log().matches("config.reloaded").count();
             signal(&program, "HUP");
-            while house.log().matches("config.reloaded").count() == told {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            until(|| house.log().matches("config.reloaded").count() > told).await;
         } else {
             let told = reload(&house);
             assert!(told.0 == Some(0) && told.1.contains("listening: imap 127.0.0.1:"), "{told:?}");
@@ -259,9 +258,7 @@ async fn an_upgrade_refuses_nobody_and_cuts_no_session() {
     more(20).await;
     std::fs::rename(house.directory().join("log"), house.directory().join("log.old")).unwrap();
     let mut new = house.program();
-    while !house.directory().join("log").exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| house.directory().join("log").exists()).await;
     house.logs("service.listening").await;
     signal(&old, "TERM");
     assert_eq!(code(&mut old.0).await, Some(0), "the old one ends well");

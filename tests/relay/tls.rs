@@ -10,6 +10,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion};
 
 use crate::activation::Tidy;
+use crate::reuse::until;
 use crate::scene::{PLAIN, Scene, Setting, greeting, log_in, stage, try_later, yes};
 
 const STARTTLS: [(Protocol, &str, &str); 3] = [
@@ -180,9 +181,7 @@ async fn a_certificate_that_cannot_be_read_to_its_end_stops_nothing() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_gatepost"));
     program.arg("serve").arg("--config").arg(at("gatepost.toml")).stderr(Stdio::null());
     let mut service = Tidy(program.spawn().unwrap());
-    while !at("pop3.sock").exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| at("pop3.sock").exists()).await;
     let pipe = at("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     std::fs::rename(&pipe, at("cert.pem")).unwrap();
