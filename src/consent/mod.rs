@@ -91,7 +91,7 @@ impl Party {
         let identity = granted.identity.as_ref().map(ToString::to_string);
         let ahead = store.clock_ahead();
         let now = clock::now() + ahead;
-        let granted = Granted { access: granted.access.later(ahead), ..granted };
+        let granted = granted.later(ahead);
         let remarks = remarks(token, &granted, now);
         update(store, &token.name, |state| state.authorized(granted.clone(), token.binding(), now)).await?;
         info!(token = token.name, identity, "token.authorized");

@@ -128,6 +128,15 @@ pub struct Granted {
     pub identity: Option<Identity>,
 }
 
+impl Granted {
+    /// The same by a clock that is ahead by so much.
+    #[must_use]
+    pub fn later(self, ahead: TimeDelta) -> Self {
+        let refresh_ends_at = self.refresh_ends_at.and_then(|ends| ends.checked_add_signed(ahead));
+        Self { access: self.access.later(ahead), refresh_ends_at, ..self }
+    }
+}
+
 /// Who signed in: every address-like claim of an id token, the most telling first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity(pub Vec<String>);
@@ -359,6 +368,14 @@ mod tests {
         granted.access = AccessToken::new("s3cret".into(), at(1));
         let state = imported("s3cret").renewed(granted.clone(), at(0));
         assert!(!format!("{state:?} {granted:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn by_another_clock_all_of_a_grant_ends_at_another_time() {
+        let granted = Granted { refresh_ends_at: Some(at(90)), ..granted(None, 60) };
+        let later = granted.clone().later(TimeDelta::seconds(5));
+        assert_eq!(later.access.expires_at(), granted.access.expires_at() + TimeDelta::seconds(5));
+        assert_eq!(later.refresh_ends_at, Some(at(95)));
     }
 
     #[test]

@@ -134,8 +134,8 @@ async fn refresh(
             // Some providers say the same one again, which is no rotation.
             let is_new =
                 |new: &SecretString| used.as_ref().is_none_or(|used| used.expose_secret() != new.expose_secret());
-            let access = granted.access.later(shared.store.clock_ahead());
-            let granted = Granted { access, refresh: granted.refresh.filter(is_new), ..granted };
+            let granted = granted.later(shared.store.clock_ahead());
+            let granted = Granted { refresh: granted.refresh.filter(is_new), ..granted };
             let ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
             let expires_in = (granted.access.expires_at() - now).num_seconds();
             let rotated = granted.refresh.is_some();

@@ -63,8 +63,10 @@ impl<'a> Lease<'a> {
                 done = &mut work => return done,
                 extended = self.extend() => extended,
             };
-            if !matches!(extended, Ok(true)) {
-                warn!(token = self.entry.token.name, "token.lease_lost");
+            match extended {
+                Ok(false) => warn!(token = self.entry.token.name, "token.lease_lost"),
+                Err(fault) => warn!(token = self.entry.token.name, error = %fault, "store.failed"),
+                Ok(true) => {}
             }
         }
     }

@@ -121,12 +121,14 @@ impl Notices {
         if !first(token, store.announce(&announced.state, &announced.notice).await) {
             return;
         }
-        let days = (deadline.at - clock::now()).num_days();
+        // By the same clock that the deadline was reckoned with.
+        let now = clock::now() + store.clock_ahead();
+        let days = (deadline.at - now).num_days();
         let remedy = deadline.kind.remedy().replace("{token}", token);
         warn!(token, what = kind, ends_at = %deadline.at.to_rfc3339(), days, remedy, "token.expires_soon");
         let what = kind.replace('_', " ");
         let summary = match days {
-            _ if deadline.at <= clock::now() => format!("{what} ended on {ends}"),
+            _ if deadline.at <= now => format!("{what} ended on {ends}"),
             0 => format!("{what} ends on {ends}, within a day"),
             1 => format!("{what} ends on {ends}, in a day"),
             _ => format!("{what} ends on {ends}, in {days} days"),

@@ -11,7 +11,7 @@ use crate::place::{PASSWORD, Place, YES};
 /// Nothing takes so long unless it is broken.
 const LONG: Duration = Duration::from_mins(1);
 
-fn soon(what: &str, mut there: impl FnMut() -> bool) {
+pub(crate) fn soon(what: &str, mut there: impl FnMut() -> bool) {
     let end = Instant::now() + LONG;
     while !there() {
         assert!(Instant::now() < end, "{what}");

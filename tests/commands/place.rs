@@ -116,18 +116,17 @@ impl Place {
 
     /// The same with more variables.
     pub(crate) fn serve_with(&mut self, variables: &[(&str, &str)]) {
-        let config = self.path("gatepost.toml");
-        let log = std::fs::File::create(self.path("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
-        command
-            .args(["serve", "--config"])
-            .arg(config)
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stderr(log);
-        let mut process = command.spawn().unwrap();
+        let mut process = self.starts(variables);
         let ports = listening(&self.path("log"), &mut process);
         self.service = Some((process, ports));
+    }
+
+    /// A service that has not yet said that it listens.
+    pub(crate) fn starts(&self, variables: &[(&str, &str)]) -> Child {
+        let log = std::fs::File::create(self.path("log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+        command.args(["serve", "--config"]).arg(self.path("gatepost.toml")).envs(variables.iter().copied());
+        command.stdin(Stdio::null()).stderr(log).spawn().unwrap()
     }
 
     /// Ends the service in order.

@@ -1,11 +1,13 @@
 //! Several services on one PostgreSQL, and the way there.
 
 use std::net::SocketAddr;
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepost_kit::{Peer, Postgres};
 
+use crate::log::soon;
 use crate::place::{NOT_ALLOWED, PASSWORD, Place, WRONG, YES};
 use crate::run;
 
@@ -155,4 +157,18 @@ async fn a_service_that_starts_before_its_database_waits_for_it() {
     place.serve();
     place.soon("evmail", PASSWORD, YES).await;
     drop(starting.await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_waits_for_its_database_can_be_stopped() {
+    let Some(server) = Postgres::own().await else { return };
+    let (database, place) = (server.database().await, Place::new().await);
+    place.edit("[store]\n", &format!("[store]\nurl = \"{database}\"\n"));
+    server.stop().await;
+    let mut service = place.starts(&[]);
+    soon("it waits", || place.read("log").contains("\"store.unreachable\""));
+    assert!(Command::new("kill").arg(service.id().to_string()).status().unwrap().success());
+    assert!(service.wait().unwrap().success());
+    let log = place.read("log");
+    assert!(log.contains("\"service.stopping\"") && !log.contains("\"service.listening\""), "{log}");
 }

@@ -15,6 +15,7 @@ mod pages;
 mod reload;
 mod tasks;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,30 @@ use reload::Next;
 pub use drain::Ended;
 pub use reload::Changes;
 
+/// What a service is built on: all for which a start may have to wait.
+struct Ground {
+    config: Arc<Config>,
+    lasting: Lasting,
+    /// Nobody has set the administrator's password.
+    inviting: bool,
+}
+
+impl Ground {
+    async fn of(config: Config, activity: Arc<Activity>) -> anyhow::Result<Self> {
+        process::raise_descriptor_limit();
+        for warning in &config.warnings {
+            warn!(warning, "config.warning");
+        }
+        let config = Arc::new(config);
+        activity.metrics.configured(clock::now());
+        let end = super::store::patience();
+        let lasting = Lasting::open(&config, activity, end).await?;
+        let asked = async || super::admin::guarded(&config, &lasting.store).await;
+        let inviting = super::store::awaited(end, asked).await?;
+        Ok(Self { config, lasting, inviting })
+    }
+}
+
 /// A running service.
 #[derive(Debug)]
 pub struct Running {
@@ -55,16 +80,10 @@ impl Running {
 
     /// As [`Running::start`], where somebody else feeds what is going on with what is logged.
     pub async fn watched(config: Config, activity: Arc<Activity>) -> anyhow::Result<Self> {
-        process::raise_descriptor_limit();
-        for warning in &config.warnings {
-            warn!(warning, "config.warning");
-        }
-        let config = Arc::new(config);
-        activity.metrics.configured(clock::now());
-        let end = super::store::patience();
-        let lasting = Lasting::open(&config, activity, end).await?;
-        let asked = async || super::admin::guarded(&config, &lasting.store).await;
-        let inviting = super::store::awaited(end, asked).await?;
+        Self::on(Ground::of(config, activity).await?).await
+    }
+
+    async fn on(Ground { config, lasting, inviting }: Ground) -> anyhow::Result<Self> {
         let next = Next::of(&config, &lasting, None, Inherited::take()?)?;
         let declared = lasting.registry.declared();
         next.generation.check(&declared)?;
@@ -155,7 +174,11 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<()> {
 
 async fn serve(file: super::ConfigFile, config: Config, activity: Arc<Activity>) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let running = Running::watched(config, activity).await?;
+    let ground = Ground::of(config, activity);
+    let Some((ground, outdated)) = unless_stopped(&mut signals, ground).await? else {
+        return Ended::default().told();
+    };
+    let running = Running::on(ground).await?;
     running.live.read_from(Box::new(move || confine::reachable(&file)));
     for (protocol, address) in running.listeners() {
         info!(%protocol, %address, "service.listening");
@@ -164,6 +187,9 @@ async fn serve(file: super::ConfigFile, config: Config, activity: Arc<Activity>)
     systemd::ready(SERVING);
     // What it took to read the configuration is free by now.
     drop(tokio::task::spawn_blocking(process::give_back_free_memory));
+    if outdated {
+        drop(tokio::spawn(Arc::clone(&running.live).reload()));
+    }
     let (signal, pace) = loop {
         match signals.next().await {
             // What came of it is in the log; the service goes on either way.
@@ -179,6 +205,26 @@ async fn serve(file: super::ConfigFile, config: Config, activity: Arc<Activity>)
     systemd::stopping("Saying goodbye to sessions");
     let ended = running.live.end(pace, signals.end()).await;
     ended.told()
+}
+
+/// A start that waits for its database can be broken off. Also whether the configuration is another one by now.
+async fn unless_stopped<T>(
+    signals: &mut Signals,
+    starting: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<Option<(T, bool)>> {
+    let (mut starting, mut outdated) = (pin!(starting), false);
+    loop {
+        tokio::select! {
+            started = &mut starting => return Ok(Some((started?, outdated))),
+            signal = signals.next() => match signal {
+                Signal::Reload => outdated = true,
+                Signal::Stop(signal) => {
+                    info!(signal, "service.stopping");
+                    return Ok(None);
+                }
+            }
+        }
+    }
 }
 
 /// What `systemctl status` says.
