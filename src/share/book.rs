@@ -215,7 +215,7 @@ impl Book {
         }
     }
 
-    /// The sign of life that is due.
+    /// The sign of life that is due; whoever `leaves` has nothing in use.
     pub(super) fn beat(&mut self, buries: bool, leaves: bool) -> Beat {
         let bowed = || self.looked_after.iter().filter_map(|name| self.parts.get(name));
         let has_row = |part: &Part| !part.lasting || part.inside == 0 || part.is_in_store();
@@ -229,6 +229,12 @@ impl Book {
         let lease = if leaves { Duration::ZERO } else { LEASE };
         let number = self.next_number();
         Beat { owner: self.owner.clone(), number, lease, believes: self.counted, could, buries, leaves }
+    }
+
+    /// The last one; none while sessions go on.
+    pub(super) fn last_beat(&mut self) -> Option<Beat> {
+        let is_over = self.parts.values().all(|part| part.lasting || part.inside == 0);
+        is_over.then(|| self.beat(false, true))
     }
 
     /// What makes a question one that comes after all before it.

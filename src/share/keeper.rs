@@ -58,6 +58,11 @@ const BEAT: Duration = Duration::from_secs(5);
 const TOGETHER: Duration = Duration::from_millis(5);
 /// How many limits are asked for at a time.
 const BATCH: usize = 64;
+/// How long the sessions of a replica that ends may go on before it gives up waiting for them; a little less than a stop leaves
+/// them after their messages.
+const REST: Duration = Duration::from_millis(4500);
+/// How soon to look whether they are over.
+const OVER: Duration = Duration::from_millis(50);
 /// How long the store may take; without an answer it is as if it were away.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -167,16 +172,24 @@ impl Shares {
         drop(timeout(PATIENCE, self.part()).await);
     }
 
-    /// Whoever comes next need not wait until what was not used here counts no more.
+    /// Whoever comes next need not wait until what was not used here counts no more. Where sessions go on, their units are
+    /// nobody else's: without a last beat all that is held comes free when the lease ends.
     async fn part(&self) {
+        let rest = Instant::now() + REST;
         let asks = self.book().last_asks(Instant::now());
         for some in asks.chunks(BATCH) {
             if !matches!(self.ask_for(some).await, Ok(true)) {
                 break;
             }
         }
-        let beat = self.book().beat(false, true);
-        drop(self.store.hold(beat).await);
+        while Instant::now() < rest {
+            let beat = self.book().last_beat();
+            if let Some(beat) = beat {
+                drop(self.store.hold(beat).await);
+                return;
+            }
+            sleep(OVER).await;
+        }
     }
 
     async fn round(&self, rounds: &mut Rounds) {

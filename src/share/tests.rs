@@ -1,3 +1,5 @@
+mod keeping;
+mod memory;
 mod model;
 
 use std::sync::Arc;
@@ -14,10 +16,20 @@ use model::{Model, SECOND};
 struct World {
     model: Model,
     replicas: Vec<Replica>,
+    ending: Vec<Ending>,
     now: Instant,
     started: usize,
     /// Until when messages count that were sent by those that have parted.
     sent: Vec<(Instant, u32)>,
+}
+
+/// One that ends.
+struct Ending {
+    replica: Replica,
+    /// Until when its sessions may go on.
+    until: Instant,
+    /// It has said so.
+    said: bool,
 }
 
 struct Replica {
@@ -46,8 +58,10 @@ enum Deed {
     Look(usize),
     Beat(usize),
     Join,
-    /// Ends in order.
+    /// Ends in order; its sessions go on for a little.
     Part(usize),
+    /// A session of one that ends is over.
+    Rest,
     Pass(u64),
 }
 
@@ -65,6 +79,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         3 => who.clone().prop_map(Deed::Beat),
         1 => Just(Deed::Join),
         1 => who.prop_map(Deed::Part),
+        2 => Just(Deed::Rest),
         3 => (1..40_000_u64).prop_map(Deed::Pass),
     ];
     proptest::collection::vec(deed, 0..400)
@@ -75,7 +90,8 @@ const LIMITS: [&str; 2] = ["sessions", "messages"];
 
 impl World {
     fn new() -> Self {
-        Self { model: Model::default(), replicas: Vec::new(), now: Instant::now(), started: 0, sent: Vec::new() }
+        let (replicas, ending, sent) = (Vec::new(), Vec::new(), Vec::new());
+        Self { model: Model::default(), replicas, ending, now: Instant::now(), started: 0, sent }
     }
 
     fn join(&mut self) {
@@ -131,11 +147,11 @@ impl World {
             Deed::Look(who) => self.look(who),
             Deed::Beat(who) => self.beat(who),
             Deed::Part(who) => {
-                let idle = |replica: &Replica| replica.book.inside(LIMITS[0]) == 0;
-                if self.replicas.len() > 1 && self.replicas.get(who).is_some_and(idle) {
+                if self.replicas.len() > 1 && who < self.replicas.len() {
                     self.part(who);
                 }
             }
+            Deed::Rest => self.rest(),
         }
         let is_served = |replica: &mut Replica, most: [u32; 2]| {
             let at = replica.waiting.iter().position(|name| {
@@ -161,7 +177,27 @@ impl World {
         if let Shared::Given(given) = self.model.share(&replica.owner, &asks, now).0 {
             replica.book.given(&given, now);
         }
-        self.model.hold(&replica.book.beat(false, true), now);
+        self.ending.push(Ending { replica, until: now + 5 * SECOND, said: false });
+        self.see_off();
+    }
+
+    fn rest(&mut self) {
+        if let Some(ending) = self.ending.first_mut() {
+            ending.replica.book.leave(&LIMITS[0].into());
+            self.see_off();
+        }
+    }
+
+    /// Those whose sessions are over say so; those whose time is over end without a word.
+    fn see_off(&mut self) {
+        let now = self.now;
+        self.ending.retain_mut(|Ending { replica, until, said }| {
+            if let Some(beat) = replica.book.last_beat().filter(|_| !*said) {
+                self.model.hold(&beat, now);
+                *said = true;
+            }
+            replica.book.inside(LIMITS[0]) > 0 && *until > now
+        });
     }
 
     fn ask(&mut self, who: usize) {
@@ -207,6 +243,7 @@ impl World {
         let end = self.now + time;
         while self.now < end {
             self.now = end.min(self.now + 4 * SECOND);
+            self.see_off();
             for who in 0..self.replicas.len() {
                 self.decide(who);
                 self.answer(who);
@@ -216,7 +253,8 @@ impl World {
     }
 
     fn used(&self, name: &str) -> u32 {
-        let here: u32 = self.replicas.iter().map(|replica| replica.book.inside(name)).sum();
+        let ending = self.ending.iter().filter(|_| name == LIMITS[0]).map(|ending| &ending.replica);
+        let here: u32 = self.replicas.iter().chain(ending).map(|replica| replica.book.inside(name)).sum();
         let sent = self.sent.iter().filter(|(until, _)| name == LIMITS[1] && *until > self.now);
         here + sent.map(|(_, messages)| messages).sum::<u32>()
     }

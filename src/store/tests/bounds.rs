@@ -77,6 +77,25 @@ async fn what_a_dead_replica_held_comes_free_and_is_never_used_twice() {
 }
 
 #[tokio::test]
+async fn what_goes_on_at_a_replica_that_stops_is_nobody_elses_before_its_lease_is_over() {
+    let Some(server) = Postgres::shared().await else { return };
+    let (mut stage, desk) = (Stage::of(server, 3).await, mailbox("desk", 6));
+    stage.takes_all(0, &desk).await;
+    let (_goes_on, held_until) = stage.end(0).await;
+    for replica in &mut stage.all {
+        replica.waits_for(&desk);
+    }
+    while stage.open(&desk) < 6 {
+        assert!(stage.rounds < ROUNDS, "{} sessions came free", stage.open(&desk));
+        for who in 0..2 {
+            stage.uses(who, &desk);
+        }
+        assert!(stage.open(&desk) == 0 || Instant::now() >= held_until);
+        stage.pass().await;
+    }
+}
+
+#[tokio::test]
 async fn while_the_database_is_away_each_keeps_what_it_holds_or_has_its_part() {
     let Some(server) = Postgres::own().await else { return };
     for silently in [false, true] {

@@ -101,13 +101,24 @@ impl Stage {
         self.all.push(Replica { shares, gate, cut, still, end, keeps, open, waits });
     }
 
-    /// One ends in order: its sessions are over.
+    /// One ends in order: its sessions are over a little later.
     pub(super) async fn part(&mut self, who: usize) {
         let mut replica = self.all.remove(who);
         replica.waits_no_more();
+        replica.end.cancel();
+        sleep(LOOK).await;
         replica.open.clear();
+        (&mut replica.keeps).await.unwrap();
+    }
+
+    /// One ends, and its sessions go on as long as it is kept. Until when it held them at least.
+    pub(super) async fn end(&mut self, who: usize) -> (Replica, Instant) {
+        let mut replica = self.all.remove(who);
+        replica.waits_no_more();
+        let held_until = replica.shares.lease_ends();
         replica.end.cancel();
         (&mut replica.keeps).await.unwrap();
+        (replica, held_until)
     }
 
     /// One dies. Until when it believed to hold what it had.
