@@ -247,7 +247,6 @@ impl Book {
     pub(super) fn beaten(&mut self, standing: &Standing, sent: Instant) {
         let Standing { holders, counted, lapsed, rows } = standing;
         let grown = *counted > 0 && holders > counted;
-        let was_alone = self.fellows.until <= sent;
         let divided = if grown { *holders } else { *counted };
         self.counted = *counted;
         self.fellows = Fellows { counted: divided, holders: *holders, until: sent + LEASE.saturating_sub(MARGIN) };
@@ -259,9 +258,8 @@ impl Book {
             self.part(&name, Measure { most: *most, lasting: *lasting }, sent).told(Some(*units));
             self.looked_after.insert(name);
         }
-        if grown || was_alone || *lapsed {
-            self.bow();
-        }
+        // Not only when parts are smaller now: a lease may have ended before the answer, and more was used then.
+        self.bow();
         for part in self.looked_after.iter().filter_map(|name| self.parts.get(name)) {
             part.changed.notify_waiters();
         }

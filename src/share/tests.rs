@@ -427,6 +427,20 @@ fn a_lapse_leaves_nothing_to_look_after_that_is_not_in_use() {
     assert!(!world.replicas[0].book.knows(LIMITS[0]));
 }
 
+#[test]
+fn what_is_used_alone_while_a_sign_of_life_is_under_way_is_asked_for_afterwards() {
+    let now = Instant::now();
+    let (mut book, desk): (_, Arc<str>) = (Book::new("replica0".into(), now), LIMITS[0].into());
+    let (three, measure) =
+        (Standing { holders: 3, counted: 3, lapsed: false, rows: None }, Measure { most: 1, lasting: false });
+    book.beaten(&three, now);
+    let (sent, alone) = (now + 17 * SECOND, now + 19 * SECOND);
+    assert!(!book.has_room(&desk, measure, sent) && book.has_room(&desk, measure, alone));
+    book.enter(&desk, measure, alone);
+    book.beaten(&three, sent);
+    assert_eq!(book.asks(alone).iter().map(|ask| ask.keep).collect::<Vec<_>>(), [1]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
