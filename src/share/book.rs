@@ -101,11 +101,11 @@ impl Book {
     /// One is used no more. `true` where others wait for it.
     pub(super) fn leave(&mut self, name: &Arc<str>) -> bool {
         let Some(part) = self.parts.get_mut(name) else { return false };
+        let wanted = part.wanted > 0;
         part.leave();
         if part.waiting > 0 {
             part.changed.notify_waiters();
         }
-        let wanted = part.wanted > 0;
         self.tidy(name);
         wanted
     }

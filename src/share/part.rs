@@ -15,7 +15,7 @@ pub(super) struct Part {
     pub(super) inside: u32,
     /// How many wait here for a unit.
     pub(super) waiting: u32,
-    /// How many units others wait for.
+    /// How many units others wait for beyond those that were given back.
     pub(super) wanted: u32,
     mode: Mode,
     /// Whether the store knows the same.
@@ -136,8 +136,9 @@ impl Part {
         if let Mode::Row(units) = self.mode
             && self.wanted > 0
         {
-            self.mode = Mode::Row(units.saturating_sub(1).max(self.inside));
-            self.sure = false;
+            let kept = units.saturating_sub(1).max(self.inside);
+            (self.mode, self.sure) = (Mode::Row(kept), false);
+            self.wanted = self.wanted.saturating_sub(units.saturating_sub(kept));
             if let Some(flight) = &mut self.flight {
                 flight.freed += 1;
             }
@@ -146,13 +147,15 @@ impl Part {
 
     /// Others wait for so many units: what is not in use is theirs.
     pub(super) fn heard(&mut self, wanted: u32, fellows: Fellows) {
-        self.wanted = wanted;
+        self.wanted = 0;
         if wanted == 0 {
             return;
         }
         let held = self.held(fellows);
+        let kept = held.min(self.inside);
+        self.wanted = wanted.saturating_sub(held - kept);
         self.sure &= matches!(self.mode, Mode::Row(_)) && held <= self.inside;
-        self.mode = Mode::Row(held.min(self.inside));
+        self.mode = Mode::Row(kept);
         self.changed.notify_waiters();
     }
 
@@ -230,7 +233,7 @@ impl Part {
         let flight = self.flight.take();
         let freed = flight.map_or(0, |flight| flight.freed);
         self.claims = flight.is_some_and(|flight| given.units.is_some_and(|units| units < flight.keep + flight.need));
-        self.wanted = given.wanted;
+        self.wanted = given.wanted.saturating_sub(freed);
         self.mode = given.units.map_or(Mode::Basic, |units| Mode::Row(units.saturating_sub(freed)));
         self.sure = self.mode == Mode::Basic || freed == 0;
         if flight.is_some_and(|flight| flight.most > self.most) {
@@ -240,7 +243,7 @@ impl Part {
             }
             self.keeps_what_it_uses();
         }
-        if self.has_room(fellows, now) || given.wanted > 0 {
+        if self.has_room(fellows, now) || self.wanted > 0 {
             self.changed.notify_waiters();
         }
     }

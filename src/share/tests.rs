@@ -441,6 +441,70 @@ fn what_is_used_alone_while_a_sign_of_life_is_under_way_is_asked_for_afterwards(
     assert_eq!(book.asks(alone).iter().map(|ask| ask.keep).collect::<Vec<_>>(), [1]);
 }
 
+/// One of three has all three units, so many of them in use, and another begins to wait.
+fn one_is_waited_for(inside: usize) -> World {
+    let (mut world, most) = (World::new(), [3, 3]);
+    (0..3).for_each(|_| world.join());
+    world.do_it(&Deed::Pass(5_000), most);
+    for _ in 0..6 {
+        for deed in [Deed::Come(0, 0), Deed::Ask(0), Deed::Decide(0), Deed::Answer(0), Deed::Look(1), Deed::Look(2)] {
+            world.do_it(&deed, most);
+        }
+        for who in 1..3 {
+            for deed in [Deed::Ask(who), Deed::Decide(who), Deed::Answer(who)] {
+                world.do_it(&deed, most);
+            }
+        }
+    }
+    while world.replicas[0].waiting.pop().is_some() {
+        world.replicas[0].book.wait_no_more(&LIMITS[0].into());
+    }
+    assert_eq!(world.replicas[0].book.inside(LIMITS[0]), 3);
+    for deed in [Deed::Ask(0), Deed::Decide(0), Deed::Answer(0)] {
+        world.do_it(&deed, most);
+    }
+    for _ in inside..3 {
+        world.replicas[0].book.leave(&LIMITS[0].into());
+    }
+    for deed in [Deed::Come(1, 0), Deed::Ask(1), Deed::Decide(1), Deed::Answer(1), Deed::Look(0)] {
+        world.do_it(&deed, most);
+    }
+    assert_eq!(world.replicas[1].book.inside(LIMITS[0]), 0);
+    world
+}
+
+#[test]
+fn for_one_that_waits_elsewhere_one_unit_is_missing_and_no_more() {
+    let missing = |world: &World| world.replicas[0].book.wanted(LIMITS[0]).map(|(wanted, _)| wanted);
+    // One is not in use: nothing is missing.
+    assert_eq!(missing(&one_is_waited_for(2)), Some(0));
+    let mut world = one_is_waited_for(3);
+    assert_eq!(missing(&world), Some(1));
+    assert!(world.replicas[0].book.leave(&LIMITS[0].into()), "it is to be given back");
+    assert_eq!(missing(&world), Some(0));
+    // Whoever waits has not heard of it yet.
+    for deed in [Deed::Ask(0), Deed::Decide(0), Deed::Answer(0)] {
+        world.do_it(&deed, [3, 3]);
+        assert_eq!(missing(&world), Some(0), "after {deed:?}");
+    }
+    for deed in [Deed::Ask(1), Deed::Decide(1), Deed::Answer(1)] {
+        world.do_it(&deed, [3, 3]);
+    }
+    assert_eq!([0, 1].map(|who| world.replicas[who].book.inside(LIMITS[0])), [2, 1]);
+}
+
+#[test]
+fn what_comes_free_while_it_is_asked_for_is_not_missing_any_more() {
+    let mut world = one_is_waited_for(3);
+    let book = &mut world.replicas[0].book;
+    book.leave(&LIMITS[0].into());
+    book.heard(&[Want { name: LIMITS[0].into(), most: 3, lasting: false, units: 2 }], world.now);
+    assert_eq!(book.asks(world.now).iter().map(|ask| ask.keep).collect::<Vec<_>>(), [2]);
+    assert!(book.leave(&LIMITS[0].into()));
+    book.given(&[Given { name: LIMITS[0].into(), units: Some(2), wanted: 1 }], world.now);
+    assert_eq!(book.wanted(LIMITS[0]).map(|(wanted, _)| wanted), Some(0));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 

@@ -42,7 +42,7 @@ pub struct Given {
     pub name: Arc<str>,
     /// How many units it holds now; `None`: its basic part.
     pub units: Option<u32>,
-    /// How many units other replicas wait for.
+    /// How many units other replicas wait for beyond those that are free.
     pub wanted: u32,
 }
 

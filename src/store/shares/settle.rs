@@ -51,7 +51,8 @@ pub fn settle(me: &str, ask: &Ask, rows: &[Row], holders: &[Holder], next: i64) 
     let since = queued.filter(|_| needed == 0 && wants > 0).unwrap_or(next);
     let news = (wants > 0 && mine.is_none_or(|row| row.wants != wants)) || (wanted > 0 && units < free);
     let row = Some(Row { owner: me.to_owned(), units, wants, since });
-    Settled { row, given: Given { name: ask.name.clone(), units: Some(units), wanted }, news }
+    let given = Given { name: ask.name.clone(), units: Some(units), wanted: wanted.saturating_sub(free - units) };
+    Settled { row, given, news }
 }
 
 /// The basic parts of the others that have no row.
