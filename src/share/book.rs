@@ -161,7 +161,9 @@ impl Book {
         self.sweep(now);
         let fellows = self.fellows;
         let due = |name: &&Arc<str>| self.parts.get(*name).is_some_and(|part| part.is_due(fellows, now));
-        let due: Vec<_> = self.looked_after.iter().filter(due).cloned().collect();
+        let mut due: Vec<_> = self.looked_after.iter().filter(due).cloned().collect();
+        // Before those that were denied and ask again: of so many the last might never come to their turn.
+        due.sort_by_key(|name| self.parts.get(name).is_some_and(Part::is_sure));
         let ask = |name: &Arc<str>| self.parts.get_mut(name).map(|part| part.ask(name, fellows, now));
         due.iter().filter_map(ask).collect()
     }

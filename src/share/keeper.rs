@@ -251,6 +251,12 @@ impl Shares {
     async fn ask(&self, rounds: &mut Rounds) -> Result<(), StoreError> {
         let asks = self.book().asks(Instant::now());
         for some in asks.chunks(BATCH) {
+            if rounds.beaten.is_none_or(|at| at.elapsed() >= 2 * BEAT) {
+                // What is left comes right after a beat: many questions must not take longer than the lease.
+                self.book().failed(&asks);
+                self.nudge.notify_one();
+                return Ok(());
+            }
             match self.ask_for(some).await {
                 Ok(true) => {}
                 // Of those that have their answer this changes nothing.

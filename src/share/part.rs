@@ -185,6 +185,11 @@ impl Part {
         self.sure && self.flight.is_none() && matches!(self.mode, Mode::Row(units) if self.inside <= units)
     }
 
+    /// Whether the store knows the same.
+    pub(super) const fn is_sure(&self) -> bool {
+        self.sure
+    }
+
     /// Whether there is something to ask, or to give back.
     pub(super) fn is_due(&self, fellows: Fellows, now: Instant) -> bool {
         self.flight.is_none()

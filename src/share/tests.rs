@@ -441,6 +441,24 @@ fn what_is_used_alone_while_a_sign_of_life_is_under_way_is_asked_for_afterwards(
     assert_eq!(book.asks(alone).iter().map(|ask| ask.keep).collect::<Vec<_>>(), [1]);
 }
 
+#[test]
+fn what_was_not_asked_for_in_time_comes_before_what_was_denied() {
+    let now = Instant::now();
+    let mut book = Book::new("replica0".into(), now);
+    book.beaten(&Standing { holders: 3, counted: 3, lapsed: false, rows: None }, now);
+    for number in 0..20 {
+        let _changed = book.wait(&format!("desk{number}").into(), Measure { most: 1, lasting: false }, now);
+    }
+    let asks = book.asks(now);
+    let (denied, left) = asks.split_at(10);
+    let none = |ask: &Ask| Given { name: Arc::clone(&ask.name), units: Some(0), wanted: 0 };
+    book.given(&denied.iter().map(none).collect::<Vec<_>>(), now);
+    book.failed(left);
+    let again = book.asks(now);
+    assert_eq!(again.len(), 20);
+    assert!(again[..10].iter().all(|ask| left.iter().any(|left| left.name == ask.name)));
+}
+
 /// One of three has all three units, so many of them in use, and another begins to wait.
 fn one_is_waited_for(inside: usize) -> World {
     let (mut world, most) = (World::new(), [3, 3]);

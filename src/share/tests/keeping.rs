@@ -80,3 +80,22 @@ async fn what_is_in_use_for_longer_than_a_stop_takes_comes_free_after_the_lease(
     assert!(stopped.elapsed() <= LEASE + Duration::from_secs(6) && all[0].keeps.is_finished());
     drop(units);
 }
+
+/// A newcomer makes basic parts smaller than what is in use of very many limits, all at once.
+#[tokio::test(start_paused = true)]
+async fn however_many_there_are_to_ask_for_the_others_hear_that_it_lives() {
+    let store = Arc::new(Memory::slow(Duration::from_secs(1)));
+    let mut all = replicas(&store, 2).await;
+    let (one, measure) = (all.swap_remove(0), Measure { most: 2, lasting: false });
+    let names: Vec<Arc<str>> = (0..64 * 60).map(|number| format!("smtp_sessions/corp/{number}").into()).collect();
+    for name in &names {
+        one.shares.enter(name, measure);
+    }
+    all.push(Kept::start(&store, 2));
+    for _ in 0..120 {
+        sleep(Duration::from_secs(1)).await;
+        assert!(one.shares.lease_ends() > Instant::now());
+    }
+    assert_eq!(one.shares.figures().leases[0].units, 64 * 60);
+    assert!(all.iter().all(|one| one.shares.figures().holders == 3));
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::model::Model;
 use crate::model::TokenState;
@@ -19,9 +19,15 @@ use crate::store::{
 pub(super) struct Memory {
     model: Mutex<Model>,
     news: watch::Sender<u64>,
+    /// How long a question takes.
+    takes: Duration,
 }
 
 impl Memory {
+    pub(super) fn slow(takes: Duration) -> Self {
+        Self { takes, ..Self::default() }
+    }
+
     fn model(&self) -> MutexGuard<'_, Model> {
         self.model.lock().unwrap()
     }
@@ -35,6 +41,7 @@ impl Store for Memory {
     fn share(&self, owner: &str, _: i64, asks: Vec<Ask>) -> Answer<'_, Shared> {
         let owner = owner.to_owned();
         Box::pin(async move {
+            sleep(self.takes).await;
             let (shared, news) = self.model().share(&owner, &asks, Instant::now());
             self.news.send_modify(|count| *count += u64::from(news));
             Ok(shared)
