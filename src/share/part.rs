@@ -169,6 +169,10 @@ impl Part {
     /// The store says what it holds.
     pub(super) fn told(&mut self, units: Option<u32>) {
         (self.mode, self.sure, self.flight) = (units.map_or(Mode::Basic, Mode::Row), true, None);
+        if units.is_none() {
+            // Of what is not looked after nobody hears that it is over.
+            self.wanted = 0;
+        }
     }
 
     /// Whether others may reckon with its basic part.

@@ -459,6 +459,19 @@ fn what_was_not_asked_for_in_time_comes_before_what_was_denied() {
     assert!(again[..10].iter().all(|ask| left.iter().any(|left| left.name == ask.name)));
 }
 
+#[test]
+fn what_others_waited_for_before_a_lapse_is_forgotten_with_it() {
+    let now = Instant::now();
+    let (mut book, desk): (_, Arc<str>) = (Book::new("replica0".into(), now), LIMITS[0].into());
+    let standing = |lapsed| Standing { holders: 2, counted: 2, lapsed, rows: lapsed.then(Vec::new) };
+    book.beaten(&standing(false), now);
+    book.enter(&desk, Measure { most: 2, lasting: false }, now);
+    book.heard(&[Want { name: LIMITS[0].into(), most: 2, lasting: false, units: 1 }], now);
+    book.beaten(&standing(true), now);
+    book.heard(&[], now);
+    assert_eq!(book.wanted(&desk).map(|(wanted, _)| wanted), Some(0), "nobody waits");
+}
+
 /// One of three has all three units, so many of them in use, and another begins to wait.
 fn one_is_waited_for(inside: usize) -> World {
     let (mut world, most) = (World::new(), [3, 3]);
