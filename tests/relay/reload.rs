@@ -1,11 +1,14 @@
 //! The configuration is read again while sessions run: as a whole, or not at all.
 
+use std::net::TcpStream;
+
 use gatepost::cli::serve::Changes;
 use gatepost::config::Config;
 use gatepost::model::Protocol;
 use gatepost_kit::{Peer, tls_peer};
 
 use crate::log::Log;
+use crate::reuse::until;
 use crate::scene::{PLAIN, Scene, Setting, goes_on, greeting, log_in, wrong_password, yes};
 
 /// What stands in the file from now on; and is served, if it can be.
@@ -105,9 +108,7 @@ async fn whoever_is_no_longer_allowed_is_ended_and_a_closed_listener_lets_go_of_
     imap.expect("* BYE Service is stopping").await;
     imap.expect_end().await;
     // Until then, those who come are let in.
-    while tokio::net::TcpStream::connect(gone).await.is_ok() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    until(|| TcpStream::connect(gone).is_err()).await;
     goes_on(&mut smtp, Protocol::Smtp).await;
     let changes = reload(&scene, |text| text.replace("EvMail", "somebody")).await.unwrap();
     assert_eq!(changes.changed, ["accounts.EvMail removed", "accounts.somebody added"]);
@@ -157,9 +158,7 @@ async fn a_socket_file_stays_gets_another_mode_and_goes_with_its_listener() {
     reload(&scene, |text| text.replace(", \"unix:imap.sock\"", "").replace("\nunix_mode = \"0660\"", ""))
         .await
         .unwrap();
-    while file.exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    until(|| !file.exists()).await;
     peer.send("a NOOP\r\n").await;
     peer.expect("a OK").await;
 }
@@ -220,9 +219,7 @@ async fn the_pages_come_move_and_go() {
     get(first.tcp().unwrap(), "/").await;
     reload(&scene, |text| text.split("[admin]").next().unwrap().to_owned()).await.unwrap();
     assert_eq!(scene.gatepost.admin(), None);
-    while tokio::net::TcpStream::connect(first.tcp().unwrap()).await.is_ok() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    until(|| TcpStream::connect(first.tcp().unwrap()).is_err()).await;
 }
 
 async fn get(address: std::net::SocketAddr, path: &str) -> String {
