@@ -117,6 +117,13 @@ impl Unsaid {
 }
 
 impl Book {
+    /// What is forgiven must not be counted where it was not told of yet.
+    pub(super) fn unsay(&mut self, is_forgiven: impl Fn(&Login) -> bool) {
+        if let Some(unsaid) = &mut self.unsaid {
+            unsaid.wrong.retain(|login, _| !is_forgiven(login));
+        }
+    }
+
     fn hear(&mut self, said: Said, now: Instant) {
         match said {
             Said::Wrong(name, at, times) => {

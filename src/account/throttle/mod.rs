@@ -210,10 +210,12 @@ impl Book {
     }
 
     fn forget_address(&mut self, origin: IpAddr) -> usize {
+        self.unsay(|(_, of)| *of == origin);
         self.addresses.retain(|of| *of != origin) + self.logins.retain(|(_, of)| *of != origin)
     }
 
     fn forget_account(&mut self, name: &Name) -> usize {
+        self.unsay(|(of, _)| of == name);
         self.accounts.retain(|of| of != name) + self.logins.retain(|(of, _)| of != name)
     }
 

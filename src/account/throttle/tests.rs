@@ -261,21 +261,52 @@ async fn long_names_are_told_apart_and_take_little() {
     assert!(held.iter().filter_map(|held| held.account.as_ref()).all(|name| name.len() < 100), "{held:?}");
 }
 
+/// Each says what it has to say, and the others hear it.
+fn talk(replicas: &[Throttle]) {
+    for (number, replica) in replicas.iter().enumerate() {
+        for word in replica.unsaid() {
+            assert!(word.len() < 7000);
+            let others = replicas.iter().enumerate().filter(|(other, _)| *other != number);
+            others.for_each(|(_, other)| other.heard(&word));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_forgiven_before_others_heard_of_it_counts_nowhere() {
+    let replicas = [(); 2].map(|()| Throttle::new(settings()).unwrap());
+    replicas.iter().for_each(Throttle::gossip);
+    let desk = account("desk");
+    let forgiving: [fn(&Throttle) -> usize; 2] = [
+        |throttle| throttle.forgive_address("192.0.2.1".parse().unwrap()),
+        |throttle| throttle.forgive_account("Desk"),
+    ];
+    for forgive in forgiving {
+        for wrong_at in 0..2 {
+            assert_eq!(Try(&replicas[wrong_at], Some(&desk), "desk").guesses("192.0.2.1", 9), 3);
+            forgive(&replicas[0]);
+            talk(&replicas);
+            assert!(replicas.iter().all(|one| one.held_back().is_empty()), "wrong at {wrong_at}");
+            for one in &replicas {
+                one.forgive_address("192.0.2.1".parse().unwrap());
+            }
+            talk(&replicas);
+        }
+    }
+    // Of others it is told all the same.
+    Try(&replicas[0], None, "other").guesses("192.0.2.2", 3);
+    replicas[0].forgive_account("desk");
+    talk(&replicas);
+    assert_eq!(replicas[1].held_back().len(), 1);
+}
+
 /// Three replicas that hear one another: a guesser gains nothing by going from one to the next, and a right login is known to be
 /// right at each.
 #[tokio::test]
 async fn replicas_count_together_what_was_wrong() {
     let replicas: Vec<_> = (0..3).map(|_| Throttle::new(settings()).unwrap()).collect();
     replicas.iter().for_each(Throttle::gossip);
-    let talk = || {
-        for (number, replica) in replicas.iter().enumerate() {
-            for word in replica.unsaid() {
-                assert!(word.len() < 7000);
-                let others = replicas.iter().enumerate().filter(|(other, _)| *other != number);
-                others.for_each(|(_, other)| other.heard(&word));
-            }
-        }
-    };
+    let talk = || talk(&replicas);
     let (account, guesser): (_, IpAddr) = (account("evmail"), "192.0.2.7".parse().unwrap());
     let user = (Some(&account), "evmail");
     let mut tried = 0;
