@@ -1,9 +1,11 @@
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::model::origin;
 
 /// Attempts to sign in: so many wrong ones for each address, and for all together.
 ///
@@ -151,13 +153,6 @@ fn take(bucket: &mut Option<Bucket>, size: &Size) -> bool {
     let is_there = now.left >= 1.0;
     *bucket = Some(if is_there { now.less() } else { now });
     is_there
-}
-
-fn origin(from: IpAddr) -> Origin {
-    match from.to_canonical() {
-        IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX)).into(),
-        four @ IpAddr::V4(_) => four,
-    }
 }
 
 #[cfg(test)]
