@@ -18,6 +18,11 @@ const END: &str = "DELETE FROM records WHERE kind = $1 AND name = $2 AND ends_at
 const TIDY: &str = "DELETE FROM records WHERE (kind, name) IN
     (SELECT kind, name FROM records WHERE ends_at <= now_s() LIMIT 100 FOR UPDATE SKIP LOCKED)";
 
+/// With the number of the transaction, by which [`WAS_COMMITTED`] knows it again.
+const REMOVE: &str = "DELETE FROM records WHERE kind = $1 AND name = $2 AND version = $3 RETURNING txid_current()";
+
+const WAS_COMMITTED: &str = "SELECT txid_status($1) = 'committed'";
+
 const SOME: &str = "SELECT name, version, content FROM records
     WHERE kind = $1 AND name = ANY ($2) AND (ends_at IS NULL OR ends_at > now_s()) ORDER BY name";
 
@@ -57,11 +62,13 @@ pub(super) struct Put {
     life: Option<Duration>,
     keys: Arc<Keys>,
     next: Mutex<Option<(Version, Step)>>,
+    /// The transaction that has removed it, if that came to count.
+    removal: Mutex<Option<i64>>,
 }
 
 impl Put {
     pub(super) fn new(record: Record, life: Option<Duration>, keys: Arc<Keys>) -> Self {
-        Self { record, life, keys, next: Mutex::default() }
+        Self { record, life, keys, next: Mutex::default(), removal: Mutex::default() }
     }
 
     pub(super) async fn perform(&self, link: &mut Link) -> Result<Saved, Fault> {
@@ -97,10 +104,12 @@ impl Put {
 
     async fn remove(&self, link: &mut Link, step: Step) -> Result<bool, Fault> {
         let Record { kind, name, version, .. } = &self.record;
-        match step {
-            Step::First => Ok(link.row(sql::RECORD, &[&kind.name(), name]).await?.is_none()),
-            Step::Later => Ok(link.execute(sql::REMOVE_RECORD, &[&kind.name(), name, &version.0]).await? == 1),
+        if step == Step::First {
+            return Ok(link.row(sql::RECORD, &[&kind.name(), name]).await?.is_none());
         }
+        let Some(row) = link.row(REMOVE, &[&kind.name(), name, &version.0]).await? else { return Ok(false) };
+        *self.removal.lock().unwrap_or_else(PoisonError::into_inner) = Some(row.try_get(0)?);
+        Ok(true)
     }
 
     async fn write(&self, link: &mut Link, content: &str, next: Version, step: Step) -> Result<bool, Fault> {
@@ -117,13 +126,16 @@ impl Put {
 
     /// Whether an attempt whose answer was lost has come to count.
     async fn is_there(&self, link: &mut Link, content: Option<&str>, next: Version) -> Result<bool, Fault> {
+        let Some(content) = content else { return self.has_removed(link).await };
         let found = one(link, self.record.kind, &self.record.name, &self.keys).await?;
-        Ok(match content {
-            None => found.version == Version::default(),
-            Some(content) => {
-                found.version == next && found.content.is_ok_and(|found| found.as_deref() == Some(content))
-            }
-        })
+        Ok(found.version == next && found.content.is_ok_and(|found| found.as_deref() == Some(content)))
+    }
+
+    /// That there is none may be the work of another: what is shown once would be shown to both.
+    async fn has_removed(&self, link: &mut Link) -> Result<bool, Fault> {
+        let Some(removal) = *self.removal.lock().unwrap_or_else(PoisonError::into_inner) else { return Ok(false) };
+        let row = link.row(WAS_COMMITTED, &[&removal]).await?;
+        Ok(row.map(|row| row.try_get::<_, Option<bool>>(0)).transpose()?.flatten().unwrap_or_default())
     }
 
     /// Nobody waits for it, and the next does it when it fails.
