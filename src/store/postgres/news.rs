@@ -183,6 +183,10 @@ async fn without(news: &News, pool: &Arc<Pool>, fault: Fault) {
 const CHANNEL: &str = "SELECT quote_ident('gatepost_' || current_schema())";
 const NUMBER: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END, pg_is_in_recovery() FROM news";
 
+async fn answer<T>(question: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Fault> {
+    Ok(timeout(ANSWER, question).await.map_err(|_| Fault::Unreachable("no answer".into()))??)
+}
+
 /// Over one connection, as long as it lasts.
 async fn hear(news: &Weak<News>, pool: &Weak<Pool>) -> Result<(), Fault> {
     let hearing = Weak::clone(news);
@@ -194,12 +198,11 @@ async fn hear(news: &Weak<News>, pool: &Weak<Pool>) -> Result<(), Fault> {
     let Some(connecting) = pool.upgrade() else { return Ok(()) };
     let (client, mut ended) = connecting.listener(Arc::new(hear)).await?;
     drop(connecting);
-    let channel: String = client.query_one(CHANNEL, &[]).await?.try_get(0)?;
-    client.batch_execute(&format!("LISTEN {channel}")).await?;
-    let number = async || Ok::<_, Fault>(client.query_one(NUMBER, &[]).await?);
+    let channel: String = answer(client.query_one(CHANNEL, &[])).await?.try_get(0)?;
+    answer(client.batch_execute(&format!("LISTEN {channel}"))).await?;
     let mut begun = false;
     loop {
-        let row = timeout(ANSWER, number()).await.map_err(|_| Fault::Unreachable("no answer".into()))??;
+        let row = answer(client.query_one(NUMBER, &[])).await?;
         let (count, standby): (i64, bool) = (row.try_get(0)?, row.try_get(1)?);
         let Some(news) = news.upgrade().filter(|_| !standby) else { return Ok(()) };
         if begun {

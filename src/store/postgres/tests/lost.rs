@@ -149,3 +149,18 @@ async fn a_removal_whose_answer_was_lost_is_told_from_that_of_another() {
         assert_eq!(store.record(Kind::FreshPassword, "a").await.unwrap().version, Version(0));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_is_not_answered_begins_again() {
+    let Some(server) = Postgres::shared().await else { return };
+    let url = server.database().await;
+    let key = generate_key().unwrap();
+    for trouble in [ASK_FOR_EVER, LISTEN_FOR_EVER] {
+        let line = Line::to(&server, &url).await;
+        let store = PostgresStore::open(servers(&line.url), Keys::new(&key).unwrap()).await.unwrap();
+        line.plays(trouble);
+        let before = store.changes(Topic::Any);
+        timeout(LONG, store.changed(Topic::Any, before)).await.unwrap();
+        assert!(line.has_played());
+    }
+}
