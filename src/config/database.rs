@@ -35,13 +35,19 @@ impl std::fmt::Debug for Database {
 const WHAT: &str = "\"postgres://USER@HOST:PORT/DATABASE\", several hosts divided by commas, with sslmode and sslrootcert behind a `?`";
 const MODES: &str = "sslmode=disable, sslmode=require or sslmode=verify-full";
 
-pub(super) fn is_database(url: &str) -> bool {
+/// Whether it names a PostgreSQL database.
+#[must_use]
+pub fn is_database(url: &str) -> bool {
     url.starts_with("postgres:") || url.starts_with("postgresql:")
 }
 
 /// Reads `url` and `password`. Nothing of the URL goes into an error: its parts may be those of a password that was not escaped.
 pub(super) fn read(table: &Table<'_>, url: &str) -> Option<Database> {
-    let (plain, mode, ca) = without_tls(table, url)?;
+    let Parts { plain, mode, ca } = Parts::of(url);
+    let ca = match ca {
+        Some(path) => Some(authority(table, &path)?),
+        None => None,
+    };
     // The second of either is part of something that was not escaped.
     let base = plain.split_once("://").map_or("", |(_, rest)| rest.split('?').next().unwrap_or_default());
     let escaped = base.matches('@').count() <= 1 && base.matches('/').count() <= 1;
@@ -58,7 +64,7 @@ pub(super) fn read(table: &Table<'_>, url: &str) -> Option<Database> {
         return None;
     }
     let shown = shown(&parsed);
-    let tls = match mode.as_deref() {
+    let tls = match mode {
         None if parsed.get_hosts().iter().all(is_here) && ca.is_none() => None,
         Some("disable") => None,
         None | Some("require" | "verify-full") => Some(DatabaseTls { ca }),
@@ -75,31 +81,53 @@ pub(super) fn read(table: &Table<'_>, url: &str) -> Option<Database> {
     Some(Database { servers: servers(&parsed, password.as_ref(), tls.is_some()), shown, tls })
 }
 
-/// `sslmode` and `sslrootcert`, which the client library does not know as libpq does, and the rest of the URL.
-fn without_tls(table: &Table<'_>, url: &str) -> Option<(String, Option<String>, Option<PathBuf>)> {
-    let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    let (mut mode, mut ca, mut rest) = (None, None, Vec::new());
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=') {
-            Some(("sslmode", value)) => mode = Some(value.to_owned()),
-            // The system's authorities are there anyway, and the server that takes writes is looked for.
-            Some(("sslrootcert", "system") | ("target_session_attrs" | "load_balance_hosts", _)) => {}
-            Some(("sslrootcert", _)) => {
-                let path = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, path)| path.into_owned());
-                ca = path.map(|path| table.directory("url").join(path));
+/// Whether a password stands in a URL, or may stand in one that cannot be read.
+#[must_use]
+pub fn may_hold_password(url: &str) -> bool {
+    if let Ok(parsed) = Parts::of(url).plain.parse::<tokio_postgres::Config>() {
+        return parsed.get_password().is_some();
+    }
+    let user = url.rsplit_once('@').map_or("", |(user, _)| user);
+    let user = user.split_once("://").map_or(user, |(_, user)| user);
+    user.contains(':') || url.contains("password=")
+}
+
+/// A URL without `sslmode` and `sslrootcert`, which the client library does not know as libpq does, and these.
+struct Parts<'a> {
+    plain: String,
+    mode: Option<&'a str>,
+    ca: Option<String>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(url: &'a str) -> Self {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let (mut mode, mut ca, mut rest) = (None, None, Vec::new());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("sslmode", value)) => mode = Some(value),
+                // The system's authorities are there anyway, and the server that takes writes is looked for.
+                Some(("sslrootcert", "system") | ("target_session_attrs" | "load_balance_hosts", _)) => {}
+                Some(("sslrootcert", _)) => {
+                    ca = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, path)| path.into_owned());
+                }
+                _ => rest.push(pair),
             }
-            _ => rest.push(pair),
         }
+        let rest = if rest.is_empty() { String::new() } else { format!("?{}", rest.join("&")) };
+        Self { plain: format!("{base}{rest}"), mode, ca }
     }
-    if let Some(ca) = &ca {
-        table.layers().names(ca);
-        if !ca.is_file() {
-            table.error("url", format!("sslrootcert: there is no file {}", ca.display()), None, None);
-            return None;
-        }
+}
+
+/// The file that `sslrootcert` names.
+fn authority(table: &Table<'_>, path: &str) -> Option<PathBuf> {
+    let ca = table.directory("url").join(path);
+    table.layers().names(&ca);
+    if ca.is_file() {
+        return Some(ca);
     }
-    let rest = if rest.is_empty() { String::new() } else { format!("?{}", rest.join("&")) };
-    Some((format!("{base}{rest}"), mode, ca))
+    table.error("url", format!("sslrootcert: there is no file {}", ca.display()), None, None);
+    None
 }
 
 /// Nobody can listen on the way there.

@@ -40,7 +40,7 @@ pub use address::Address;
 pub use admin::Admin;
 pub use anonymous::Anonymous;
 pub use control::Control;
-pub use database::{Database, DatabaseTls};
+pub use database::{Database, DatabaseTls, is_database, may_hold_password};
 pub use error::{ConfigError, ConfigErrors, Place, Snippet};
 pub use limits::Limits;
 pub use listeners::{Listener, ListenerTls, Newline};

@@ -13,7 +13,7 @@ use clap::Args;
 use super::super::workshop::block_on;
 use super::super::{ConfigFile, environment, say, warn};
 use super::{keys, servers};
-use crate::config::Config;
+use crate::config::{Config, is_database, may_hold_password};
 use crate::store::{self, PostgresStore, SqliteStore, Store, StoreError};
 
 /// From where to where.
@@ -36,6 +36,7 @@ pub(in crate::cli) struct Copy {
 }
 
 pub(super) fn run(copy: &Copy) -> anyhow::Result<()> {
+    is_fit(&copy.to)?;
     let config = copy.file.load_for_command()?;
     block_on(async {
         let source = super::open(&config).await?;
@@ -53,6 +54,22 @@ pub(super) fn run(copy: &Copy) -> anyhow::Result<()> {
             "Now write the new store into the configuration, as `url` of [store], and start the service; the key stays. Keep the old store out of use: its refresh tokens are out of date with the first refresh."
         ))
     })
+}
+
+/// Before anything else: the list of processes has it for as long as this runs. What is refused is not repeated.
+fn is_fit(to: &str) -> anyhow::Result<()> {
+    if to.starts_with("sqlite:") {
+        return Ok(());
+    }
+    if !is_database(to) {
+        bail!("--to is neither sqlite:FILE nor postgres://USER@HOST/DATABASE");
+    }
+    if may_hold_password(to) {
+        bail!(
+            "there is a password in --to, where others can read it (ps); write it to a file and name that with --password-file"
+        );
+    }
+    Ok(())
 }
 
 /// Where the connection broke at the very end, the answer was lost and not the copy.
@@ -81,15 +98,6 @@ async fn target(copy: &Copy, config: &Config) -> anyhow::Result<Arc<dyn Store>> 
     if let Some(file) = copy.to.strip_prefix("sqlite:") {
         return Ok(Arc::new(SqliteStore::open(Path::new(file), keys(config)?)?));
     }
-    if !copy.to.starts_with("postgres") {
-        bail!("--to is neither sqlite:FILE nor postgres://USER@HOST/DATABASE");
-    }
-    let inside = url::Url::parse(&copy.to).is_ok_and(|url| url.password().is_some());
-    if inside {
-        bail!(
-            "there is a password in --to, where others can read it (ps); write it to a file and name that with --password-file"
-        );
-    }
     let mut overrides = vec![("GATEPOST__STORE__URL".to_owned(), copy.to.clone())];
     if let Some(file) = &copy.password_file {
         overrides
@@ -99,5 +107,36 @@ async fn target(copy: &Copy, config: &Config) -> anyhow::Result<Arc<dyn Store>> 
     match &other.store.database {
         Some(database) => Ok(Arc::new(PostgresStore::open(servers(database)?, keys(config)?).await?)),
         None => bail!("--to names no database"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_among_the_arguments_is_refused_however_it_is_written() {
+        for to in [
+            "postgres://u:s3cret@localhost/x",
+            "postgres://u:s3cret@db1:5432,db2:5433/db",
+            "postgres://u@h/db?password=s3cret",
+            "postgres://u:s3cret@h/db?sslmode=verify-full&sslrootcert=ca.pem",
+            "postgres://u:s3/cr%et@h:nonsense/db",
+            "postgresql://u@h/db?password=s3cret&unknown=1",
+            "postgres:u:s3cret@h/db",
+            "postgres://u:s3?sslmode=cret@h/db",
+        ] {
+            let refused = is_fit(to).unwrap_err().to_string();
+            assert!(refused.contains("--password-file") && !refused.contains("s3"), "{to}: {refused}");
+        }
+        let neither = is_fit("postgre://u:s3cret@h/x").unwrap_err().to_string();
+        assert!(neither.contains("sqlite:FILE") && !neither.contains("s3"), "{neither}");
+        for to in [
+            "sqlite:/var/lib/a:b@c.db",
+            "postgres://gatepost@db1:5432,db2:5433/mail?sslmode=verify-full&sslrootcert=ca.pem",
+            "postgres:///mail?host=/run/postgresql&user=gatepost",
+        ] {
+            is_fit(to).unwrap();
+        }
     }
 }
