@@ -2,21 +2,23 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 use tokio::sync::oneshot::{self, Receiver};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_postgres::config::Host;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::rustls::ClientConfig;
 
-use super::fault::{Fault, text};
+use super::addresses;
+use super::fault::Fault;
 use super::outage::Outage;
 
 /// Where a database is, and how it is spoken to.
@@ -59,13 +61,21 @@ pub(super) struct Primary {
     session: String,
     /// The server that took writes when it was last asked.
     last: AtomicUsize,
+    /// By which it was reached then.
+    address: Mutex<Option<IpAddr>>,
     outage: Arc<Outage>,
 }
 
 impl Primary {
     /// `writer` marks what this process writes, in the news that others hear.
     pub(super) fn new(servers: Servers, writer: &str, outage: Arc<Outage>) -> Self {
-        Self { servers, session: SESSION.replace("{writer}", writer), last: AtomicUsize::new(0), outage }
+        Self {
+            servers,
+            session: SESSION.replace("{writer}", writer),
+            last: AtomicUsize::new(0),
+            address: Mutex::default(),
+            outage,
+        }
     }
 
     /// A connection that hears notices, and what comes when it has ended.
@@ -82,25 +92,38 @@ impl Primary {
         let mut faults = Vec::new();
         for at in (0..count).map(|step| (last + step) % count) {
             let server = &self.servers.servers[at];
-            let fault = match timeout(patience, self.one(server, listener.clone())).await {
-                Ok(Ok(client)) => {
+            match self.any(server, patience, listener.clone()).await {
+                Ok(client) => {
                     self.last.store(at, Ordering::Relaxed);
                     return Ok(client);
                 }
-                Ok(Err(Fault::Unreachable(fault))) => fault,
-                Ok(Err(Fault::Postgres(fault))) => text(&fault),
-                Ok(Err(fault)) => return Err(fault),
-                Err(_) => format!("no answer within {} s", patience.as_secs_f64()),
-            };
-            faults.push(if count > 1 { format!("{}: {fault}", name(server)) } else { fault });
+                Err(Fault::Unreachable(fault)) if count > 1 => faults.push(format!("{}: {fault}", name(server))),
+                Err(Fault::Unreachable(fault)) => faults.push(fault),
+                Err(fault) => return Err(fault),
+            }
         }
         Err(Fault::Unreachable(faults.join("; ")))
     }
 
-    async fn one(&self, server: &Config, listener: Option<Listener>) -> Result<ClientWrapper, Fault> {
+    /// By any of its addresses.
+    async fn any(
+        &self,
+        server: &Config,
+        patience: Duration,
+        listener: Option<Listener>,
+    ) -> Result<ClientWrapper, Fault> {
+        let end = Instant::now() + patience;
+        let good = *self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(servers) = timeout(patience, addresses::each(server, good)).await else {
+            return Err(Fault::Unreachable(format!("its address is not told within {} s", patience.as_secs_f64())));
+        };
+        addresses::first(servers?, end, |server| Box::pin(self.one(server, listener.clone()))).await
+    }
+
+    async fn one(&self, server: Config, listener: Option<Listener>) -> Result<ClientWrapper, Fault> {
         let client = match &self.servers.tls {
-            None => over(server, NoTls, listener).await?,
-            Some(tls) => over(server, MakeRustlsConnect::new(ClientConfig::clone(tls)), listener).await?,
+            None => over(&server, NoTls, listener).await?,
+            Some(tls) => over(&server, MakeRustlsConnect::new(ClientConfig::clone(tls)), listener).await?,
         };
         let answers = client.simple_query(&self.session).await?;
         let read_only = answers.iter().any(|answer| match answer {
@@ -110,6 +133,7 @@ impl Primary {
         if read_only {
             return Err(Fault::Unreachable("takes no writes: it is a standby, or was made read-only".into()));
         }
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner) = server.get_hostaddrs().first().copied();
         Ok(client)
     }
 }
@@ -121,8 +145,12 @@ struct Listener {
     _alive: Arc<oneshot::Sender<()>>,
 }
 
+pub(super) fn port(server: &Config) -> u16 {
+    server.get_ports().first().copied().unwrap_or(5432)
+}
+
 fn name(server: &Config) -> String {
-    let port = server.get_ports().first().copied().unwrap_or(5432);
+    let port = port(server);
     match server.get_hosts().first() {
         Some(Host::Tcp(host)) => format!("{host}:{port}"),
         Some(Host::Unix(path)) => path.display().to_string(),

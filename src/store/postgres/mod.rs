@@ -4,6 +4,7 @@
 //! rotated refresh token exists nowhere else. A write whose answer was lost with its connection is looked for before anything
 //! is said of it.
 
+mod addresses;
 mod connect;
 mod contents;
 mod counts;
