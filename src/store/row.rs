@@ -68,15 +68,15 @@ impl Row {
             expires_at: state.access.as_ref().map(|access| access.expires_at().timestamp_millis()),
             refresh_token: sealed("refresh_token", state.refresh.as_ref())?,
             quarantined_token: sealed("quarantined_token", state.quarantined.as_ref().map(written).as_ref())?,
-            scopes: state.scopes.clone(),
-            bound_to: state.bound_to.clone(),
-            identity: state.identity.clone(),
+            scopes: state.scopes.as_deref().map(plain),
+            bound_to: state.bound_to.as_deref().map(plain),
+            identity: state.identity.as_deref().map(plain),
             authorized_at: state.authorized_at.map(|at| at.timestamp_millis()),
             refresh_ends_at: state.refresh_ends_at.map(|at| at.timestamp_millis()),
             refreshed_at: state.refreshed_at.map(|at| at.timestamp_millis()),
             trouble_class: trouble.map(|trouble| trouble.class.name().to_owned()),
-            trouble_summary: trouble.map(|trouble| trouble.summary.clone()),
-            trouble_remedy: trouble.map(|trouble| trouble.remedy.clone()),
+            trouble_summary: trouble.map(|trouble| plain(&trouble.summary)),
+            trouble_remedy: trouble.map(|trouble| plain(&trouble.remedy)),
             trouble_since: trouble.map(|trouble| trouble.since.timestamp_millis()),
             trouble_failures: trouble.map(|trouble| i64::from(trouble.failures)),
             retry_at: trouble.map(|trouble| trouble.retry_at.timestamp_millis()),
@@ -155,6 +155,12 @@ impl Row {
 
 const fn time(milliseconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(milliseconds)
+}
+
+/// What came from elsewhere may hold the one character that PostgreSQL's texts cannot: a rotated refresh token could not be saved
+/// beside it.
+pub(super) fn plain(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// A state's name as people know it.

@@ -97,6 +97,26 @@ async fn a_state_comes_back_as_it_was_saved() {
     }
 }
 
+#[tokio::test]
+async fn whatever_a_provider_says_a_state_is_saved() {
+    for ground in Ground::all().await {
+        let store = ground.store().await;
+        let mut odd = state();
+        for text in [&mut odd.scopes, &mut odd.bound_to, &mut odd.identity] {
+            *text = Some("mail\0box".into());
+        }
+        odd.trouble = odd.trouble.map(|trouble| Trouble { summary: "\0".into(), remedy: "\0".into(), ..trouble });
+        assert!(matches!(store.save("support", Version(0), &odd).await, Ok(Saved::Done(_))));
+        let read = store.token("support").await.unwrap().state;
+        assert_eq!(read.refresh.unwrap().expose_secret(), "refr3sh");
+        assert_eq!(
+            [read.scopes, read.bound_to, read.identity],
+            [const { Some("mail\u{fffd}box") }; 3].map(|text| text.map(Into::into))
+        );
+        assert_eq!(read.trouble.unwrap().summary, "\u{fffd}");
+    }
+}
+
 /// PostgreSQL would order by a language, and SQLite does not.
 #[tokio::test]
 async fn names_come_in_the_order_of_their_octets() {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::super::row::plain;
 use super::super::{Deed, Noted, Use, sql};
 use super::fault::Fault;
 use super::link::Link;
@@ -19,11 +20,6 @@ pub(super) async fn note(link: &mut Link, deed: &Deed) -> Result<(), Fault> {
     let noted = link.row(sql::NOTE, &[&at, &texts[0], &texts[1], &texts[2], &texts[3], &texts[4]]).await?;
     let Some(id) = noted.map(|row| row.try_get::<_, i64>(0)).transpose()? else { return Ok(()) };
     link.execute(sql::FORGET_DEEDS, &[&(id - sql::MOST_DEEDS)]).await.map(drop)
-}
-
-/// What was typed somewhere may hold the one character that PostgreSQL's texts cannot.
-fn plain(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 pub(super) async fn deeds(link: &mut Link, before: Option<i64>, most: i64) -> Result<Vec<Noted>, Fault> {
