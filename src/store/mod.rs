@@ -326,8 +326,8 @@ pub enum StoreError {
     /// It is to be filled with the contents of another, which have not come to their end.
     #[error("the store that is copied broke off; nothing of it was kept")]
     BrokenOff,
-    /// Its disk does not answer.
-    #[error("the store has not answered within {seconds} s; does its disk hang?")]
+    /// Its disk does not answer, or the server of its database.
+    #[error("the store has not answered within {seconds} s; does its disk hang, or the server of its database?")]
     Late {
         /// How long it was waited.
         seconds: u64,
@@ -354,6 +354,13 @@ fn hint(fault: &str) -> &'static str {
         fault if fault.contains("unable to open") => "; does the directory exist, and may this user write there?",
         fault if fault.contains("permission denied for schema") => {
             "; the first start makes the tables: let this role own the database"
+        }
+        // As PostgreSQL counts its errors: a lock was waited for in vain, and a statement took too long.
+        fault if fault.contains("(55P03)") => {
+            "; the key is being changed, or somebody else holds what is to be written: try again in a moment, and see who in pg_stat_activity"
+        }
+        fault if fault.contains("(57014)") => {
+            "; the database is too slow, or held up by somebody: see by whom in pg_stat_activity"
         }
         fault if fault.contains("locked") => "; is another program holding it open?",
         _ => "",

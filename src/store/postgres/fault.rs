@@ -1,4 +1,4 @@
-use std::error::Error as _;
+use std::error::Error;
 use std::fmt::Write as _;
 
 use tokio_postgres::error::SqlState;
@@ -27,6 +27,9 @@ impl Fault {
             Self::Postgres(ref fault) if self.is_broken() => {
                 StoreError::Unreachable { store: file, fault: text(fault) }
             }
+            Self::Postgres(fault) if fault.as_db_error().is_none() => {
+                StoreError::Inconsistent { what: "a row".into(), fault: text(&fault) }
+            }
             Self::Postgres(fault) => StoreError::Database { file, fault: text(&fault) },
             Self::Unreachable(fault) => StoreError::Unreachable { store: file, fault },
             Self::Key(fault) => StoreError::Key { file, fault },
@@ -39,11 +42,17 @@ impl Fault {
         matches!(self, Self::Postgres(fault) if fault.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION))
     }
 
+    /// Whether the database itself said no, in an orderly manner.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, Self::Postgres(fault) if fault.as_db_error().is_some()) && !self.is_broken()
+    }
+
     /// Whether the connection is of no use any more: it is gone, or leads to a server that takes no writes (any more).
     pub(super) fn is_broken(&self) -> bool {
         let Self::Postgres(fault) = self else { return false };
         match fault.code() {
-            None => true,
+            // A value of another type than is read came over a connection that is sound.
+            None => fault.is_closed() || fault.source().is_some_and(<dyn Error>::is::<std::io::Error>),
             Some(code) => {
                 [
                     &SqlState::ADMIN_SHUTDOWN,

@@ -89,7 +89,7 @@ impl Link {
 
     /// A no of the database is an answer, too.
     fn heard<T>(&mut self, answered: Result<T, Fault>) -> Result<T, Fault> {
-        self.asking = answered.as_ref().is_err_and(Fault::is_broken);
+        self.asking = answered.as_ref().is_err_and(|fault| !fault.is_answer());
         answered
     }
 

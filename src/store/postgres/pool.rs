@@ -118,7 +118,8 @@ impl Pool {
             let Ok(done) = timeout(bound, tried).await else {
                 pool.outage.distrust();
                 pool.look_out();
-                return Err(StoreError::Late { seconds: bound.as_secs() });
+                let fault = format!("no answer within {} s", bound.as_secs());
+                return Err(StoreError::Unreachable { store: pool.shown.to_string(), fault });
             };
             done.map_err(|fault| fault.of(&pool.shown))
         });

@@ -206,6 +206,34 @@ async fn a_newer_schema_is_used_as_long_as_it_can_be_read() {
     assert_eq!(held(&store).await, "r2");
 }
 
+/// Somebody holds the row, or has made it another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_says_no_to_is_told_with_the_next_step() {
+    let Some(server) = Postgres::shared().await else { return };
+    let url = server.database().await;
+    let name = url.rsplit('/').next().unwrap();
+    let key = generate_key().unwrap();
+    let open = async || PostgresStore::open(servers(&url), Keys::new(&key).unwrap()).await.unwrap();
+    let store = open().await;
+    let Saved::Done(version) = store.save("support", Version(0), &holding("r1")).await.unwrap() else { panic!() };
+    for (code, says) in [("55P03", "the key is being changed"), ("57014", "too slow")] {
+        let refuse = format!(
+            "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = 'canceling statement';
+            END $$;
+            CREATE OR REPLACE TRIGGER refuse BEFORE UPDATE ON tokens EXECUTE FUNCTION refuse()"
+        );
+        server.query_in(name, &refuse).await;
+        let fault = store.save("support", version, &holding("r2")).await.unwrap_err().to_string();
+        assert!(fault.contains(says) && fault.contains("pg_stat_activity"), "{fault}");
+    }
+    server
+        .query_in(name, "DROP TRIGGER refuse ON tokens; ALTER TABLE tokens ALTER COLUMN scopes TYPE BIGINT USING 7")
+        .await;
+    let fault = open().await.token("support").await.unwrap_err();
+    assert!(matches!(fault, StoreError::Inconsistent { .. }), "{fault}");
+}
+
 /// A role or database may have another default.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_sees_what_was_there_when_it_began() {
