@@ -194,14 +194,16 @@ impl Drop for Place {
 fn listening(log: &Path, process: &mut Child) -> [u16; 3] {
     let end = Instant::now() + Duration::from_secs(30);
     loop {
-        let text = std::fs::read_to_string(log).unwrap();
+        let text = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
         // As text or as JSON.
         let port = |line: &str| {
             let listening = line.contains("service.listening").then_some(line)?;
             let (_, port) = listening.rsplit_once("127.0.0.1:")?;
             port.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
         };
-        let ports: Vec<u16> = text.lines().filter_map(port).collect();
+        // The last line may still be being written.
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let ports: Vec<u16> = whole.filter_map(port).collect();
         if let Ok(ports) = ports.try_into() {
             return ports;
         }
