@@ -83,7 +83,7 @@ impl Model {
         for limit in self.limits.values_mut().filter(|_| grows) {
             if !limit.rows.iter().any(|row| row.owner == beat.owner) {
                 let units = basic_part(limit.most, turn.before);
-                limit.rows.push(Row { owner: beat.owner.clone(), units, wants: 0, since: 0 });
+                limit.rows.push(Row { owner: beat.owner.clone(), most: limit.most, units, wants: 0, since: 0 });
             }
         }
         self.holders.retain(|holder| holder.owner != beat.owner);

@@ -77,7 +77,8 @@ fn holder(row: &Found) -> Result<Holder, Fault> {
 
 fn row(row: &Found) -> Result<(String, Row), Fault> {
     let (units, wants) = (small(row.try_get(2)?), small(row.try_get(3)?));
-    Ok((row.try_get(0)?, Row { owner: row.try_get(1)?, units, wants, since: row.try_get(4)? }))
+    let (owner, most, since) = (row.try_get(1)?, small(row.try_get(5)?), row.try_get(4)?);
+    Ok((row.try_get(0)?, Row { owner, most, units, wants, since }))
 }
 
 fn small(number: i64) -> u32 {

@@ -8,7 +8,7 @@ pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock($1, key) FROM unnest
 
 pub(super) const HOLDERS: &str = "SELECT owner, counted, dead, now_ms() - ends_at, asked FROM holders";
 
-pub(super) const ROWS: &str = "SELECT name, owner, units, wants, since FROM shares WHERE name = ANY($1)";
+pub(super) const ROWS: &str = "SELECT name, owner, units, wants, since, most FROM shares WHERE name = ANY($1)";
 
 pub(super) const WRITE: &str = "INSERT INTO shares (owner, name, most, lasting, units, wants, since)
     SELECT $1, told.* FROM unnest($2::text[], $3::bigint[], $4::boolean[], $5::bigint[], $6::bigint[], $7::bigint[]) AS told
