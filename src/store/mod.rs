@@ -49,18 +49,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The state of a token, with the version to save its successor by. A token that was never saved is empty.
     fn token(&self, name: &str) -> Answer<'_, Stored>;
 
-    /// The states of all tokens that were ever saved, in the order of their names.
-    fn states(&self) -> Answer<'_, Vec<(String, Opened)>>;
-
-    /// How all of them are, and why, in no order and without opening what is sealed: a secret is empty where there is one. For
+    /// How all tokens are that were ever saved, and why, in no order and without opening what is sealed: a secret is empty where there is one. For
     /// whoever looks at all of them; they have no version, and nothing can be saved by them.
     fn sketches(&self) -> Answer<'_, Vec<(String, Sketch)>>;
 
     /// When each is due, where they are sound.
-    fn outlines(&self) -> Answer<'_, Vec<(String, Outline)>> {
-        let states = self.states();
-        Box::pin(async move { Ok(Outline::all(states.await?)) })
-    }
+    fn outlines(&self) -> Answer<'_, Vec<(String, Outline)>>;
 
     /// The names of all tokens that were ever saved.
     fn names(&self) -> Answer<'_, Vec<String>>;
@@ -225,9 +219,6 @@ pub struct Stored {
     /// Its version.
     pub version: Version,
 }
-
-/// A token's state, or why it does not open.
-pub type Opened = Result<Stored, StoreError>;
 
 /// A token's state without its secrets, or why it does not open.
 pub type Sketch = Result<TokenState, StoreError>;

@@ -1,8 +1,8 @@
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+use super::Version;
 use super::row::Row;
-use super::{Opened, Stored, Version};
 use crate::model::{AccessToken, TokenState, Trouble, TroubleClass};
 
 /// What can be told of a token's state without opening it: when it is due, and how it is. A hundred thousand of them are read
@@ -95,14 +95,5 @@ impl Outline {
             }
             _ => Self::UNSOUND,
         }
-    }
-
-    /// Of all states.
-    pub(super) fn all(states: Vec<(String, Opened)>) -> Vec<(String, Self)> {
-        let outlined = |(name, opened): (String, Opened)| {
-            let of = |stored: Stored| Self::of(stored.version, &stored.state);
-            (name, opened.map_or(Self::UNSOUND, of))
-        };
-        states.into_iter().map(outlined).collect()
     }
 }

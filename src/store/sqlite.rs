@@ -28,8 +28,8 @@ use super::changes::Changes;
 use super::keys::Keys;
 use super::seal::{KeyId, Seal, SealError};
 use super::{
-    Answer, Beat, Changed, Copied, Deed, Inflow, Kind, Noted, Opened, Outflow, Outline, Record, Replica, Saved, Sketch,
-    Store, StoreError, Stored, Topic, Use, Version, sql,
+    Answer, Beat, Changed, Copied, Deed, Inflow, Kind, Noted, Outflow, Outline, Record, Replica, Saved, Sketch, Store,
+    StoreError, Stored, Topic, Use, Version, sql,
 };
 use crate::model::TokenState;
 
@@ -184,11 +184,6 @@ impl Store for SqliteStore {
     fn token(&self, name: &str) -> Answer<'_, Stored> {
         let (name, keys) = (name.to_owned(), Arc::clone(&self.keys));
         self.run(move |connection| tokens::one(connection, &name, &keys))
-    }
-
-    fn states(&self) -> Answer<'_, Vec<(String, Opened)>> {
-        let keys = Arc::clone(&self.keys);
-        self.run(move |connection| tokens::all(connection, &keys))
     }
 
     fn sketches(&self) -> Answer<'_, Vec<(String, Sketch)>> {

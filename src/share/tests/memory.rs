@@ -11,7 +11,7 @@ use super::model::Model;
 use crate::model::TokenState;
 use crate::store::shares::{self, Ask, Shared, Standing, Wanted};
 use crate::store::{
-    Answer, Beat, Changed, Copied, Deed, Inflow, Kind, Noted, Opened, Outflow, Record, Replica, Saved, Sketch, Store,
+    Answer, Beat, Changed, Copied, Deed, Inflow, Kind, Noted, Outflow, Outline, Record, Replica, Saved, Sketch, Store,
     StoreError, Stored, Topic, Use, Version,
 };
 
@@ -75,7 +75,7 @@ impl Store for Memory {
         nothing()
     }
 
-    fn states(&self) -> Answer<'_, Vec<(String, Opened)>> {
+    fn outlines(&self) -> Answer<'_, Vec<(String, Outline)>> {
         nothing()
     }
 

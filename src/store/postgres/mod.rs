@@ -42,8 +42,8 @@ use self::time::Ahead;
 use super::keys::Keys;
 use super::shares::{self as shared, Ask, Shared, Standing, Wanted};
 use super::{
-    Answer, Beat, Changed, Copied, Deed, Hearer, Inflow, Kind, Noted, Opened, Outflow, Outline, Overhearer, Record,
-    Replica, Saved, Sketch, Store, StoreError, Stored, Topic, Use, Version,
+    Answer, Beat, Changed, Copied, Deed, Hearer, Inflow, Kind, Noted, Outflow, Outline, Overhearer, Record, Replica,
+    Saved, Sketch, Store, StoreError, Stored, Topic, Use, Version,
 };
 use crate::clock;
 use crate::model::TokenState;
@@ -80,10 +80,6 @@ impl Store for PostgresStore {
         self.pool.run(REPEATABLE, (name.to_owned(), Arc::clone(&self.keys)), |mut link, with| async move {
             tokens::one(&mut link, &with.0, &with.1).await
         })
-    }
-
-    fn states(&self) -> Answer<'_, Vec<(String, Opened)>> {
-        self.pool.run(LONG, Arc::clone(&self.keys), |mut link, with| async move { tokens::all(&mut link, &with).await })
     }
 
     fn sketches(&self) -> Answer<'_, Vec<(String, Sketch)>> {

@@ -6,7 +6,7 @@ use super::super::keys::Keys;
 use super::super::row::Row;
 use super::super::seal::KeyId;
 use super::super::version::Step;
-use super::super::{Opened, Outline, Saved, Sketch, Stored, Version, sql};
+use super::super::{Outline, Saved, Sketch, Stored, Version, sql};
 use super::fault::Fault;
 use super::link::Link;
 use super::schema::{sealer, sealing};
@@ -40,17 +40,6 @@ pub(super) async fn sketches(link: &mut Link, keys: &Keys) -> Result<Vec<(String
         Ok(row.sketch_of(found.try_get("name")?, fault.as_ref()))
     };
     link.all(&sql::SKETCHES, &[]).await?.iter().map(sketched).collect()
-}
-
-/// All at once; one that does not open spoils no other.
-pub(super) async fn all(link: &mut Link, keys: &Keys) -> Result<Vec<(String, Opened)>, Fault> {
-    let rows = link.all(&sql::TOKENS, &[]).await?;
-    let stored = |found: &tokio_postgres::Row| {
-        let (name, (version, row)) = (found.try_get::<_, String>("name")?, read(found)?);
-        let state = row.open(&name, keys).map(|state| Stored { state, version: Version(version) });
-        Ok((name, state))
-    };
-    rows.iter().map(stored).collect()
 }
 
 pub(super) async fn forget(link: &mut Link, name: &str) -> Result<(), Fault> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use super::super::keys::Keys;
 use super::super::row::Row;
 use super::super::version::Step;
-use super::super::{Opened, Outline, Saved, Sketch, Stored, Version, sql};
+use super::super::{Outline, Saved, Sketch, Stored, Version, sql};
 use super::{Fault, sealer, sealing};
 use crate::model::TokenState;
 
@@ -38,18 +38,6 @@ pub(super) fn sketches(connection: &Connection, keys: &Keys) -> Result<Vec<(Stri
     let mut statement = connection.prepare_cached(&sql::SKETCHES)?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, String>("name")?, read(row)?.1)))?;
     rows.map(|row| Ok(row.map(|(name, row)| row.sketch_of(name, fault.as_ref()))?)).collect()
-}
-
-/// All at once; one that does not open spoils no other.
-pub(super) fn all(connection: &Connection, keys: &Keys) -> Result<Vec<(String, Opened)>, Fault> {
-    let mut statement = connection.prepare_cached(&sql::TOKENS)?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, String>("name")?, read(row)?)))?;
-    let stored = |row: rusqlite::Result<(String, (i64, Row))>| {
-        let (name, (version, row)) = row?;
-        let state = row.open(&name, keys).map(|state| Stored { state, version: Version(version) });
-        Ok((name, state))
-    };
-    rows.map(stored).collect()
 }
 
 pub(super) fn swap(

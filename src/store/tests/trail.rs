@@ -49,7 +49,7 @@ async fn of_several_uses_the_latest_counts_and_nothing_takes_one_back() {
 }
 
 #[tokio::test]
-async fn all_states_come_at_once_and_one_that_does_not_open_spoils_no_other() {
+async fn a_state_that_does_not_open_spoils_no_other() {
     for ground in Ground::all().await {
         let store = ground.store().await;
         for name in ["one", "other"] {
@@ -57,11 +57,7 @@ async fn all_states_come_at_once_and_one_that_does_not_open_spoils_no_other() {
         }
         let damage = ground.octets(&[0]);
         ground.alter(&format!("UPDATE tokens SET refresh_token = {damage} WHERE name = 'one'")).await;
-        let states = store.states().await.unwrap();
-        assert_eq!(
-            states.iter().map(|(name, state)| (name.as_str(), state.is_ok())).collect::<Vec<_>>(),
-            [("one", false), ("other", true)]
-        );
+        assert!(store.token("one").await.is_err() && store.token("other").await.is_ok());
         // A sketch of what was altered is none of what it holds: it is not opened.
         assert!(store.sketches().await.unwrap().iter().all(|(_, sketch)| sketch.is_ok()));
         let _ = store.save("empty", Version::default(), &TokenState::default()).await.unwrap();

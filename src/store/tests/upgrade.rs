@@ -141,7 +141,8 @@ async fn works(store: &dyn Store, name: &str) {
     let read = store.token(name).await.unwrap().version;
     assert!(matches!(store.save(name, read, &state()).await, Ok(Saved::Done(_))));
     assert!(store.token(name).await.unwrap().state.refresh.is_some());
-    assert!(store.states().await.unwrap().iter().all(|(_, state)| state.is_ok()));
+    assert!(store.sketches().await.unwrap().iter().all(|(_, sketch)| sketch.is_ok()));
+    assert!(store.outlines().await.unwrap().iter().any(|(outlined, _)| outlined == name));
     let record = store.record(Kind::Account, name).await.unwrap();
     assert!(matches!(store.put(record.with(Some("{}".into())), None).await, Ok(Saved::Done(_))));
     assert!(store.records(Kind::Account).await.unwrap().iter().any(|record| record.name == name));

@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 
 use crate::model::TokenState;
 use crate::store::{
-    Answer, Beat, Changed, Copied, Deed, Hearer, Inflow, Kind, Noted, Opened, Outflow, Outline, Record, Replica, Saved,
-    Sketch, Store, StoreError, Stored, Topic, Use, Version,
+    Answer, Beat, Changed, Copied, Deed, Hearer, Inflow, Kind, Noted, Outflow, Outline, Record, Replica, Saved, Sketch,
+    Store, StoreError, Stored, Topic, Use, Version,
 };
 
 pub(super) struct Endpoint {
@@ -307,10 +307,6 @@ impl Store for FullDisk {
             self.has_space();
             self.store.token(&name).await
         })
-    }
-
-    fn states(&self) -> Answer<'_, Vec<(String, Opened)>> {
-        self.store.states()
     }
 
     fn sketches(&self) -> Answer<'_, Vec<(String, Sketch)>> {
