@@ -171,6 +171,7 @@ fn router(desk: &Desk) -> Router {
         .merge(open)
         // Said here, so that it has the layers too when the monitor's routes are merged in.
         .fallback(async || StatusCode::NOT_FOUND)
+        .layer(from_fn_with_state(desk.clone(), guard::finished))
         .layer(from_fn_with_state(desk.clone(), problem::explain))
         .layer(from_fn_with_state(desk.clone(), guard::guard))
         .with_state(desk.clone())

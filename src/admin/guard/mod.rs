@@ -75,6 +75,20 @@ pub(super) async fn signed_in(State(desk): State<Desk>, request: Request, next: 
         .into_response()
 }
 
+/// Around every page and the API: what is to be changed is changed in a task of its own. A browser that is closed, or in which
+/// a button is pressed twice, does not cut it between the deed and its note in the trail.
+pub(super) async fn finished(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    if is_safe(request.method()) {
+        return next.run(request).await;
+    }
+    let busy = desk.busy.enter();
+    let answered = tokio::spawn(async move {
+        let _busy = busy;
+        next.run(request).await
+    });
+    answered.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
 async fn admitted(desk: &Desk, request: Request, host: Option<&str>, for_program: bool) -> Result<Request, Problem> {
     let (mut head, body) = request.into_parts();
     let caller = caller::find(desk, &head)?;

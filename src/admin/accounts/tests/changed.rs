@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::json;
 
@@ -123,6 +125,30 @@ async fn an_account_is_disabled_enabled_and_after_a_question_removed() {
         .map(|deed| deed.split(' ').next().unwrap().to_owned())
         .collect();
     assert_eq!(kinds, ["added", "disabled", "enabled", "removed"]);
+}
+
+/// Wherever a browser goes away: what was done is noted.
+#[tokio::test]
+async fn what_a_browser_does_not_wait_for_is_done_and_noted() {
+    let mut scene = scene("").await;
+    scene.add("evmail").await;
+    for disabled in [true, false] {
+        let path = if disabled { "/accounts/evmail/disable" } else { "/accounts/evmail/enable" };
+        let busy = scene.desk.busy.clone();
+        let begun = async {
+            while busy.count() == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = scene.browser.post(path, &[]) => panic!("{answer:?}"),
+            () = begun => {}
+        }
+        assert_eq!(scene.desk.busy.finished(Duration::from_mins(1)).await, 0);
+        let last = format!("account.{} evmail", if disabled { "disabled" } else { "enabled" });
+        assert_eq!((scene.deeds().await.pop(), scene.account("evmail").unwrap().disabled), (Some(last), disabled));
+    }
 }
 
 #[tokio::test]
