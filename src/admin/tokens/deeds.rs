@@ -15,8 +15,8 @@ use crate::admin::visitor::Visitor;
 use crate::admin::words::sentence;
 use crate::model::Token;
 use crate::registry::ChangeError;
-use crate::store::{Kind, StoreError};
-use crate::token::{self, TokenError};
+use crate::store::Kind;
+use crate::token;
 
 #[derive(Deserialize)]
 pub(super) struct Import {
@@ -115,22 +115,11 @@ pub(super) async fn import(
     Ok(import_for(&desk, &visitor, token, text.into()).await)
 }
 
-/// In a task of its own: a browser that is closed does not cut it in the middle.
-async fn imported(desk: &Desk, visitor: &Visitor, token: Token, secret: SecretString) -> Result<(), TokenError> {
-    let (desk, actor, busy) = (desk.clone(), visitor.actor(), desk.busy.enter());
-    let importing = tokio::spawn(async move {
-        let _busy = busy;
-        token::import(desk.store.as_ref(), &token, secret).await?;
-        desk.registry.note(&actor, Kind::Token, "token.imported", &token.name, "").await;
-        Ok(())
-    });
-    importing.await.unwrap_or(Err(TokenError::Store(StoreError::Closed)))
-}
-
 /// Keeps a refresh token; what was held before is kept aside.
 pub(super) async fn import_for(desk: &Desk, visitor: &Visitor, token: &Token, secret: SecretString) -> Response {
-    let notice = match imported(desk, visitor, token.clone(), secret).await {
+    let notice = match token::import(desk.store.as_ref(), token, secret).await {
         Ok(()) => {
+            desk.registry.note(&visitor.actor(), Kind::Token, "token.imported", &token.name, "").await;
             let text =
                 "The refresh token is imported. It is used at the next login, or when you press \"Refresh now\".";
             Notice::done(text)
