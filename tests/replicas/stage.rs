@@ -170,8 +170,13 @@ impl Drop for Stage {
 }
 
 /// Waits for something, and says what when it does not come.
-pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
+pub(crate) async fn eventually(what: &str, is_so: impl FnMut() -> bool) {
+    within(PATIENCE, what, is_so).await;
+}
+
+/// The same of what may take so long.
+pub(crate) async fn within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + patience;
     while !is_so() {
         assert!(Instant::now() < end, "not in time: {what}");
         sleep(Duration::from_millis(20)).await;

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use crate::faults::{comes_back, drained, goes_on, killed_amid_messages, killed_at_refreshes, stopped_at_refreshes};
 use crate::front::Gate;
 use crate::plays::{Scene, warm};
-use crate::stage::{Stage, eventually};
+use crate::stage::{Stage, eventually, within};
 
 /// Every token of these has another refresh token than before.
 async fn refreshed_by_others(stage: &Stage, tokens: &[usize], replica: usize) {
@@ -15,7 +15,8 @@ async fn refreshed_by_others(stage: &Stage, tokens: &[usize], replica: usize) {
         let book = stage.front.book();
         tokens.iter().all(|token| book.latest[*token].1.is_some_and(|giver| giver != replica))
     };
-    eventually("others take over", by_others).await;
+    // With the stage's `token_seconds` a lease lasts for 130 s.
+    within(Duration::from_mins(5), "others take over", by_others).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
