@@ -28,6 +28,8 @@ pub(crate) struct Ledger {
     pub(crate) wrong: Mutex<Vec<String>>,
     /// Nothing may go wrong now for tokens that live long.
     pub(crate) strict: AtomicBool,
+    /// A replica stands still for longer than programs wait: those that it has are stuck.
+    still: AtomicBool,
 }
 
 impl Ledger {
@@ -48,6 +50,11 @@ impl Ledger {
         self.strict.store(strict, Ordering::SeqCst);
     }
 
+    /// From now on a program may wait in vain.
+    pub(crate) fn stands_still(&self) {
+        self.still.store(true, Ordering::SeqCst);
+    }
+
     /// Of a program with the right password. `certain`: its token is in every replica's memory.
     pub(crate) fn trouble(&self, who: &str, certain: bool, trouble: &Trouble) {
         let goodbye = matches!(trouble, Trouble::No(line) if line.starts_with("421") || line.starts_with("* BYE"));
@@ -55,6 +62,7 @@ impl Ledger {
             self.wrong(format!("{who}: a token that was there was not served: {trouble:?}"));
         }
         match trouble.counted() {
+            Err(_) if matches!(trouble, Trouble::Stuck(_)) && self.still.load(Ordering::SeqCst) => self.count("stuck"),
             Ok(what) => self.count(what),
             Err(wrong) => self.wrong(format!("{who}: {wrong}")),
         }

@@ -9,11 +9,16 @@ use crate::front::Gate;
 use crate::plays::{Scene, warm};
 use crate::stage::{Stage, eventually, within};
 
-/// Every token of these has another refresh token than before.
+/// Every token of these has another refresh token than before, and another replica was given it.
 async fn refreshed_by_others(stage: &Stage, tokens: &[usize], replica: usize) {
+    let before = stage.front.book().latest.clone();
     let by_others = || {
         let book = stage.front.book();
-        tokens.iter().all(|token| book.latest[*token].1.is_some_and(|giver| giver != replica))
+        let is_new = |token: &usize| {
+            let (now, giver) = &book.latest[*token];
+            *now != before[*token].0 && giver.is_some_and(|giver| giver != replica)
+        };
+        tokens.iter().all(is_new)
     };
     // With the stage's `token_seconds` a lease lasts for 130 s.
     within(Duration::from_mins(5), "others take over", by_others).await;
@@ -82,6 +87,7 @@ async fn a_replica_that_dies_amid_messages_loses_and_doubles_none() {
 #[ignore = "takes minutes and a machine for itself: tests/chaos plays"]
 async fn a_replica_that_stands_still_for_longer_than_its_leases_does_no_harm() {
     let Some(mut scene) = Scene::shared().await else { return };
+    scene.ledger.stands_still();
     let held = stopped_at_refreshes(&mut scene.stage, 2).await;
     // The real time here: nobody ends the leases for it.
     refreshed_by_others(&scene.stage, &held, 2).await;
