@@ -7,7 +7,7 @@ use url::Url;
 
 use super::secret::{hashed, random, same};
 use crate::config::Admin;
-use crate::store::{Kind, Saved, Store, StoreError};
+use crate::store::{Kind, Record, Saved, Store, StoreError};
 
 /// The one link record of the store: a new one takes the old one's place.
 const NAME: &str = "setup";
@@ -17,13 +17,11 @@ pub const LINK_LIFE: Duration = Duration::from_hours(1);
 
 /// Makes a new link, and ends the one before. `base` is how a browser reaches the pages.
 pub async fn new_link(store: &dyn Store, base: &Url) -> Result<SecretString, StoreError> {
-    let code = random()?;
-    let kept = hashed(NAME, code.expose_secret());
     // Whoever is faster has made a link that is as new; ours replaces it.
     loop {
         let record = store.record(Kind::AdminLink, NAME).await?;
-        if let Saved::Done(_) = store.put(record.with(Some(kept.clone())), Some(LINK_LIFE)).await? {
-            return Ok(url(base, &code));
+        if let Some(link) = replaced(store, record, base).await? {
+            return Ok(link);
         }
     }
 }
@@ -34,13 +32,15 @@ pub async fn link_unless_given(store: &dyn Store, base: &Url) -> Result<Option<S
     if matches!(record.content, Ok(Some(_))) {
         return Ok(None);
     }
+    replaced(store, record, base).await
+}
+
+/// One in the place of what there is. `None`: another one was faster.
+async fn replaced(store: &dyn Store, before: Record, base: &Url) -> Result<Option<SecretString>, StoreError> {
     let code = random()?;
     let kept = hashed(NAME, code.expose_secret());
-    match store.put(record.with(Some(kept)), Some(LINK_LIFE)).await? {
-        Saved::Done(_) => Ok(Some(url(base, &code))),
-        // Another one was faster.
-        Saved::Conflict => Ok(None),
-    }
+    let saved = store.put(before.with(Some(kept)), Some(LINK_LIFE)).await?;
+    Ok(matches!(saved, Saved::Done(_)).then(|| url(base, &code)))
 }
 
 fn url(base: &Url, code: &SecretString) -> SecretString {
