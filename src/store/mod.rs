@@ -49,8 +49,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The state of a token, with the version to save its successor by. A token that was never saved is empty.
     fn token(&self, name: &str) -> Answer<'_, Stored>;
 
-    /// How all tokens are that were ever saved, and why, in no order and without opening what is sealed: a secret is empty where there is one. For
-    /// whoever looks at all of them; they have no version, and nothing can be saved by them.
+    /// How all tokens are that were ever saved, and why, in no order and without opening what is sealed: a secret is empty where
+    /// there is one. For whoever looks at all of them; they have no version, and nothing can be saved by them.
     fn sketches(&self) -> Answer<'_, Vec<(String, Sketch)>>;
 
     /// When each is due, where they are sound.

@@ -1,8 +1,7 @@
 use secrecy::SecretString;
-use tokio::time::sleep;
 
 use super::error::TokenError;
-use super::flight::{SAVE_ATTEMPTS, SAVE_PAUSE};
+use super::flight::in_attempts;
 use crate::clock;
 use crate::model::{Token, TokenState};
 use crate::store::{Saved, Store, StoreError, Topic};
@@ -16,16 +15,7 @@ pub async fn update(
     change: impl Fn(TokenState) -> TokenState,
 ) -> Result<(), TokenError> {
     let _touched = Touched { store, name };
-    let mut attempt = 1;
-    loop {
-        match changed(store, name, &change).await {
-            Err(fault) if fault.is_absence() && attempt < SAVE_ATTEMPTS => {
-                attempt += 1;
-                sleep(SAVE_PAUSE * attempt).await;
-            }
-            end => return Ok(end?),
-        }
-    }
+    Ok(in_attempts(|fault, _| fault.is_absence(), || changed(store, name, &change)).await?)
 }
 
 /// Compare-and-swap until it holds.

@@ -35,8 +35,8 @@ impl Pending {
 }
 
 /// Attempts to save a grant before the flight gives up and leaves it pending.
-pub(super) const SAVE_ATTEMPTS: u32 = 5;
-pub(super) const SAVE_PAUSE: Duration = Duration::from_millis(200);
+const SAVE_ATTEMPTS: u32 = 5;
+const SAVE_PAUSE: Duration = Duration::from_millis(200);
 
 /// How long the store may take: longer than another process may keep it busy. What was asked may still be done.
 const STORE: Duration = Duration::from_secs(30);
@@ -222,24 +222,30 @@ fn subject(entry: &Entry) -> Option<&str> {
 pub(super) async fn save_pending(shared: &Shared, entry: &Entry) -> Result<(), TokenError> {
     let take = || entry.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let Some(pending) = take() else { return Ok(()) };
-    let mut attempt = 1;
-    loop {
-        match save_grant(shared, entry, &pending).await {
-            Ok(()) => {
-                *entry.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                return Ok(());
-            }
-            Err(fault) if attempt < SAVE_ATTEMPTS => {
-                attempt += 1;
-                warn!(token = entry.token.name, error = %fault, attempt, "store.failed");
-                sleep(SAVE_PAUSE * attempt).await;
-            }
-            Err(fault) => {
-                error!(token = entry.token.name, error = %fault, "store.failed");
-                return Err(fault.into());
-            }
+    let again = |fault: &StoreError, attempt| {
+        warn!(token = entry.token.name, error = %fault, attempt, "store.failed");
+        true
+    };
+    if let Err(fault) = in_attempts(again, || save_grant(shared, entry, &pending)).await {
+        error!(token = entry.token.name, error = %fault, "store.failed");
+        return Err(fault.into());
+    }
+    *entry.under_way.pending.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    Ok(())
+}
+
+/// Saves by some attempts, as long as another one is worth it: `again` hears why, and which one that is.
+pub(super) async fn in_attempts<F: Future<Output = Result<(), StoreError>>>(
+    again: impl Fn(&StoreError, u32) -> bool,
+    save: impl Fn() -> F,
+) -> Result<(), StoreError> {
+    for attempt in 2..=SAVE_ATTEMPTS {
+        match save().await {
+            Err(fault) if again(&fault, attempt) => sleep(SAVE_PAUSE * attempt).await,
+            done => return done,
         }
     }
+    save().await
 }
 
 /// Compare-and-swap until it holds.

@@ -3,12 +3,21 @@
 
 use super::*;
 
-/// The same host under another name, which is another host to everyone here.
 impl Scene {
+    /// A process that was given a successor of `r1`, which its full disk did not take.
+    async fn unsaved(&self) -> (Tokens, Arc<endpoint::FullDisk>, Arc<SqliteStore>) {
+        let (_, store) = self.imported().await;
+        let disk = Arc::new(endpoint::FullDisk::later(store.clone()));
+        let tokens = self.tokens("one", Grant::RefreshToken, Arc::clone(&disk) as Arc<dyn Store>);
+        self.endpoint.next(granted("a1", 3600, Some("r2")));
+        assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::Store(_))));
+        (tokens, disk, store)
+    }
     fn binding(&self) -> String {
         self.token(Grant::RefreshToken).binding()
     }
 
+    /// The same host under another name, which is another host to everyone here.
     fn token_at(&self, endpoint: &Endpoint, client: &str) -> Arc<Token> {
         let token = self.token(Grant::RefreshToken);
         let url = endpoint.url().replace("127.0.0.1", "localhost").parse().unwrap();
@@ -142,11 +151,7 @@ async fn what_is_received_while_the_settings_change_stays_the_old_clients() {
 #[tokio::test]
 async fn what_waits_for_the_store_stays_the_old_clients() {
     let scene = Scene::new().await;
-    let (_, store) = scene.imported().await;
-    let flaky = Arc::new(endpoint::FullDisk::later(store.clone()));
-    let tokens = scene.tokens("one", Grant::RefreshToken, Arc::clone(&flaky) as Arc<dyn Store>);
-    scene.endpoint.next(granted("a1", 3600, Some("r2")));
-    assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::Store(_))));
+    let (tokens, flaky, store) = scene.unsaved().await;
     assert_eq!(material(&store).await, (some("r1"), None));
 
     let new = Endpoint::start().await;
@@ -237,11 +242,7 @@ async fn what_the_service_itself_changes_is_seen_at_the_next_login_and_refreshed
 #[tokio::test]
 async fn a_successor_that_waits_heals_what_another_process_gave_up() {
     let scene = Scene::new().await;
-    let (_, store) = scene.imported().await;
-    let flaky = Arc::new(endpoint::FullDisk::later(store.clone()));
-    let tokens = scene.tokens("one", Grant::RefreshToken, Arc::clone(&flaky) as Arc<dyn Store>);
-    scene.endpoint.next(granted("a1", 3600, Some("r2")));
-    assert!(tokens.access_token(NAME, USER).await.is_err());
+    let (tokens, flaky, store) = scene.unsaved().await;
     scene.endpoint.next(error(400, "invalid_grant", ""));
     let (other, _store) = scene.process("other");
     // Its lease ran out, as it does where nothing can be written for long.
@@ -383,11 +384,7 @@ async fn a_token_that_comes_back_finds_what_was_under_way() {
 async fn what_could_not_be_saved_outlives_that_its_token_is_away() {
     for comes_back in [true, false] {
         let scene = Scene::new().await;
-        let (_, store) = scene.imported().await;
-        let disk = Arc::new(endpoint::FullDisk::later(store.clone()));
-        let tokens = scene.tokens("one", Grant::RefreshToken, Arc::clone(&disk) as Arc<dyn Store>);
-        scene.endpoint.next(granted("a1", 3600, Some("r2")));
-        assert!(matches!(tokens.access_token(NAME, USER).await, Err(TokenError::Store(_))));
+        let (tokens, disk, store) = scene.unsaved().await;
         tokens.declare([]);
         tokens.declare([]);
         disk.has_space();
@@ -423,11 +420,7 @@ async fn what_a_person_gives_is_kept_by_a_store_that_was_away_or_says_so() {
 #[tokio::test]
 async fn a_refresh_token_whose_successor_cannot_be_saved_is_nobody_elses() {
     let scene = Scene::new().await;
-    let (_, store) = scene.imported().await;
-    let disk = Arc::new(endpoint::FullDisk::later(store));
-    let one = scene.tokens("one", Grant::RefreshToken, Arc::clone(&disk) as Arc<dyn Store>);
-    scene.endpoint.next(granted("a1", 3600, Some("r2")));
-    assert!(matches!(one.access_token(NAME, USER).await, Err(TokenError::Store(_))));
+    let (one, disk, _) = scene.unsaved().await;
     let (other, _store) = scene.process("other");
     let waiting = tokio::time::timeout(Duration::from_secs(3), other.access_token(NAME, USER)).await;
     assert!(waiting.is_err() && scene.endpoint.requests().len() == 1);
